@@ -1,0 +1,156 @@
+"""What the ledger remembers, and the order in which it may learn it (design section 7).
+
+``Ledger`` reads; ``Publication`` writes and exists only while the publication lock is held. Each method of
+``Publication`` is one transaction that first checks the generation, so that a publisher that slept through the
+loss of its lock raises LedgerError LED004 instead of writing. Each may be repeated after an unknown commit result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from registry_gen.log.tree import Tail
+from registry_gen.model.address import Address
+from registry_gen.model.facts import Package, PackageHead, PublishedDocument
+from registry_gen.model.intent import Intent, OpenIntent
+
+SITE: Address | None = None
+"""The owner of documents that belong to no package, such as the discovery document."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """Where the log of the site stands: its tail of hashes, and the signed checkpoint for exactly that size.
+
+    ``checkpoint`` is None from the moment entries are fixed until their checkpoint is signed and stored.
+    ``etag`` is the etag of the checkpoint object in the bucket as last put; ``stored`` says that the bucket
+    holds exactly ``checkpoint``.
+    """
+
+    tail: Tail
+    checkpoint: bytes | None
+    etag: str | None
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A source that now says something else than what was published; nothing was changed.
+
+    ``kind`` such as "tag-moved" or "sums-changed"; ``published`` and ``seen`` are both values as text.
+    """
+
+    address: Address
+    version: str
+    kind: str
+    published: str
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """Who did what; ``before`` and ``after`` are small JSON objects."""
+
+    actor: str
+    action: str
+    address: str
+    before: Mapping[str, object]
+    after: Mapping[str, object]
+    catalog_commit: str | None
+    at: datetime
+
+
+RunStatus = Literal["succeeded", "failed"]
+
+
+class Publication(Protocol):
+    """The right to change what is published. Made by ``Ledger.publication``."""
+
+    @property
+    def generation(self) -> int:
+        """A number that grows with each holder of the lock."""
+
+    def begin(self, intents: Sequence[Intent]) -> tuple[OpenIntent, ...]:
+        """Commit intents in one transaction and return them with their ids.
+
+        Raises LedgerError LED005 where a package's revision is no longer the intent's base.
+        """
+
+    def open_intents(self) -> tuple[OpenIntent, ...]:
+        """Every intent that is neither finished nor abandoned, oldest first."""
+
+    def abandon(self, ids: Sequence[int]) -> None:
+        """Give up intents that were not logged. Raises LedgerError LED006 for a logged one: logged is frozen."""
+
+    def log(self, intents: Sequence[OpenIntent]) -> LogHead:
+        """The fenced transaction: fix indices, size and tail, and make the intents' facts the packages' own.
+
+        Appends every entry of the intents that are not logged yet, in order, adds or replaces their versions,
+        raises each package's revision to base + 1, and returns the new head with ``checkpoint`` None
+        (or the unchanged head where there was nothing to append).
+        """
+
+    def log_head(self) -> LogHead:
+        """Where the log stands now."""
+
+    def log_entries(self, start: int, stop: int) -> tuple[bytes, ...]:
+        """The payloads of entries ``start`` to ``stop - 1``."""
+
+    def checkpoint_signed(self, size: int, checkpoint: bytes) -> None:
+        """Keep the signed checkpoint of ``size`` before it is put; refuses (LED006) another one for the same size."""
+
+    def checkpoint_stored(self, size: int, etag: str) -> None:
+        """The bucket holds the checkpoint of ``size``."""
+
+    def documents(self, owner: Address | None) -> Mapping[str, PublishedDocument]:
+        """The mutable documents of a package by key; None for those of the site."""
+
+    def document_stored(self, owner: Address | None, documents: Sequence[PublishedDocument]) -> None:
+        """Remember documents that are in the bucket now."""
+
+    def package(self, address: Address) -> Package | None:
+        """A package as of now, with all its versions."""
+
+    def finish(self, intents: Sequence[OpenIntent]) -> None:
+        """Listed: ``visible`` becomes the packages' revision, ``inputs`` and ``due_at`` the intents', intents close."""
+
+    def settle_inputs(self, heads: Sequence[PackageHead]) -> None:
+        """Keep ``inputs`` and ``due_at`` of packages whose plan was empty and complete (created at revision 0)."""
+
+    def violation(self, violations: Sequence[Violation], at: datetime) -> None:
+        """Record alarms; one that is already known and unacknowledged gets only its last sighting renewed."""
+
+    def audit(self, rows: Sequence[AuditRow]) -> None:
+        """Append to the hash-chained audit log."""
+
+    def start_run(self, catalog_commit: str | None, actor: str, at: datetime) -> int:
+        """Record that a publish began; returns its number."""
+
+    def finish_run(self, run: int, status: RunStatus, summary: Mapping[str, int], at: datetime) -> None:
+        """Record how it ended, with counts such as {"versions": 3, "refused": 1, "puts": 12}."""
+
+
+class Ledger(Protocol):
+    """PostgreSQL, wherever it runs. Every method raises LedgerError; LED001 where it cannot be reached."""
+
+    def migrate(self) -> tuple[str, ...]:
+        """Bring the schema up to date, under a lock; returns the names of the migrations that ran."""
+
+    def heads(self) -> Mapping[Address, PackageHead]:
+        """The head of every package, without versions: what a run with no changes loads."""
+
+    def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
+        """Packages with their versions; addresses that were never published are left out."""
+
+    def violations(self) -> tuple[Violation, ...]:
+        """Every unacknowledged violation, oldest first."""
+
+    def publication(self, wait_seconds: float) -> AbstractContextManager[Publication]:
+        """Hold the publication lock, waiting at most so long; raises LedgerError LED003 where another holds on."""
+
+    def close(self) -> None:
+        """Give back connections, and stop an embedded server that this process started."""

@@ -1,0 +1,72 @@
+"""registry.yaml as data. Secrets are references (``env:NAME`` or ``file:PATH``), never values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+MEGABYTE: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The public site: the ``host`` that people write in sources, the ``url`` (ends in "/") that serves the bucket."""
+
+    host: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What the outside may be.
+
+    ``schemes`` of git and release URLs; ``allow_private`` networks (CIDR) that may be connected to although they are
+    private; ``ca_file`` more trusted certificate authorities (PEM); ``upstreams`` base URLs by mirrored hostname.
+    """
+
+    schemes: tuple[str, ...] = ("https", "ssh")
+    allow_private: tuple[str, ...] = ()
+    ca_file: Path | None = None
+    upstreams: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on hostile input; sizes in bytes, times in seconds."""
+
+    module_bytes: int = 100 * MEGABYTE
+    module_files: int = 20_000
+    provider_bytes: int = 500 * MEGABYTE
+    provider_unpacked_bytes: int = 2_000 * MEGABYTE
+    git_seconds: float = 300.0
+    http_seconds: float = 600.0
+    workers: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SigningRefs:
+    """References to the registry's private keys; None means a key of its own making in the state folder."""
+
+    openpgp: str | None = None
+    log: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """registry.yaml, with every relative path resolved against its folder.
+
+    ``ledger`` is "embedded" or a reference to, or value of, a PostgreSQL DSN.
+    """
+
+    root: Path
+    catalog: Path
+    state: Path
+    site: Site
+    public: str
+    private: str
+    ledger: str
+    network: Network
+    limits: Limits
+    signing: SigningRefs

@@ -1,0 +1,123 @@
+"""The catalog as data: what a team says that its registry offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from registry_gen.errors import Position
+from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, Platform, ProviderAddress
+from registry_gen.model.digest import Commit, Sha256
+from registry_gen.model.facts import Hosting, SigningKey
+from registry_gen.model.version import Constraints, Version
+
+
+@dataclass(frozen=True, slots=True)
+class GitSource:
+    """A git repository: ``url`` on an allowed scheme, ``path`` the module's folder in it ("" for the root).
+
+    ``tag_patterns`` hold ``{version}`` exactly once, such as "v{version}" or "network/v{version}";
+    ``pins`` say which commit a version must be.
+    """
+
+    url: str
+    path: str
+    tag_patterns: tuple[str, ...]
+    pins: Mapping[Version, Commit]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSource:
+    """Built module archives beside a SHA256SUMS, in a folder or under a base URL (``location``, ends in "/").
+
+    ``pattern`` names an archive and holds ``{version}`` once, such as "network-{version}.tar.gz". A folder's
+    versions are found by listing it; a URL's are the names in its SHA256SUMS.
+    """
+
+    location: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleEntry:
+    """catalog/modules/NAMESPACE/NAME/SYSTEM.yaml."""
+
+    address: ModuleAddress
+    position: Position
+    digest: Sha256
+    source: GitSource | ArchiveSource
+    versions: Constraints
+    hosting: Hosting
+    deprecated: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSource:
+    """Releases in goreleaser's layout.
+
+    ``location`` is a folder (absolute path) or URL and may hold ``{version}``; without it a folder is searched for
+    ``terraform-provider-TYPE_VERSION_SHA256SUMS`` at its top and one level down. ``versions`` are the
+    versions to look at where the location is a URL, which cannot be listed; empty for folders.
+    """
+
+    location: str
+    versions: tuple[Version, ...]
+
+
+SignatureRule = Literal["publisher", "registry"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEntry:
+    """catalog/providers/NAMESPACE/TYPE.yaml.
+
+    ``signature`` says who signs the sums that clients get: the publisher (checked against ``signing_keys``), or
+    this registry because the publisher does not sign. ``platforms`` and ``protocols`` are empty for all that the
+    release has.
+    """
+
+    address: ProviderAddress
+    position: Position
+    digest: Sha256
+    source: ReleaseSource
+    versions: Constraints
+    hosting: Hosting
+    deprecated: str
+    signature: SignatureRule
+    signing_keys: tuple[SigningKey, ...]
+    platforms: tuple[Platform, ...]
+    protocols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorEntry:
+    """catalog/mirrors/HOSTNAME/NAMESPACE/TYPE.yaml.
+
+    ``upstream`` is where to ask: "https://HOSTNAME" unless registry.yaml says otherwise for that host.
+    ``trusted_keys`` are the pinned certificates; one of them must have signed the sums.
+    """
+
+    address: MirrorAddress
+    position: Position
+    digest: Sha256
+    upstream: str
+    versions: Constraints
+    hosting: Hosting
+    platforms: tuple[Platform, ...]
+    trusted_keys: tuple[SigningKey, ...]
+
+
+Entry = ModuleEntry | ProviderEntry | MirrorEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Every entry by address, and the commit of the catalog repository where there is one.
+
+    An entry's ``digest`` covers its file and every shared file it depends on (namespace, organization, keys,
+    registry.yaml's relevant part), so that equal digests mean an equal entry.
+    """
+
+    entries: Mapping[Address, Entry]
+    commit: str | None

@@ -1,0 +1,188 @@
+"""What the registry knows of published versions: all that rendering the protocol documents needs, and no more.
+
+Facts live in the ledger, one row each. Everything larger (README, HCL, file lists, provenance) lives in the
+version's immutable record, a JSON object in the bucket whose SHA-256 the facts carry as ``record``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from registry_gen.model.address import Address, Platform
+from registry_gen.model.digest import H1, Commit, Sha256
+from registry_gen.model.version import Version
+
+
+class Hosting(StrEnum):
+    """Whether the artifact is stored by us (copy) or documents point at the upstream (link)."""
+
+    COPY = "copy"
+    LINK = "link"
+
+
+class Status(StrEnum):
+    """Listed or not; a withdrawn version keeps its facts, its record and its place in the log."""
+
+    PUBLISHED = "published"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleVersion:
+    """One published version of a module.
+
+    ``source`` is the repository or archive URL as the catalog names it, never with credentials;
+    ``path`` the folder inside it that became the archive's root ("" for all of it).
+    ``archive`` and ``archive_size`` (bytes) are set for copies; ``location``, a go-getter address, for links.
+    ``tag`` and ``commit`` are None only for modules that come from archives.
+    """
+
+    version: Version
+    source: str
+    path: str
+    tag: str | None
+    commit: Commit | None
+    tree: H1
+    hosting: Hosting
+    archive: Sha256 | None
+    archive_size: int | None
+    location: str | None
+    record: Sha256
+    recorded_at: datetime
+    status: Status = Status.PUBLISHED
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderPackage:
+    """The zip of one platform. ``zh`` is its SHA-256, ``h1`` the dirhash of its contents, ``size`` in bytes.
+
+    ``url`` is the upstream address, set for links only; ``h1`` and ``size`` are None only where nothing was fetched.
+    """
+
+    platform: Platform
+    filename: str
+    zh: Sha256
+    h1: H1 | None
+    size: int | None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """A SHA256SUMS document and its detached binary signature.
+
+    Digests are those of the documents' bytes; the URLs are set for links only.
+    ``signer`` is the fingerprint (upper-case hex) of the certificate that signed.
+    """
+
+    sums: Sha256
+    signature: Sha256
+    signer: str
+    sums_url: str | None = None
+    signature_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderVersion:
+    """One published version of a provider of this registry; ``packages`` sorted by platform.
+
+    ``protocols`` such as ("5.0", "6.0"); ``origin`` the release folder or URL, never with credentials.
+    """
+
+    version: Version
+    origin: str
+    protocols: tuple[str, ...]
+    packages: tuple[ProviderPackage, ...]
+    sums: Sums
+    hosting: Hosting
+    record: Sha256
+    recorded_at: datetime
+    status: Status = Status.PUBLISHED
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorVersion:
+    """One mirrored version of another registry's provider; ``packages`` sorted by platform.
+
+    ``sums`` says what vouched for the zips upstream; a mirror never serves it.
+    """
+
+    version: Version
+    origin: str
+    protocols: tuple[str, ...]
+    packages: tuple[ProviderPackage, ...]
+    sums: Sums
+    hosting: Hosting
+    record: Sha256
+    recorded_at: datetime
+    status: Status = Status.PUBLISHED
+
+
+VersionFacts = ModuleVersion | ProviderVersion | MirrorVersion
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SigningKey:
+    """An OpenPGP certificate that provider clients get: upper-case hex ``fingerprint``, ``armor`` as text."""
+
+    fingerprint: str
+    armor: str
+
+    @property
+    def key_id(self) -> str:
+        """The last 16 digits of the fingerprint, as protocol documents name a key."""
+        return self.fingerprint[-16:]
+
+
+@dataclass(frozen=True, slots=True)
+class PackageState:
+    """What rendering needs of a package beside its versions: it comes from the catalog and may change.
+
+    ``deprecated`` is the message shown to everyone who selects the package ("" for none).
+    ``signing_keys`` is used for providers only, sorted by fingerprint.
+    """
+
+    deprecated: str = ""
+    signing_keys: tuple[SigningKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PackageHead:
+    """Where a package stands in the ledger.
+
+    ``revision`` grows by one with every logged change of the package; documents carry it.
+    ``visible`` is the revision whose documents are all in the bucket: smaller than ``revision`` means unfinished.
+    ``inputs`` is the digest of everything the last complete run read for this package; None asks for a full plan.
+    ``due_at`` is when time alone may change the outcome; None for never.
+    """
+
+    address: Address
+    revision: int
+    visible: int
+    inputs: Sha256 | None
+    due_at: datetime | None
+    state: PackageState
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package's head and all its versions, oldest first in SemVer order."""
+
+    head: PackageHead
+    versions: tuple[VersionFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedDocument:
+    """A mutable document in the bucket.
+
+    ``content`` is the SHA-256 of the rendered bytes before the revision was stamped into them;
+    ``revision`` the stamped one; ``etag`` what the storage called these bytes.
+    """
+
+    key: str
+    content: Sha256
+    revision: int
+    etag: str

@@ -1,0 +1,67 @@
+"""An intent: everything one package's change needs to be finished by whoever holds the lock next.
+
+It is committed to the ledger before the first byte reaches the bucket. From its logging on, the ledger alone
+(facts, state, keys) makes the documents; until then the intent lists what must be in the bucket first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from registry_gen.model.address import Address
+from registry_gen.model.digest import Sha256
+from registry_gen.model.facts import PackageState, VersionFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """An immutable object that must be in the public bucket before the intent is logged.
+
+    Its bytes wait in the staging area under their SHA-256; ``size`` in bytes.
+    """
+
+    key: str
+    sha256: Sha256
+    size: int
+
+
+EntryType = Literal["published", "platform-added", "key-changed", "hosting-changed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry for the transparency log: ``payload`` is canonical JSON without index, fixed with the intent."""
+
+    type: EntryType
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One package's change from revision ``base`` to ``base + 1``.
+
+    ``versions`` are the versions that are new, or whose facts are replaced (a platform was added);
+    ``state`` is the package's state afterwards; ``inputs`` and ``due_at`` become the head's where everything
+    that the plan asked for succeeded, else ``inputs`` is None so that the next run plans the package again.
+    """
+
+    address: Address
+    base: int
+    versions: tuple[VersionFacts, ...]
+    state: PackageState
+    artifacts: tuple[Artifact, ...]
+    entries: tuple[Entry, ...]
+    inputs: Sha256 | None
+    due_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIntent:
+    """An intent as the ledger keeps it: ``id`` is the ledger's, ``logged`` says that it is frozen."""
+
+    id: int
+    intent: Intent
+    logged: bool

@@ -1,0 +1,183 @@
+"""What was seen outside (sightings), what is to be done about it (actions), and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from registry_gen.errors import RegistryError
+from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, Platform, ProviderAddress
+from registry_gen.model.digest import Commit, Sha256
+from registry_gen.model.facts import PackageState
+from registry_gen.model.version import Version
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Tag:
+    """A tag of a git repository and the commit it peels to."""
+
+    name: str
+    commit: Commit
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ArchiveSeen:
+    """A module archive that a SHA256SUMS vouches for."""
+
+    version: Version
+    filename: str
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSeen:
+    """One release of a provider: where it is, the digest of its SHA256SUMS, and the sums by file name.
+
+    ``signature`` is the digest of SHA256SUMS.sig, None where there is none. ``protocols`` from the goreleaser
+    manifest, ("5.0",) where there is none, as goreleaser's documentation says.
+    """
+
+    version: Version
+    location: str
+    sums: Sha256
+    signature: Sha256 | None
+    files: Mapping[str, Sha256]
+    protocols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class UpstreamSeen:
+    """One version that an upstream registry offers."""
+
+    version: Version
+    protocols: tuple[str, ...]
+    platforms: tuple[Platform, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleSighting:
+    """Tags of the repository, or archives; one of both is empty."""
+
+    address: ModuleAddress
+    tags: tuple[Tag, ...]
+    archives: tuple[ArchiveSeen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSighting:
+    """The releases found; ``problems`` are releases that could not be read."""
+
+    address: ProviderAddress
+    releases: tuple[ReleaseSeen, ...]
+    problems: tuple[RegistryError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorSighting:
+    """The versions that upstream lists."""
+
+    address: MirrorAddress
+    versions: tuple[UpstreamSeen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedSighting:
+    """A source that could not be looked at."""
+
+    address: Address
+    error: RegistryError
+
+
+Sighting = ModuleSighting | ProviderSighting | MirrorSighting | FailedSighting
+
+
+@dataclass(frozen=True, slots=True)
+class PublishModule:
+    """Publish a module's version from a tag or an archive: exactly one of ``tag`` and ``archive`` is set."""
+
+    address: ModuleAddress
+    version: Version
+    tag: Tag | None
+    archive: ArchiveSeen | None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishProvider:
+    """Publish a provider's version: these platforms of this release."""
+
+    address: ProviderAddress
+    version: Version
+    release: ReleaseSeen
+    platforms: tuple[Platform, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorProvider:
+    """Mirror these platforms of a version; ``added`` says that the version is published and only gains them."""
+
+    address: MirrorAddress
+    version: Version
+    protocols: tuple[str, ...]
+    platforms: tuple[Platform, ...]
+    added: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeState:
+    """The package's documents change without a new version: keys or the deprecation notice; ``why`` in words."""
+
+    address: Address
+    why: str
+
+
+Action = PublishModule | PublishProvider | MirrorProvider | ChangeState
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something that is not done, and why. ``version`` is None where the whole package is concerned.
+
+    ``violation`` says that the source contradicts what was published: an alarm, recorded and never acted on.
+    """
+
+    address: Address
+    version: Version | None
+    error: RegistryError
+    violation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a person should know that stops nothing."""
+
+    address: Address
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackagePlan:
+    """What is to be done for one package.
+
+    ``state`` is the package's state afterwards, ``inputs`` the digest of everything that was read to decide.
+    """
+
+    address: Address
+    base: int
+    state: PackageState
+    actions: tuple[Action, ...]
+    inputs: Sha256
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The outcome of deciding, sorted by address: packages with actions or new inputs, refusals and notes.
+
+    ``unchanged`` counts packages whose inputs are those of the last complete run.
+    """
+
+    packages: tuple[PackagePlan, ...]
+    refusals: tuple[Refusal, ...]
+    notes: tuple[Note, ...]
+    unchanged: int

@@ -1,0 +1,167 @@
+"""Every key in the buckets, its content type and its cache rule: here and nowhere else.
+
+Keys are relative, use '/', and are built only from parsed addresses, versions, platforms and digests,
+so no part of them can climb out of the bucket. Sources: the protocols' paths (protocols v1), C2SP tlog-tiles.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from registry_gen.model.address import MirrorAddress, ModuleAddress, Platform, ProviderAddress
+from registry_gen.model.digest import Sha256
+from registry_gen.model.version import Version
+
+DISCOVERY: Final = ".well-known/terraform.json"
+MODULES: Final = "v1/modules/"
+PROVIDERS: Final = "v1/providers/"
+MIRROR: Final = "v1/mirror/"
+CHECKPOINT: Final = "log/checkpoint"
+
+_JSON: Final = "application/json"
+_BYTES: Final = "application/octet-stream"
+_LISTING: Final = "public, max-age=60, stale-while-revalidate=60, stale-if-error=3600"
+_LEAF: Final = "public, max-age=300"
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
+_NO_CACHE: Final = "no-cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How an object is served: its Content-Type and Cache-Control, and whether it is written once for good."""
+
+    content_type: str
+    cache_control: str
+    immutable: bool
+
+
+def module_versions(address: ModuleAddress) -> str:
+    """The listing of a module."""
+    return f"{MODULES}{address}/versions"
+
+
+def module_download(address: ModuleAddress, version: Version) -> str:
+    """The document whose ``location`` OpenTofu reads; Terraform reads the header that is put on it."""
+    return f"{MODULES}{address}/{version}/download"
+
+
+def module_hop(address: ModuleAddress, version: Version) -> str:
+    """The page whose terraform-get meta element names the archive and its checksum."""
+    return f"{MODULES}{address}/{version}/get.html"
+
+
+def module_archive(address: ModuleAddress, version: Version) -> str:
+    """The archive of one version."""
+    return f"{MODULES}{address}/{version}/module.tar.gz"
+
+
+def provider_versions(address: ProviderAddress) -> str:
+    """The listing of a provider."""
+    return f"{PROVIDERS}{address}/versions"
+
+
+def provider_download(address: ProviderAddress, version: Version, platform: Platform) -> str:
+    """The document that names zip, sums, signature and keys of one platform."""
+    return f"{PROVIDERS}{address}/{version}/download/{platform.os}/{platform.arch}"
+
+
+def provider_zip(address: ProviderAddress, version: Version, platform: Platform) -> str:
+    """The zip of one platform, under the name that SHA256SUMS gives it."""
+    return f"{PROVIDERS}{address}/{version}/{zip_name(address.type, version, platform)}"
+
+
+def provider_sums(address: ProviderAddress, version: Version, sums: Sha256) -> str:
+    """A SHA256SUMS document, named by its content."""
+    return f"{PROVIDERS}{address}/{version}/{sums}_SHA256SUMS"
+
+
+def provider_signature(address: ProviderAddress, version: Version, signature: Sha256) -> str:
+    """A detached signature of a SHA256SUMS document, named by its own content."""
+    return f"{PROVIDERS}{address}/{version}/{signature}_SHA256SUMS.sig"
+
+
+def mirror_index(address: MirrorAddress) -> str:
+    """The listing of a mirrored provider."""
+    return f"{MIRROR}{address}/index.json"
+
+
+def mirror_version(address: MirrorAddress, version: Version) -> str:
+    """The document that names the zips of one mirrored version."""
+    return f"{MIRROR}{address}/{version}.json"
+
+
+def mirror_zip(address: MirrorAddress, version: Version, platform: Platform) -> str:
+    """The zip of one platform; the tree is a packed filesystem_mirror too, so its name is fixed by the clients."""
+    return f"{MIRROR}{address}/{zip_name(address.type, version, platform)}"
+
+
+def zip_name(type_: str, version: Version, platform: Platform) -> str:
+    """``terraform-provider-TYPE_VERSION_OS_ARCH.zip``."""
+    return f"terraform-provider-{type_}_{version}_{platform}.zip"
+
+
+def record(digest: Sha256) -> str:
+    """The immutable record of one version."""
+    return f"records/{digest}"
+
+
+def log_tile(level: int, index: int, width: int = 256) -> str:
+    """A tile of hashes; ``width`` below 256 names a partial tile (C2SP tlog-tiles)."""
+    return f"log/tile/{level}/{_tile_index(index)}{_partial(width)}"
+
+
+def log_entries(index: int, width: int = 256) -> str:
+    """A bundle of entries; ``width`` below 256 names a partial bundle (C2SP tlog-tiles)."""
+    return f"log/tile/entries/{_tile_index(index)}{_partial(width)}"
+
+
+def rule(key: str) -> Rule:
+    """How the object under ``key`` is served. Raises ValueError for a key that this module never makes."""
+    for grammar, found in _RULES:
+        if grammar.fullmatch(key):
+            return found
+    raise ValueError(f"no rule for the key {key!r}")
+
+
+def is_listing(key: str) -> bool:
+    """Whether the document under ``key`` makes versions visible, so that it is written last and shortened first."""
+    return rule(key).cache_control == _LISTING
+
+
+def _tile_index(index: int) -> str:
+    """Groups of three digits, all but the last behind an x: 1234067 is x001/x234/067 (C2SP tlog-tiles)."""
+    text = f"{index % 1000:03d}"
+    while index >= 1000:
+        index //= 1000
+        text = f"x{index % 1000:03d}/{text}"
+    return text
+
+
+def _partial(width: int) -> str:
+    return "" if width == 256 else f".p/{width}"
+
+
+_RULES: Final = tuple(
+    (re.compile(pattern), found)
+    for pattern, found in (
+        (r"\.well-known/terraform\.json", Rule(_JSON, _LEAF, False)),
+        (r"v1/modules/[^/]+/[^/]+/[^/]+/versions", Rule(_JSON, _LISTING, False)),
+        (r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/download", Rule(_JSON, _LEAF, False)),
+        (r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/get\.html", Rule("text/html; charset=utf-8", _LEAF, False)),
+        (r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/module\.tar\.gz", Rule("application/gzip", _IMMUTABLE, True)),
+        (r"v1/providers/[^/]+/[^/]+/versions", Rule(_JSON, _LISTING, False)),
+        (r"v1/providers/[^/]+/[^/]+/[^/]+/download/[^/]+/[^/]+", Rule(_JSON, _LEAF, False)),
+        (r"v1/providers/[^/]+/[^/]+/[^/]+/[^/]+\.zip", Rule("application/zip", _IMMUTABLE, True)),
+        (r"v1/providers/[^/]+/[^/]+/[^/]+/[0-9a-f]{64}_SHA256SUMS", Rule("text/plain; charset=utf-8", _IMMUTABLE, True)),
+        (r"v1/providers/[^/]+/[^/]+/[^/]+/[0-9a-f]{64}_SHA256SUMS\.sig", Rule(_BYTES, _IMMUTABLE, True)),
+        (r"v1/mirror/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LISTING, False)),
+        (r"v1/mirror/[^/]+/[^/]+/[^/]+/[^/]+\.json", Rule(_JSON, _LEAF, False)),
+        (r"v1/mirror/[^/]+/[^/]+/[^/]+/[^/]+\.zip", Rule("application/zip", _IMMUTABLE, True)),
+        (r"records/[0-9a-f]{64}", Rule(_JSON, _IMMUTABLE, True)),
+        (r"log/checkpoint", Rule("text/plain; charset=utf-8", _NO_CACHE, False)),
+        (r"log/tile/entries/(x\d{3}/)*\d{3}(\.p/\d{1,3})?", Rule(_BYTES, _IMMUTABLE, True)),
+        (r"log/tile/\d{1,2}/(x\d{3}/)*\d{3}(\.p/\d{1,3})?", Rule(_BYTES, _IMMUTABLE, True)),
+    )
+)

@@ -1,0 +1,60 @@
+"""What every object storage can do. One file of this room implements it for each kind of storage.
+
+Contract, proven for each kind by tests/contract/test_storage.py:
+
+- ``put_new`` is create-only: of many writers one wins, and the same bytes already there is success.
+- ``put_if`` is compare-and-swap on etags; a reader sees the old bytes or the new ones, never a mixture.
+- Nothing is visible under a key before all of its bytes are durable.
+- Content type and cache rule of every object come from ``paths.rule``.
+- Every method is safe to call from several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from registry_gen.model.digest import Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object's name, its storage's etag and its size in bytes."""
+
+    key: str
+    etag: str
+    size: int
+
+
+class Storage(Protocol):
+    """A bucket, container or folder. Every method raises StorageError where the storage fails."""
+
+    @property
+    def name(self) -> str:
+        """The address of this storage as people know it, without secrets: ``file:///srv/registry``."""
+
+    def put_new(self, key: str, body: bytes | Path, sha256: Sha256) -> Stored:
+        """Write an immutable object from bytes or from a file; ``sha256`` is checked on the way.
+
+        Raises ConflictError STO001 where the key holds other bytes, which stay.
+        """
+
+    def put_if(self, key: str, body: bytes, expected: str | None) -> Stored:
+        """Write a mutable document where its etag still is ``expected`` (None: where there is no object).
+
+        Raises ConflictError STO002 where it is not.
+        """
+
+    def get(self, key: str) -> tuple[bytes, Stored] | None:
+        """All bytes of a document, or None where there is none."""
+
+    def head(self, key: str) -> Stored | None:
+        """What is stored under a key, or None."""
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """Every object whose key starts with ``prefix``, in order of keys."""
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects; those that do not exist are no error."""

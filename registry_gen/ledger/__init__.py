@@ -27,14 +27,14 @@ class LogHead:
     """Where the log of the site stands: its tail of hashes, and the signed checkpoint for exactly that size.
 
     ``checkpoint`` is None from the moment entries are fixed until their checkpoint is signed and stored.
-    ``etag`` is the etag of the checkpoint object in the bucket as last put; ``stored`` says that the bucket
-    holds exactly ``checkpoint``.
+    ``etag`` and ``stored_size`` are those of the checkpoint that was last seen to reach the bucket (None and 0 for
+    none): every tile up to ``stored_size`` is there.
     """
 
     tail: Tail
     checkpoint: bytes | None
     etag: str | None
-    stored: bool
+    stored_size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ class ModuleVersion:
     ``source`` is the repository or archive URL as the catalog names it, never with credentials;
     ``path`` the folder inside it that became the archive's root ("" for all of it).
     ``archive`` and ``archive_size`` (bytes) are set for copies; ``location``, a go-getter address, for links.
-    ``tag`` and ``commit`` are None only for modules that come from archives.
+    ``tag`` and ``commit`` are None only for modules that come from archives; for those ``evidence`` is the
+    SHA-256 of the archive at its source, which was unpacked and packed again.
     """
 
     version: Version
@@ -51,6 +52,7 @@ class ModuleVersion:
     location: str | None
     record: Sha256
     recorded_at: datetime
+    evidence: Sha256 | None = None
     status: Status = Status.PUBLISHED
 
 
@@ -89,10 +91,12 @@ class ProviderVersion:
     """One published version of a provider of this registry; ``packages`` sorted by platform.
 
     ``protocols`` such as ("5.0", "6.0"); ``origin`` the release folder or URL, never with credentials.
+    ``evidence`` is the SHA-256 of the SHA256SUMS at the source: other than ``sums`` where the registry signs its own.
     """
 
     version: Version
     origin: str
+    evidence: Sha256
     protocols: tuple[str, ...]
     packages: tuple[ProviderPackage, ...]
     sums: Sums

@@ -9,7 +9,8 @@ from datetime import datetime
 from registry_gen.errors import RegistryError
 from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, Platform, ProviderAddress
 from registry_gen.model.digest import Commit, Sha256
-from registry_gen.model.facts import PackageState
+from registry_gen.model.facts import PackageState, VersionFacts
+from registry_gen.model.intent import Artifact
 from registry_gen.model.version import Version
 
 
@@ -104,12 +105,13 @@ class PublishModule:
 
 @dataclass(frozen=True, slots=True)
 class PublishProvider:
-    """Publish a provider's version: these platforms of this release."""
+    """Publish these platforms of a provider's release; ``added`` says that the version is published and gains them."""
 
     address: ProviderAddress
     version: Version
     release: ReleaseSeen
     platforms: tuple[Platform, ...]
+    added: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +161,15 @@ class Note:
 class PackagePlan:
     """What is to be done for one package.
 
-    ``state`` is the package's state afterwards, ``inputs`` the digest of everything that was read to decide.
+    ``state`` is the package's state afterwards; ``inputs`` the digest of everything that was read to decide, or None
+    where something was refused, so that the next run looks again.
     """
 
     address: Address
     base: int
     state: PackageState
     actions: tuple[Action, ...]
-    inputs: Sha256
+    inputs: Sha256 | None
     due_at: datetime | None
 
 
@@ -181,3 +184,15 @@ class Plan:
     refusals: tuple[Refusal, ...]
     notes: tuple[Note, ...]
     unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """One action, carried out up to the door: facts that are true of the staged bytes, and what must be put.
+
+    For an action that adds platforms, ``facts`` are the version's whole facts afterwards.
+    """
+
+    action: PublishModule | PublishProvider | MirrorProvider
+    facts: VersionFacts
+    artifacts: tuple[Artifact, ...]

@@ -1,0 +1,1 @@
+"""Fakes and real servers that several test suites share; each module's docstring shows its use."""

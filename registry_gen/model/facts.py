@@ -145,11 +145,13 @@ class PackageState:
     """What rendering needs of a package beside its versions: it comes from the catalog and may change.
 
     ``deprecated`` is the message shown to everyone who selects the package ("" for none).
-    ``signing_keys`` is used for providers only, sorted by fingerprint.
+    ``signing_keys`` is used for providers only, sorted by fingerprint. ``rendering`` names the renderer's version and
+    the site's URL that the documents were made with.
     """
 
     deprecated: str = ""
     signing_keys: tuple[SigningKey, ...] = ()
+    rendering: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Artifact:
     size: int
 
 
-EntryType = Literal["published", "platform-added", "key-changed", "hosting-changed"]
+EntryType = Literal["published", "platform-added", "deprecated", "undeprecated", "key-changed", "hosting-changed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,58 @@
+"""Codes of planning and settling."""
+
+from registry_gen.errors import Code
+
+TAG_MOVED = Code(
+    "PLN001",
+    "a published version's tag now points at another commit",
+    "Consumers pinned the version they were given. A version, once published, never changes.",
+    "Find out who moved the tag. Publish the new commit under a new version; what was published stays.",
+)
+TWO_COMMITS = Code(
+    "PLN002",
+    "two tags claim the same version at different commits",
+    "Only one of them can be the version; choosing would be guessing.",
+    "Delete one of the tags, pin the version to its commit, or narrow the tag patterns.",
+)
+PIN_MISMATCH = Code(
+    "PLN003",
+    "the tag is not at the commit that the catalog pins",
+    "A pin says which commit was reviewed; anything else was not.",
+    "Correct the pin in the catalog, or move on to a new version.",
+)
+BUILD_METADATA = Code(
+    "PLN004",
+    "build metadata in a version is not published",
+    "The + of 1.0.0+x reads as a space in some object storages, and two builds of one version have no order.",
+    "Tag the version without build metadata, or exclude it: versions: '!= 1.0.0+x'.",
+)
+EVIDENCE_CHANGED = Code(
+    "PLN005",
+    "the checksums at the source are not those that were published",
+    "A release that was replaced in place would give consumers other bytes under the same version.",
+    "Find out who replaced the release. Publish the new bytes under a new version; what was published stays.",
+)
+NO_PLATFORM = Code(
+    "PLN006",
+    "the release has no zip for any wanted platform",
+    "A version without platforms would be listed but could not be installed anywhere.",
+    "Compare the platforms in the catalog with the file names in the release's SHA256SUMS.",
+)
+NOT_SIGNED = Code(
+    "PLN007",
+    "the release has no signature",
+    "Clients check the signature of SHA256SUMS against the keys this registry gives them.",
+    "Sign the release, or let the registry sign: signature: registry.",
+)
+IMMUTABLE = Code(
+    "PLN008",
+    "a published version would change",
+    "A version, once logged, never changes.",
+    "Publish other bytes under a new version.",
+)
+PIN_WITHOUT_TAG = Code(
+    "PLN009",
+    "a pinned version has no tag in the repository",
+    "A pin names a version that cannot be published without its tag.",
+    "Push the tag, correct the version, or remove the pin.",
+)

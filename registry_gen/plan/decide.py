@@ -1,0 +1,157 @@
+"""``stale`` says which packages must be looked at closely; ``plan`` decides about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from registry_gen.model.address import Address
+from registry_gen.model.entries import Catalog, Entry, MirrorEntry, ModuleEntry, ProviderEntry
+from registry_gen.model.facts import Package, PackageHead, PackageState
+from registry_gen.model.plan import (
+    Action,
+    ChangeState,
+    FailedSighting,
+    MirrorSighting,
+    ModuleSighting,
+    Note,
+    PackagePlan,
+    Plan,
+    ProviderSighting,
+    Refusal,
+    Sighting,
+)
+from registry_gen.plan.inputs import Context, GoodSighting, inputs_digest
+from registry_gen.plan.mirrors import decide_mirror
+from registry_gen.plan.modules import decide_module
+from registry_gen.plan.outcome import Outcome
+from registry_gen.plan.providers import decide_provider
+
+
+def stale(
+    catalog: Catalog,
+    sightings: Mapping[Address, Sighting],
+    heads: Mapping[Address, PackageHead],
+    context: Context,
+) -> tuple[Address, ...]:
+    """The addresses, sorted, whose inputs differ from those of their last complete run."""
+    return tuple(
+        address
+        for address in sorted(catalog.entries, key=str)
+        if _differs(catalog.entries[address], sightings[address], heads.get(address), context)
+    )
+
+
+def plan(
+    catalog: Catalog,
+    sightings: Mapping[Address, Sighting],
+    heads: Mapping[Address, PackageHead],
+    packages: Mapping[Address, Package],
+    context: Context,
+) -> Plan:
+    """Decide what is to be done.
+
+    ``sightings`` has one for every entry of the catalog, ``heads`` every package of the ledger, and ``packages``
+    every published package that ``stale`` names. Packages are sorted by address.
+    """
+    total = _Total()
+    for address in stale(catalog, sightings, heads, context):
+        entry, sighting = catalog.entries[address], sightings[address]
+        if isinstance(sighting, FailedSighting):
+            total.refusals.append(Refusal(address, None, sighting.error))
+            continue
+        _add(total, entry, sighting, packages.get(address), heads.get(address), context)
+    planned = {package.address for package in total.packages} | {refusal.address for refusal in total.refusals}
+    return Plan(
+        packages=tuple(total.packages),
+        refusals=tuple(total.refusals),
+        notes=(*total.notes, *_no_longer_listed(catalog, heads)),
+        unchanged=len(catalog.entries.keys() - planned),
+    )
+
+
+class _Total:
+    def __init__(self) -> None:
+        self.packages: list[PackagePlan] = []
+        self.refusals: list[Refusal] = []
+        self.notes: list[Note] = []
+
+
+def _differs(entry: Entry, sighting: Sighting, head: PackageHead | None, context: Context) -> bool:
+    if isinstance(sighting, FailedSighting) or head is None or head.inputs is None:
+        return True
+    return head.inputs != inputs_digest(entry, sighting, head.revision, context)
+
+
+def _add(
+    total: _Total,
+    entry: Entry,
+    sighting: GoodSighting,
+    package: Package | None,
+    head: PackageHead | None,
+    context: Context,
+) -> None:
+    outcome = _decide(entry, sighting, package)
+    state = state_of(entry, context)
+    revision = head.revision if head else 0
+    actions: list[Action] = list(outcome.actions)
+    if package and package.versions and package.head.state != state:
+        actions.append(ChangeState(entry.address, _why(package.head.state, state)))
+    complete = not outcome.refusals
+    after = revision + 1 if actions else revision
+    total.packages.append(
+        PackagePlan(
+            address=entry.address,
+            base=revision,
+            state=state,
+            actions=tuple(actions),
+            inputs=inputs_digest(entry, sighting, after, context) if complete else None,
+            due_at=None,
+        )
+    )
+    total.refusals.extend(outcome.refusals)
+    total.notes.extend(outcome.notes)
+
+
+def _decide(entry: Entry, sighting: GoodSighting, package: Package | None) -> Outcome:
+    versions = package.versions if package else ()
+    match entry, sighting:
+        case ModuleEntry(), ModuleSighting():
+            return decide_module(entry, sighting, versions)
+        case ProviderEntry(), ProviderSighting():
+            return decide_provider(entry, sighting, versions)
+        case MirrorEntry(), MirrorSighting():
+            return decide_mirror(entry, sighting, versions)
+        case _:
+            raise TypeError(f"{entry.address}: a sighting of another kind")
+
+
+def state_of(entry: Entry, context: Context) -> PackageState:
+    """The package's state as the catalog wants it."""
+    match entry:
+        case ModuleEntry():
+            return PackageState(deprecated=entry.deprecated, rendering=context.rendering)
+        case ProviderEntry():
+            keys = (context.registry_key,) if entry.signature == "registry" else tuple(sorted(entry.signing_keys))
+            return PackageState(entry.deprecated, keys, context.rendering)
+        case MirrorEntry():
+            return PackageState(rendering=context.rendering)
+
+
+def _why(before: PackageState, after: PackageState) -> str:
+    changed = []
+    if before.signing_keys != after.signing_keys:
+        changed.append("signing keys")
+    if before.deprecated != after.deprecated:
+        changed.append("deprecation notice")
+    if before.rendering != after.rendering:
+        changed.append("site URL or renderer")
+    return " and ".join(changed)
+
+
+def _no_longer_listed(catalog: Catalog, heads: Mapping[Address, PackageHead]) -> list[Note]:
+    gone = sorted((address for address in heads if address not in catalog.entries), key=str)
+    return [
+        Note(address, "published, but no longer in the catalog; it stays listed until it is withdrawn")
+        for address in gone
+        if heads[address].revision > 0
+    ]

@@ -1,0 +1,57 @@
+"""The digest of everything that a package's plan depends on: equal digests mean that nothing is to be done."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from registry_gen.model.digest import Sha256
+from registry_gen.model.entries import Entry
+from registry_gen.model.facts import SigningKey
+from registry_gen.model.plan import MirrorSighting, ModuleSighting, ProviderSighting
+from registry_gen.render.document import RENDERER
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every package depends on beside its entry: the site's URL and the key the registry signs sums with."""
+
+    site_url: str
+    registry_key: SigningKey
+
+    @property
+    def rendering(self) -> str:
+        """The renderer's version and the site's URL: where they change, every document may."""
+        return f"{RENDERER} {self.site_url}"
+
+
+GoodSighting = ModuleSighting | ProviderSighting | MirrorSighting
+
+
+def inputs_digest(entry: Entry, sighting: GoodSighting, revision: int, context: Context) -> Sha256:
+    """SHA-256 over entry, sighting, the package's revision, the context and the renderer's version."""
+    total = hashlib.sha256()
+    for line in _lines(entry, sighting, revision, context):
+        total.update(line.encode() + b"\n")
+    return Sha256(total.hexdigest())
+
+
+def _lines(entry: Entry, sighting: GoodSighting, revision: int, context: Context) -> Iterator[str]:
+    yield f"rendering {context.rendering}"
+    yield f"key {context.registry_key.fingerprint}"
+    yield f"entry {entry.address} {entry.digest}"
+    yield f"revision {revision}"
+    match sighting:
+        case ModuleSighting():
+            for tag in sorted(sighting.tags):
+                yield f"tag {tag.name} {tag.commit}"
+            for archive in sorted(sighting.archives):
+                yield f"archive {archive.version} {archive.filename} {archive.sha256}"
+        case ProviderSighting():
+            for release in sorted(sighting.releases, key=lambda found: found.version):
+                yield f"release {release.version} {release.sums} {release.signature} {','.join(release.protocols)}"
+        case MirrorSighting():
+            for seen in sorted(sighting.versions):
+                platforms = ",".join(sorted(str(platform) for platform in seen.platforms))
+                yield f"upstream {seen.version} {','.join(seen.protocols)} {platforms}"

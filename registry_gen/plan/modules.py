@@ -1,0 +1,169 @@
+"""Which versions of a module are published, from the tags or archives that were seen."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from registry_gen.errors import InputError, RefusalError
+from registry_gen.model.address import ModuleAddress
+from registry_gen.model.digest import Commit
+from registry_gen.model.entries import ArchiveSource, GitSource, ModuleEntry
+from registry_gen.model.facts import ModuleVersion, VersionFacts
+from registry_gen.model.plan import ArchiveSeen, ModuleSighting, Note, PublishModule, Refusal, Tag
+from registry_gen.model.version import Version, parse_version
+from registry_gen.plan import codes
+from registry_gen.plan.outcome import Outcome
+
+
+def decide_module(entry: ModuleEntry, sighting: ModuleSighting, published: Sequence[VersionFacts]) -> Outcome:
+    """New versions become actions; a published version whose source now says something else is a violation."""
+    known = {facts.version: facts for facts in published if isinstance(facts, ModuleVersion)}
+    if isinstance(entry.source, ArchiveSource):
+        return _from_archives(entry, sighting.archives, known)
+    return _from_tags(entry, entry.source, sighting.tags, known)
+
+
+def _from_tags(
+    entry: ModuleEntry, source: GitSource, tags: Sequence[Tag], known: Mapping[Version, ModuleVersion]
+) -> Outcome:
+    matched, notes = match_tags(entry.address, source.tag_patterns, tags)
+    actions: list[PublishModule] = []
+    refusals: list[Refusal] = []
+    for version in sorted(matched):
+        if not entry.versions.allows(version) and version not in known:
+            continue
+        pin = source.pins.get(version)
+        refusal = _refuse(entry.address, version, matched[version], pin, known.get(version))
+        if refusal:
+            refusals.append(refusal)
+        elif version not in known:
+            tag = next(tag for tag in matched[version] if pin in (None, tag.commit))
+            actions.append(PublishModule(entry.address, version, tag, None))
+    for version in sorted(source.pins.keys() - matched.keys() - known.keys()):
+        error = RefusalError(
+            codes.PIN_WITHOUT_TAG, where=f"{entry.address} {version}", expected=f"a tag at {source.pins[version]}"
+        )
+        refusals.append(Refusal(entry.address, version, error))
+    notes += _two_versions(entry.address, matched, entry)
+    notes += _gone(entry.address, known, matched)
+    return Outcome(tuple(actions), tuple(refusals), tuple(notes))
+
+
+def match_tags(
+    address: ModuleAddress, patterns: Sequence[str], tags: Iterable[Tag]
+) -> tuple[dict[Version, list[Tag]], list[Note]]:
+    """Tags by the version they name, in the order of the patterns; notes tell of tags that almost are versions."""
+    grammars = [re.compile(re.escape(pattern).replace(re.escape("{version}"), "(.+)")) for pattern in patterns]
+    ranked: dict[Version, list[tuple[int, Tag]]] = defaultdict(list)
+    notes: list[Note] = []
+    for tag in sorted(tags):
+        for rank, grammar in enumerate(grammars):
+            found = grammar.fullmatch(tag.name)
+            if not found:
+                continue
+            version = _version(found[1])
+            if version:
+                ranked[version].append((rank, tag))
+                break
+            if found[1][0].isdigit():
+                notes.append(Note(address, f"tag {tag.name} is not MAJOR.MINOR.PATCH and is left out"))
+                break
+    return {version: [tag for _, tag in sorted(found)] for version, found in ranked.items()}, notes
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return parse_version(text)
+    except InputError:
+        return None
+
+
+def _refuse(
+    address: ModuleAddress,
+    version: Version,
+    tags: Sequence[Tag],
+    pin: Commit | None,
+    facts: ModuleVersion | None,
+) -> Refusal | None:
+    where = f"{address} {version}"
+    commits = sorted({tag.commit for tag in tags})
+    if facts and facts.commit and facts.commit not in commits:
+        error = RefusalError(
+            codes.TAG_MOVED,
+            where=where,
+            expected=f"tag {facts.tag} at {facts.commit}, as published",
+            found=f"tag {tags[0].name} at {tags[0].commit}",
+            hint=codes.TAG_MOVED.fix,
+        )
+        return Refusal(address, version, error, violation=True)
+    if len(commits) > 1 and not pin:
+        found = ", ".join(f"{tag.name} at {tag.commit}" for tag in tags)
+        return Refusal(
+            address, version, RefusalError(codes.TWO_COMMITS, where=where, found=found, hint=codes.TWO_COMMITS.fix)
+        )
+    if facts:
+        return None
+    if pin and pin not in commits:
+        error = RefusalError(
+            codes.PIN_MISMATCH,
+            where=where,
+            expected=pin,
+            found=f"tag {tags[0].name} at {tags[0].commit}",
+            hint=codes.PIN_MISMATCH.fix,
+        )
+        return Refusal(address, version, error)
+    if version.build:
+        error = RefusalError(codes.BUILD_METADATA, where=where, found=str(version), hint=codes.BUILD_METADATA.fix)
+        return Refusal(address, version, error)
+    return None
+
+
+def _two_versions(address: ModuleAddress, matched: Mapping[Version, Sequence[Tag]], entry: ModuleEntry) -> list[Note]:
+    versions: dict[Commit, list[Version]] = defaultdict(list)
+    for version in sorted(matched):
+        if entry.versions.allows(version):
+            versions[matched[version][0].commit].append(version)
+    return [
+        Note(address, f"commit {commit} is published under {len(found)} versions: {', '.join(map(str, found))}")
+        for commit, found in versions.items()
+        if len(found) > 1
+    ]
+
+
+def _gone(
+    address: ModuleAddress, known: Mapping[Version, ModuleVersion], matched: Mapping[Version, Sequence[Tag]]
+) -> list[Note]:
+    return [
+        Note(address, f"tag {known[version].tag} of published version {version} is gone from the source")
+        for version in sorted(known)
+        if known[version].tag and version not in matched
+    ]
+
+
+def _from_archives(
+    entry: ModuleEntry, archives: Sequence[ArchiveSeen], known: Mapping[Version, ModuleVersion]
+) -> Outcome:
+    actions: list[PublishModule] = []
+    refusals: list[Refusal] = []
+    for seen in sorted(archives):
+        facts = known.get(seen.version)
+        where = f"{entry.address} {seen.version}"
+        if facts and facts.evidence and facts.evidence != seen.sha256:
+            error = RefusalError(
+                codes.EVIDENCE_CHANGED,
+                where=where,
+                expected=f"SHA-256 {facts.evidence}, as published",
+                found=f"{seen.sha256} for {seen.filename}",
+                hint=codes.EVIDENCE_CHANGED.fix,
+            )
+            refusals.append(Refusal(entry.address, seen.version, error, violation=True))
+        elif facts or not entry.versions.allows(seen.version):
+            continue
+        elif seen.version.build:
+            error = RefusalError(codes.BUILD_METADATA, where=where, found=str(seen.version))
+            refusals.append(Refusal(entry.address, seen.version, error))
+        else:
+            actions.append(PublishModule(entry.address, seen.version, None, seen))
+    return Outcome(tuple(actions), tuple(refusals))

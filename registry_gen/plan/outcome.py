@@ -1,0 +1,16 @@
+"""What deciding about one package gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from registry_gen.model.plan import MirrorProvider, Note, PublishModule, PublishProvider, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Actions sorted by version, refusals and notes of one package."""
+
+    actions: tuple[PublishModule | PublishProvider | MirrorProvider, ...]
+    refusals: tuple[Refusal, ...] = ()
+    notes: tuple[Note, ...] = ()

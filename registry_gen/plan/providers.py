@@ -1,0 +1,92 @@
+"""Which versions and platforms of a provider are published, from the releases that were seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from registry_gen.errors import InputError, RefusalError
+from registry_gen.model.address import Platform, parse_platform
+from registry_gen.model.entries import ProviderEntry
+from registry_gen.model.facts import ProviderVersion, VersionFacts
+from registry_gen.model.plan import Note, ProviderSighting, PublishProvider, Refusal, ReleaseSeen
+from registry_gen.plan import codes
+from registry_gen.plan.outcome import Outcome
+
+
+def decide_provider(entry: ProviderEntry, sighting: ProviderSighting, published: Sequence[VersionFacts]) -> Outcome:
+    """New releases and newly wanted platforms become actions; a release replaced in place is a violation."""
+    known = {facts.version: facts for facts in published if isinstance(facts, ProviderVersion)}
+    actions: list[PublishProvider] = []
+    refusals = [Refusal(entry.address, None, problem) for problem in sighting.problems]
+    notes: list[Note] = []
+    for release in sorted(sighting.releases, key=lambda found: found.version):
+        facts = known.get(release.version)
+        refusal = _refuse(entry, release, facts)
+        if refusal:
+            refusals.append(refusal)
+            continue
+        if not entry.versions.allows(release.version):
+            continue
+        offered = platforms_in(entry.address.type, release)
+        wanted = [platform for platform in offered if not entry.platforms or platform in entry.platforms]
+        missing = [str(platform) for platform in entry.platforms if platform not in offered]
+        if missing and wanted and not facts:
+            notes.append(Note(entry.address, f"release {release.version} has no zip for {', '.join(missing)}"))
+        if not wanted:
+            refusals.append(_no_platform(entry, release, offered))
+            continue
+        held = {package.platform for package in facts.packages} if facts else set()
+        new = tuple(platform for platform in wanted if platform not in held)
+        if new:
+            actions.append(PublishProvider(entry.address, release.version, release, new, added=facts is not None))
+    return Outcome(tuple(actions), tuple(refusals), tuple(notes))
+
+
+def platforms_in(type_: str, release: ReleaseSeen) -> tuple[Platform, ...]:
+    """The platforms that a release's sums name a zip for, sorted."""
+    prefix = f"terraform-provider-{type_}_{release.version}_"
+    names = (name[len(prefix) : -len(".zip")] for name in release.files if name.startswith(prefix) and name.endswith(".zip"))
+    return tuple(sorted(_platforms(names)))
+
+
+def _platforms(names: Iterable[str]) -> Iterable[Platform]:
+    for name in names:
+        try:
+            yield parse_platform(name)
+        except InputError:
+            continue
+
+
+def _refuse(entry: ProviderEntry, release: ReleaseSeen, facts: ProviderVersion | None) -> Refusal | None:
+    where = f"{entry.address} {release.version}"
+    if facts and facts.evidence != release.sums:
+        error = RefusalError(
+            codes.EVIDENCE_CHANGED,
+            where=where,
+            expected=f"SHA256SUMS with SHA-256 {facts.evidence}, as published",
+            found=release.sums,
+            hint=codes.EVIDENCE_CHANGED.fix,
+        )
+        return Refusal(entry.address, release.version, error, violation=True)
+    if facts or not entry.versions.allows(release.version):
+        return None
+    if release.version.build:
+        error = RefusalError(codes.BUILD_METADATA, where=where, found=str(release.version))
+        return Refusal(entry.address, release.version, error)
+    if entry.signature == "publisher" and release.signature is None:
+        error = RefusalError(
+            codes.NOT_SIGNED, where=where, expected="SHA256SUMS.sig beside SHA256SUMS", hint=codes.NOT_SIGNED.fix
+        )
+        return Refusal(entry.address, release.version, error)
+    return None
+
+
+def _no_platform(entry: ProviderEntry, release: ReleaseSeen, offered: Sequence[Platform]) -> Refusal:
+    error = RefusalError(
+        codes.NO_PLATFORM,
+        where=f"{entry.address} {release.version}",
+        expected=", ".join(map(str, entry.platforms)) or "any platform",
+        found=", ".join(map(str, offered)) or "none",
+        hint=codes.NO_PLATFORM.fix,
+    )
+    return Refusal(entry.address, release.version, error)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HASH_BYTES: Final = 32
 TILE_WIDTH: Final = 256
 TILE_BYTES: Final = TILE_WIDTH * HASH_BYTES
+EMPTY_ROOT: Final = hashlib.sha256().digest()
 
 _SIZE_BYTES: Final = 8
 
@@ -56,7 +57,7 @@ class Tail:
     @property
     def size(self) -> int:
         """How many entries the log has."""
-        return sum(self.width(level) * TILE_WIDTH**level for level in range(len(self.levels)))
+        return sum(self.width(level) * leaves_per_hash(level) for level in range(len(self.levels)))
 
     def width(self, level: int) -> int:
         """How many hashes the partial tile of ``level`` holds, 0 to 255."""
@@ -78,6 +79,11 @@ class Tail:
         if len(data) != start:
             raise RefusalError(codes.BAD_TAIL, expected=f"{start} bytes for {size} entries", found=f"{len(data)} bytes")
         return Tail(tuple(levels))
+
+
+def leaves_per_hash(level: int) -> int:
+    """How many entries one hash in a tile of ``level`` stands for: 256**level."""
+    return 1 << (8 * level)
 
 
 def leaf_hash(payload: bytes) -> bytes:
@@ -122,7 +128,7 @@ def root(tail: Tail) -> bytes:
     for row in tail.levels:
         for subtree in _subtrees_from_the_right(row):
             total = subtree if total is None else node_hash(subtree, total)
-    return hashlib.sha256().digest() if total is None else total
+    return EMPTY_ROOT if total is None else total
 
 
 def perfect_root(hashes: bytes) -> bytes:

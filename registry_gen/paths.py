@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from registry_gen.model.address import MirrorAddress, ModuleAddress, Platform, ProviderAddress
-from registry_gen.model.digest import Sha256
-from registry_gen.model.version import Version
+if TYPE_CHECKING:
+    from registry_gen.model.address import MirrorAddress, ModuleAddress, Platform, ProviderAddress
+    from registry_gen.model.digest import Sha256
+    from registry_gen.model.version import Version
 
 DISCOVERY: Final = ".well-known/terraform.json"
 MODULES: Final = "v1/modules/"
@@ -154,7 +155,10 @@ _RULES: Final = tuple(
         (r"v1/providers/[^/]+/[^/]+/versions", Rule(_JSON, _LISTING, False)),
         (r"v1/providers/[^/]+/[^/]+/[^/]+/download/[^/]+/[^/]+", Rule(_JSON, _LEAF, False)),
         (r"v1/providers/[^/]+/[^/]+/[^/]+/[^/]+\.zip", Rule("application/zip", _IMMUTABLE, True)),
-        (r"v1/providers/[^/]+/[^/]+/[^/]+/[0-9a-f]{64}_SHA256SUMS", Rule("text/plain; charset=utf-8", _IMMUTABLE, True)),
+        (
+            r"v1/providers/[^/]+/[^/]+/[^/]+/[0-9a-f]{64}_SHA256SUMS",
+            Rule("text/plain; charset=utf-8", _IMMUTABLE, True),
+        ),
         (r"v1/providers/[^/]+/[^/]+/[^/]+/[0-9a-f]{64}_SHA256SUMS\.sig", Rule(_BYTES, _IMMUTABLE, True)),
         (r"v1/mirror/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LISTING, False)),
         (r"v1/mirror/[^/]+/[^/]+/[^/]+/[^/]+\.json", Rule(_JSON, _LEAF, False)),

@@ -7,16 +7,18 @@ loss of its lock raises LedgerError LED004 instead of writing. Each may be repea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from registry_gen.log.tree import Tail
-from registry_gen.model.address import Address
-from registry_gen.model.facts import Package, PackageHead, PublishedDocument
-from registry_gen.model.intent import Intent, OpenIntent
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from registry_gen.log.tree import Tail
+    from registry_gen.model.address import Address
+    from registry_gen.model.facts import Package, PackageHead, PublishedDocument
+    from registry_gen.model.intent import Intent, OpenIntent
 
 SITE: Address | None = None
 """The owner of documents that belong to no package, such as the discovery document."""

@@ -33,6 +33,7 @@ class ModuleAddress:
 
     @property
     def kind(self) -> Kind:
+        """Which protocol serves it: ``module``."""
         return "module"
 
     def __str__(self) -> str:
@@ -48,6 +49,7 @@ class ProviderAddress:
 
     @property
     def kind(self) -> Kind:
+        """Which protocol serves it: ``provider``."""
         return "provider"
 
     def __str__(self) -> str:
@@ -64,6 +66,7 @@ class MirrorAddress:
 
     @property
     def kind(self) -> Kind:
+        """Which protocol serves it: ``mirror``."""
         return "mirror"
 
     def __str__(self) -> str:

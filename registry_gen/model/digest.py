@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
-from collections.abc import Iterable
-from typing import NewType
-
-import base64
+from typing import TYPE_CHECKING, NewType
 
 from registry_gen.errors import InputError
 from registry_gen.model import codes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Sha256 = NewType("Sha256", str)
 """64 lower-case hexadecimal digits."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from registry_gen.errors import Position
-from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, Platform, ProviderAddress
-from registry_gen.model.digest import Commit, Sha256
-from registry_gen.model.facts import Hosting, SigningKey
-from registry_gen.model.version import Constraints, Version
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from registry_gen.errors import Position
+    from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, Platform, ProviderAddress
+    from registry_gen.model.digest import Commit, Sha256
+    from registry_gen.model.facts import Hosting, SigningKey
+    from registry_gen.model.version import Constraints, Version
 
 
 @dataclass(frozen=True, slots=True)

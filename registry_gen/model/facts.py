@@ -7,12 +7,15 @@ version's immutable record, a JSON object in the bucket whose SHA-256 the facts 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from registry_gen.model.address import Address, Platform
-from registry_gen.model.digest import H1, Commit, Sha256
-from registry_gen.model.version import Version
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from registry_gen.model.address import Address, Platform
+    from registry_gen.model.digest import H1, Commit, Sha256
+    from registry_gen.model.version import Version
 
 
 class Hosting(StrEnum):

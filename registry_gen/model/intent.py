@@ -7,12 +7,14 @@ It is committed to the ledger before the first byte reaches the bucket. From its
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from registry_gen.model.address import Address
-from registry_gen.model.digest import Sha256
-from registry_gen.model.facts import PackageState, VersionFacts
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from registry_gen.model.address import Address
+    from registry_gen.model.digest import Sha256
+    from registry_gen.model.facts import PackageState, VersionFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from registry_gen.errors import RegistryError
-from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, Platform, ProviderAddress
-from registry_gen.model.digest import Commit, Sha256
-from registry_gen.model.facts import PackageState, VersionFacts
-from registry_gen.model.intent import Artifact
-from registry_gen.model.version import Version
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from registry_gen.errors import RegistryError
+    from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, Platform, ProviderAddress
+    from registry_gen.model.digest import Commit, Sha256
+    from registry_gen.model.facts import PackageState, VersionFacts
+    from registry_gen.model.intent import Artifact
+    from registry_gen.model.version import Version
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -11,12 +11,14 @@ Contract, proven for each kind by tests/contract/test_storage.py:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from registry_gen.model.digest import Sha256
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from registry_gen.model.digest import Sha256
 
 
 @dataclass(frozen=True, slots=True)

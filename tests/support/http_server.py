@@ -137,6 +137,10 @@ class HttpServer:
         """Let replies that hold go on."""
         self._released.set()
 
+    def wait(self) -> None:
+        """Wait until ``release()`` or the server's end; for handlers that a test mounts."""
+        self._released.wait()
+
     def asked(self, path: str) -> int:
         """How often a path was asked for."""
         with self._lock:
@@ -169,6 +173,7 @@ class HttpServer:
         if reply.drop:
             return
         handler.send_response(reply.status)
+        handler.send_header("Connection", "close")
         handler.send_header("Content-Type", reply.content_type)
         for name, value in reply.headers.items():
             handler.send_header(name, value)

@@ -1,0 +1,389 @@
+"""A folder as object storage: for one machine, for tests, and behind any web server.
+
+Bytes are written to ``.staging/`` inside the folder, made durable there, and then get their name in one step: by a
+hard link where the name must be new, by renaming where it is swapped. A killed writer leaves only a staged file,
+which no reader sees and the next one to open the folder removes. Folders are walked by descriptor and symbolic
+links are never followed, so that nothing planted inside leads out.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import stat
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from registry_gen import paths
+from registry_gen.errors import ConflictError, StorageError
+from registry_gen.model.digest import Sha256
+from registry_gen.model.digest import sha256 as digest_of
+from registry_gen.storage import Stored, codes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from registry_gen.errors import Code
+
+STAGING: Final = ".staging"
+
+_LOCK: Final = "lock"
+_CHUNK: Final = 1 << 20
+_OPEN_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CODES: Final[dict[int | None, Code]] = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), codes.NO_SPACE),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), codes.NOT_ALLOWED),
+    **dict.fromkeys((errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENXIO), codes.IN_THE_WAY),
+}
+
+
+class FileStorage:
+    """A storage in the folder ``root``, which is created where it is missing.
+
+    ``durable`` False leaves out every fsync: several times as fast, for folders that can be made again.
+    Etags are the SHA-256 of the content, so ``head`` and ``list`` read what they report.
+    Raises StorageError where the folder cannot be used.
+    """
+
+    def __init__(self, root: Path, *, durable: bool = True) -> None:
+        """Open the folder, and remove what killed writers left behind."""
+        self._root = root.absolute()
+        self._staging = self._root / STAGING
+        self._durable = durable
+        with _failing(self.name):
+            self._root.mkdir(parents=True, exist_ok=True)
+            self._remove_leftovers()
+
+    @property
+    def name(self) -> str:
+        """``file:///srv/registry``."""
+        return self._root.as_uri()
+
+    def put_new(self, key: str, body: bytes | Path, sha256: Sha256) -> Stored:
+        """Write an immutable object, once for good: see ``Storage.put_new``."""
+        _check_key(key)
+        with _failing(key):
+            found = self.head(key)
+            if found:
+                _require(key, sha256, _digest(body))
+                return _same(found, sha256)
+            with self._staged(body) as (staged, digest, size):
+                _require(key, sha256, digest)
+                with self._lock(fcntl.LOCK_SH), self._folder(key, create=True) as (folder, name):
+                    try:
+                        os.link(staged, name, dst_dir_fd=folder, follow_symlinks=False)
+                    except FileExistsError:
+                        found = self._head(folder, name, key)
+                    else:
+                        self._sync(folder)
+            return _same(found, sha256) if found else Stored(key, sha256, size)
+
+    def put_if(self, key: str, body: bytes, expected: str | None) -> Stored:
+        """Write a mutable document by compare-and-swap: see ``Storage.put_if``."""
+        if _check_key(key).immutable:
+            raise StorageError(codes.BAD_KEY, "an immutable object is never replaced", where=key)
+        with _failing(key), self._staged(body) as (staged, digest, size):
+            with self._lock(fcntl.LOCK_EX), self._folder(key, create=True) as (folder, name):
+                found = self._head(folder, name, key)
+                if (found.etag if found else None) != expected:
+                    raise ConflictError(
+                        codes.CHANGED_MEANWHILE,
+                        where=key,
+                        expected=expected or "no object",
+                        found=found.etag if found else "no object",
+                    )
+                os.rename(staged, name, dst_dir_fd=folder)
+                self._sync(folder)
+            return Stored(key, digest, size)
+
+    def get(self, key: str) -> tuple[bytes, Stored] | None:
+        """All bytes of a document, or None."""
+        _check_key(key)
+        with _failing(key), self._existing(key) as file:
+            if file is None:
+                return None
+            data = b"".join(_chunks(file))
+            return data, Stored(key, digest_of(data), len(data))
+
+    def head(self, key: str) -> Stored | None:
+        """What is stored under a key, or None."""
+        _check_key(key)
+        with _failing(key), self._existing(key) as file:
+            return _stored(key, file) if file is not None else None
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """Every object whose key starts with ``prefix``, in order of keys; links and special files are no objects."""
+        _check_parts(prefix.removesuffix("/"), prefix)
+        folder, slash, _ = prefix.rpartition("/")
+        return self._walk(folder + slash, prefix)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects, and the folders that become empty."""
+        for key in keys:
+            _check_key(key)
+        for key in keys:
+            with _failing(key), self._lock(fcntl.LOCK_EX), suppress(FileNotFoundError):
+                with self._folder(key) as (folder, name):
+                    os.unlink(name, dir_fd=folder)
+                    self._sync(folder)
+                self._remove_empty_folders(key)
+
+    @contextmanager
+    def _folder(self, key: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+        """A descriptor of the folder that holds ``key``, and the last part of the key.
+
+        Raises FileNotFoundError where a folder is missing and shall not be created.
+        """
+        *parents, name = key.split("/")
+        folder = self._open_root()
+        try:
+            for part in parents:
+                below = self._open_folder(folder, part, create=create)
+                os.close(folder)
+                folder = below
+            yield folder, name
+        finally:
+            os.close(folder)
+
+    def _open_root(self) -> int:
+        try:
+            return os.open(self._root, _OPEN_FOLDER)
+        except FileNotFoundError:
+            raise StorageError(codes.FAILED, "the storage's folder is gone", where=self.name) from None
+
+    def _open_folder(self, above: int, part: str, *, create: bool) -> int:
+        try:
+            return os.open(part, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=above)
+        except FileNotFoundError:
+            if not create:
+                raise
+        with suppress(FileExistsError):
+            os.mkdir(part, dir_fd=above)
+        folder = os.open(part, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=above)
+        os.fchmod(folder, 0o755)
+        self._sync(above)
+        return folder
+
+    @contextmanager
+    def _existing(self, key: str) -> Iterator[int | None]:
+        """A descriptor of the object under ``key``, or None."""
+        try:
+            with self._folder(key) as (folder, name):
+                file = _open_object(folder, name)
+        except FileNotFoundError:
+            yield None
+            return
+        try:
+            yield file
+        finally:
+            os.close(file)
+
+    def _head(self, folder: int, name: str, key: str) -> Stored | None:
+        try:
+            file = _open_object(folder, name)
+        except FileNotFoundError:
+            return None
+        try:
+            return _stored(key, file)
+        finally:
+            os.close(file)
+
+    @contextmanager
+    def _staged(self, body: bytes | Path) -> Iterator[tuple[Path, Sha256, int]]:
+        """Path, digest and size of a durable copy of ``body`` that has no key yet; removed in the end."""
+        path, file = self._new_staged_file()
+        try:
+            digest, size = _write(file, body)
+            os.fchmod(file, 0o644)
+            self._sync(file)
+            yield path, digest, size
+        finally:
+            path.unlink(missing_ok=True)
+            os.close(file)
+
+    def _new_staged_file(self) -> tuple[Path, int]:
+        """A staged file, locked for as long as its writer lives, so that nobody takes it for a leftover."""
+        with suppress(FileExistsError):
+            self._staging.mkdir(mode=0o700)
+        while True:
+            path = self._staging / secrets.token_hex(16)
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file).st_nlink:
+                return path, file
+            os.close(file)  # removed as a leftover in the moment before it was locked
+
+    def _remove_leftovers(self) -> None:
+        with suppress(OSError):  # whoever may only read finds nothing to remove, or leaves it
+            for path in self._staging.iterdir():
+                if path.name != _LOCK:
+                    _remove_unless_locked(path)
+
+    @contextmanager
+    def _lock(self, kind: int) -> Iterator[None]:
+        """The lock between everything that names or removes objects, in this process and others.
+
+        Every caller has a descriptor of its own, so that threads exclude each other as processes do.
+        """
+        with suppress(FileExistsError):
+            self._staging.mkdir(mode=0o700)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        lock = os.open(self._staging / _LOCK, flags, 0o600)
+        try:
+            fcntl.flock(lock, kind)
+            yield
+        finally:
+            os.close(lock)
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[Stored]:
+        """Objects below ``folder`` ("" or ending in "/") in order of keys."""
+        for name in self._names(folder):
+            key = folder + name
+            if not key.startswith(prefix):
+                continue
+            if name.endswith("/"):
+                yield from self._walk(key, prefix)
+                continue
+            with _failing(key), self._existing(key) as file:
+                found = _stored(key, file) if file is not None else None
+            if found:
+                yield found
+
+    def _names(self, folder: str) -> Sequence[str]:
+        """Files and folders in ``folder``; a folder's name ends in "/", so that names sort as their keys do."""
+        with _failing(folder or self.name):
+            try:
+                with self._folder(folder) as (opened, _), os.scandir(opened) as entries:
+                    return sorted(filter(None, (_shown(entry) for entry in entries if folder or entry.name != STAGING)))
+            except (FileNotFoundError, NotADirectoryError):
+                return ()
+
+    def _remove_empty_folders(self, key: str) -> None:
+        while "/" in key:
+            key = key.rpartition("/")[0]
+            with self._folder(key) as (above, name):
+                try:
+                    os.rmdir(name, dir_fd=above)
+                except OSError as error:
+                    if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                        return
+                    raise
+                self._sync(above)
+
+    def _sync(self, file: int) -> None:
+        if self._durable:
+            os.fsync(file)
+
+
+@contextmanager
+def _failing(where: str) -> Iterator[None]:
+    """Turn the system's errors into StorageError."""
+    try:
+        yield
+    except OSError as error:
+        code = _CODES.get(error.errno, codes.FAILED)
+        raise StorageError(code, where=where, found=error.strerror or str(error), hint=code.fix) from error
+
+
+def _shown(entry: os.DirEntry[str]) -> str:
+    if entry.is_dir(follow_symlinks=False):
+        return f"{entry.name}/"
+    return entry.name if entry.is_file(follow_symlinks=False) else ""
+
+
+def _check_key(key: str) -> paths.Rule:
+    _check_parts(key, key)
+    try:
+        return paths.rule(key)
+    except ValueError:
+        raise StorageError(codes.BAD_KEY, found=repr(key)) from None
+
+
+def _check_parts(key: str, shown: str) -> None:
+    parts = key.split("/")
+    if "\0" in key or parts[0] == STAGING or any(part in ("", ".", "..") for part in parts if key):
+        raise StorageError(codes.BAD_KEY, found=repr(shown))
+
+
+def _open_object(folder: int, name: str) -> int:
+    """A descriptor of the file ``name``; raises OSError for links (ELOOP) and whatever else is no file (ENXIO)."""
+    file = os.open(name, _OPEN_FILE, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.ENXIO, "not a file")
+    return file
+
+
+def _write(file: int, body: bytes | Path) -> tuple[Sha256, int]:
+    """Write and hash ``body``; the digest is that of the bytes written."""
+    total = hashlib.sha256()
+    size = 0
+    for chunk in _body(body):
+        total.update(chunk)
+        size += len(chunk)
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+    return Sha256(total.hexdigest()), size
+
+
+def _digest(body: bytes | Path) -> Sha256:
+    total = hashlib.sha256()
+    for chunk in _body(body):
+        total.update(chunk)
+    return Sha256(total.hexdigest())
+
+
+def _body(body: bytes | Path) -> Iterator[bytes]:
+    if isinstance(body, bytes):
+        yield body
+        return
+    with _failing(str(body)), body.open("rb", buffering=0) as source:
+        yield from _chunks(source.fileno())
+
+
+def _chunks(file: int) -> Iterator[bytes]:
+    while chunk := os.read(file, _CHUNK):
+        yield chunk
+
+
+def _stored(key: str, file: int) -> Stored:
+    total = hashlib.sha256()
+    size = 0
+    for chunk in _chunks(file):
+        total.update(chunk)
+        size += len(chunk)
+    return Stored(key, total.hexdigest(), size)
+
+
+def _require(key: str, expected: Sha256, found: Sha256) -> None:
+    if found != expected:
+        raise StorageError(codes.WRONG_BYTES, where=key, expected=f"SHA-256 {expected}", found=found)
+
+
+def _same(found: Stored, sha256: Sha256) -> Stored:
+    """What is stored, where that is what was to be stored."""
+    if found.etag != sha256:
+        raise ConflictError(
+            codes.IMMUTABLE_CONFLICT,
+            where=found.key,
+            expected=f"SHA-256 {sha256}",
+            found=f"SHA-256 {found.etag}",
+            hint=codes.IMMUTABLE_CONFLICT.fix,
+        )
+    return found
+
+
+def _remove_unless_locked(path: Path) -> None:
+    with suppress(FileNotFoundError, BlockingIOError):
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+        finally:
+            os.close(file)

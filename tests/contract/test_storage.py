@@ -1,0 +1,528 @@
+"""What every storage promises, whatever its kind; and what a folder promises beside."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from registry_gen.errors import ConflictError, RegistryError, StorageError
+from registry_gen.model.digest import Sha256, sha256
+from registry_gen.storage.file import FileStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry_gen.storage import Storage, Stored
+
+LISTING = "v1/modules/acme/network/aws/versions"
+LEAF = "v1/modules/acme/network/aws/1.0.0/download"
+ARCHIVE = "v1/modules/acme/network/aws/1.0.0/module.tar.gz"
+
+
+def record(content: bytes) -> str:
+    return f"records/{sha256(content)}"
+
+
+@pytest.fixture(params=["file"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    kinds: dict[str, Callable[[], Storage]] = {"file": lambda: FileStorage(tmp_path / "bucket")}
+    return kinds[str(request.param)]()
+
+
+class TestAnyStorage:
+    def test_what_was_put_is_read_back(self, storage: Storage) -> None:
+        put = storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        assert storage.get(ARCHIVE) == (b"archive", put)
+        assert storage.head(ARCHIVE) == put
+        assert (put.key, put.size) == (ARCHIVE, 7)
+
+    def test_a_file_is_stored_as_its_bytes(self, storage: Storage, tmp_path: Path) -> None:
+        body = os.urandom(3_000_000)
+        source = tmp_path / "staged.zip"
+        source.write_bytes(body)
+        put = storage.put_new(ARCHIVE, source, sha256(body))
+        assert storage.get(ARCHIVE) == (body, put)
+        assert source.read_bytes() == body
+
+    def test_an_empty_object_is_an_object(self, storage: Storage) -> None:
+        storage.put_new(ARCHIVE, b"", sha256(b""))
+        found = storage.head(ARCHIVE)
+        assert found is not None
+        assert found.size == 0
+
+    def test_nothing_is_found_where_nothing_was_put(self, storage: Storage) -> None:
+        assert storage.get(LEAF) is None
+        assert storage.head(LEAF) is None
+        assert list(storage.list("")) == []
+        storage.delete([LEAF])
+
+    def test_the_same_bytes_again_are_success(self, storage: Storage, tmp_path: Path) -> None:
+        first = storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        source = tmp_path / "again"
+        source.write_bytes(b"archive")
+        assert storage.put_new(ARCHIVE, b"archive", sha256(b"archive")) == first
+        assert storage.put_new(ARCHIVE, source, sha256(b"archive")) == first
+
+    def test_other_bytes_under_an_immutable_key_are_refused_with_both_digests(self, storage: Storage) -> None:
+        storage.put_new(ARCHIVE, b"first", sha256(b"first"))
+        with pytest.raises(ConflictError) as refused:
+            storage.put_new(ARCHIVE, b"second", sha256(b"second"))
+        assert refused.value.code.id == "STO001"
+        assert sha256(b"first") in refused.value.found
+        assert sha256(b"second") in refused.value.expected
+        assert _body(storage, ARCHIVE) == b"first"
+
+    @pytest.mark.parametrize("existing", [False, True])
+    def test_bytes_with_another_digest_are_refused_and_leave_nothing(self, storage: Storage, existing: bool) -> None:
+        if existing:
+            storage.put_new(ARCHIVE, b"promised", sha256(b"promised"))
+        before = list(storage.list(""))
+        with pytest.raises(StorageError) as refused:
+            storage.put_new(ARCHIVE, b"delivered", sha256(b"promised"))
+        assert refused.value.code.id == "STO003"
+        assert list(storage.list("")) == before
+
+    def test_of_sixteen_writers_of_an_immutable_key_one_wins(self, storage: Storage) -> None:
+        bodies = [b"writer %d" % number * 1000 for number in range(16)]
+
+        def put(body: bytes) -> Stored | None:
+            try:
+                return storage.put_new(ARCHIVE, body, sha256(body))
+            except ConflictError:
+                return None
+
+        with ThreadPoolExecutor(16) as executor:
+            winners = [found for found in executor.map(put, bodies) if found]
+        assert len(winners) == 1
+        found = storage.get(ARCHIVE)
+        assert found is not None
+        assert found[0] in bodies
+        assert found[1] == winners[0]
+
+    def test_sixteen_writers_of_the_same_bytes_all_succeed(self, storage: Storage) -> None:
+        def put(_: int) -> Stored:
+            return storage.put_new(ARCHIVE, b"same", sha256(b"same"))
+
+        with ThreadPoolExecutor(16) as executor:
+            assert len(set(executor.map(put, range(16)))) == 1
+
+    def test_of_sixteen_swaps_from_one_etag_one_wins(self, storage: Storage) -> None:
+        base = storage.put_if(LISTING, b"base", None)
+
+        def swap(number: int) -> Stored | None:
+            try:
+                return storage.put_if(LISTING, b"swap %d" % number, base.etag)
+            except ConflictError:
+                return None
+
+        with ThreadPoolExecutor(16) as executor:
+            winners = [found for found in executor.map(swap, range(16)) if found]
+        assert winners == [storage.head(LISTING)]
+
+    def test_a_document_is_swapped_from_etag_to_etag(self, storage: Storage) -> None:
+        first = storage.put_if(LISTING, b"[1]", None)
+        second = storage.put_if(LISTING, b"[1,2]", first.etag)
+        assert first.etag != second.etag
+        assert storage.get(LISTING) == (b"[1,2]", second)
+
+    def test_a_stale_swap_is_refused_with_both_etags(self, storage: Storage) -> None:
+        first = storage.put_if(LISTING, b"[1]", None)
+        second = storage.put_if(LISTING, b"[1,2]", first.etag)
+        with pytest.raises(ConflictError) as refused:
+            storage.put_if(LISTING, b"[1,3]", first.etag)
+        assert refused.value.code.id == "STO002"
+        assert (refused.value.expected, refused.value.found) == (first.etag, second.etag)
+        assert _body(storage, LISTING) == b"[1,2]"
+
+    def test_a_swap_from_nothing_is_refused_where_something_is(self, storage: Storage) -> None:
+        storage.put_if(LISTING, b"[1]", None)
+        with pytest.raises(ConflictError) as refused:
+            storage.put_if(LISTING, b"[2]", None)
+        assert refused.value.code.id == "STO002"
+
+    def test_a_swap_from_something_is_refused_where_nothing_is(self, storage: Storage) -> None:
+        gone = storage.put_if(LISTING, b"[1]", None)
+        storage.delete([LISTING])
+        with pytest.raises(ConflictError) as refused:
+            storage.put_if(LISTING, b"[2]", gone.etag)
+        assert refused.value.code.id == "STO002"
+        assert storage.head(LISTING) is None
+
+    def test_objects_are_listed_in_order_of_keys_whatever_their_folders(self, storage: Storage) -> None:
+        keys = [
+            ".well-known/terraform.json",
+            "v1/modules/acme/net-work/aws/versions",
+            "v1/modules/acme/net/aws/1.0.0-rc.1/download",
+            "v1/modules/acme/net/aws/1.0.0/download",
+            "v1/modules/acme/net/aws/versions",
+            "v1/providers/acme/widget/versions",
+        ]
+        for key in reversed(keys):
+            storage.put_if(key, key.encode(), None)
+        assert [found.key for found in storage.list("")] == sorted(keys)
+        assert [found.key for found in storage.list("v1/modules/acme/net")] == sorted(keys[1:5])
+        assert [found.key for found in storage.list("v1/modules/acme/net/")] == sorted(keys[2:5])
+        assert [found.key for found in storage.list(keys[4])] == [keys[4]]
+        assert list(storage.list(f"{keys[4]}/")) == []
+        assert list(storage.list("v1/mirror/")) == []
+        assert all(found == storage.head(found.key) for found in storage.list(""))
+
+    def test_deleted_objects_are_gone_and_others_stay(self, storage: Storage) -> None:
+        storage.put_if(LISTING, b"listing", None)
+        storage.put_if(LEAF, b"leaf", None)
+        storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        storage.delete([LEAF, ARCHIVE, LEAF])
+        assert [found.key for found in storage.list("")] == [LISTING]
+        storage.put_new(ARCHIVE, b"another", sha256(b"another"))
+        assert _body(storage, ARCHIVE) == b"another"
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "",
+            "/etc/passwd",
+            "../outside",
+            "v1/modules/../../../versions",
+            "v1/modules/acme/./aws/versions",
+            "v1/modules/acme//aws/versions",
+            "v1/modules/acme/net\0work/aws/versions",
+            ".staging/lock",
+            "something/else",
+        ],
+    )
+    def test_a_key_that_the_registry_never_makes_is_refused(self, storage: Storage, key: str) -> None:
+        calls: list[Callable[[], object]] = [
+            lambda: storage.get(key),
+            lambda: storage.head(key),
+            lambda: storage.put_if(key, b"x", None),
+            lambda: storage.put_new(key, b"x", sha256(b"x")),
+            lambda: storage.delete([key]),
+        ]
+        for call in calls:
+            with pytest.raises(StorageError) as refused:
+                call()
+            assert refused.value.code.id == "STO004"
+
+    def test_an_immutable_object_is_never_swapped(self, storage: Storage) -> None:
+        put = storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        with pytest.raises(StorageError) as refused:
+            storage.put_if(ARCHIVE, b"other", put.etag)
+        assert refused.value.code.id == "STO004"
+        assert _body(storage, ARCHIVE) == b"archive"
+
+    def test_readers_see_one_document_or_the_other_never_a_mixture(self, storage: Storage) -> None:
+        bodies = {bytes([letter]) * 200_000 for letter in b"ab"}
+        before = storage.put_if(LISTING, b"a" * 200_000, None)
+
+        def swap() -> None:
+            etag = before.etag
+            for letter in b"ba" * 20:
+                etag = storage.put_if(LISTING, bytes([letter]) * 200_000, etag).etag
+
+        with ThreadPoolExecutor(1) as executor:
+            writing = executor.submit(swap)
+            seen = {_body(storage, LISTING)}
+            while not writing.done():
+                seen.add(_body(storage, LISTING))
+            writing.result()
+        assert seen <= bodies
+
+
+class TestFolder:
+    def test_its_name_is_a_file_url(self, tmp_path: Path) -> None:
+        assert FileStorage(tmp_path / "my bucket").name == f"file://{tmp_path}/my%20bucket"
+
+    def test_the_etag_is_the_digest_so_it_comes_back_with_the_content(self, tmp_path: Path) -> None:
+        """Which is why every mutable document carries its package's revision (design section 7)."""
+        storage = FileStorage(tmp_path)
+        first = storage.put_if(LISTING, b"[1]", None)
+        second = storage.put_if(LISTING, b"[1,2]", first.etag)
+        third = storage.put_if(LISTING, b"[1]", second.etag)
+        assert third.etag == first.etag == sha256(b"[1]")
+
+    def test_web_servers_of_other_users_can_read_what_was_written_under_a_strict_umask(self, tmp_path: Path) -> None:
+        before = os.umask(0o077)
+        try:
+            storage = FileStorage(tmp_path)
+            storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+            storage.put_if(LISTING, b"listing", None)
+        finally:
+            os.umask(before)
+        for key in (ARCHIVE, LISTING):
+            assert stat.S_IMODE((tmp_path / key).stat().st_mode) == 0o644
+            assert stat.S_IMODE((tmp_path / key).parent.stat().st_mode) == 0o755
+        assert stat.S_IMODE((tmp_path / ".staging").stat().st_mode) == 0o700
+
+    def test_nothing_but_the_lock_stays_in_the_staging_folder(self, tmp_path: Path) -> None:
+        storage = FileStorage(tmp_path)
+        storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        storage.put_if(LISTING, b"listing", None)
+        with pytest.raises(ConflictError):
+            storage.put_if(LISTING, b"other", None)
+        with pytest.raises(StorageError):
+            storage.put_new(record(b"x"), b"x", Sha256("0" * 64))
+        assert [path.name for path in (tmp_path / ".staging").iterdir()] == ["lock"]
+
+    def test_deleting_the_last_object_removes_its_empty_folders(self, tmp_path: Path) -> None:
+        storage = FileStorage(tmp_path)
+        storage.put_if(LISTING, b"listing", None)
+        storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        storage.delete([ARCHIVE])
+        assert sorted(path.name for path in (tmp_path / LISTING).parent.iterdir()) == ["versions"]
+        storage.delete([LISTING])
+        assert [path.name for path in tmp_path.iterdir()] == [".staging"]
+
+    def test_folders_that_vanish_under_a_writer_are_made_again(self, tmp_path: Path) -> None:
+        storage = FileStorage(tmp_path, durable=False)
+
+        def put_and_delete(number: int) -> None:
+            key = f"v1/modules/acme/network/aws/1.0.{number}/module.tar.gz"
+            for _ in range(30):
+                storage.put_new(key, b"archive", sha256(b"archive"))
+                storage.delete([key])
+
+        with ThreadPoolExecutor(4) as executor:
+            list(executor.map(put_and_delete, range(4)))
+        assert list(storage.list("")) == []
+
+    @pytest.mark.parametrize("linked", ["v1", "v1/modules/acme", LISTING])
+    def test_a_link_that_leads_out_is_neither_read_nor_written(self, tmp_path: Path, linked: str) -> None:
+        outside = tmp_path / "outside"
+        inside = outside / LISTING.removeprefix(linked).lstrip("/")
+        inside.parent.mkdir(parents=True, exist_ok=True)
+        target = outside if linked != LISTING else inside / "secret"
+        secret = inside if linked != LISTING else target
+        secret.parent.mkdir(parents=True, exist_ok=True)
+        secret.write_bytes(b"secret")
+        storage = FileStorage(tmp_path / "bucket")
+        link = tmp_path / "bucket" / linked
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(target)
+        calls: list[Callable[[], object]] = [
+            lambda: storage.get(LISTING),
+            lambda: storage.put_if(LISTING, b"x", None),
+            lambda: storage.put_if(LISTING, b"x", sha256(b"secret")),
+        ]
+        for call in calls:
+            with pytest.raises(StorageError) as refused:
+                call()
+            assert refused.value.code.id == "STO007"
+        assert list(storage.list("")) == []
+        assert secret.read_bytes() == b"secret"
+
+    def test_what_is_no_file_is_refused_and_not_listed(self, tmp_path: Path) -> None:
+        storage = FileStorage(tmp_path)
+        (tmp_path / LISTING).mkdir(parents=True)
+        (tmp_path / LEAF).parent.mkdir(parents=True)
+        os.mkfifo(tmp_path / LEAF)
+        for key in (LISTING, LEAF):
+            with pytest.raises(StorageError) as refused:
+                storage.get(key)
+            assert refused.value.code.id == "STO007"
+        assert list(storage.list("")) == []
+
+    def test_a_root_that_is_a_file_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "bucket").write_bytes(b"")
+        with pytest.raises(StorageError) as refused:
+            FileStorage(tmp_path / "bucket")
+        assert refused.value.code.id == "STO007"
+
+    def test_a_root_that_vanishes_is_an_error_not_an_empty_storage(self, tmp_path: Path) -> None:
+        storage = FileStorage(tmp_path / "bucket")
+        storage.put_if(LISTING, b"listing", None)
+        (tmp_path / "bucket").rename(tmp_path / "moved")
+        calls: list[Callable[[], object]] = [
+            lambda: storage.get(LISTING),
+            lambda: list(storage.list("")),
+            lambda: storage.put_if(LISTING, b"x", None),
+        ]
+        for call in calls:
+            with pytest.raises(StorageError) as refused:
+                call()
+            assert refused.value.code.id == "STO008"
+        assert not (tmp_path / "bucket").exists()
+
+    def test_a_body_that_is_gone_is_an_error_that_names_it(self, tmp_path: Path) -> None:
+        storage = FileStorage(tmp_path / "bucket")
+        with pytest.raises(StorageError) as refused:
+            storage.put_new(ARCHIVE, tmp_path / "missing.zip", sha256(b""))
+        assert "missing.zip" in str(refused.value)
+
+    @pytest.mark.parametrize(
+        ("number", "code"),
+        [("ENOSPC", "STO005"), ("EDQUOT", "STO005"), ("EROFS", "STO006"), ("EACCES", "STO006"), ("EIO", "STO008")],
+    )
+    def test_a_write_that_fails_is_named_and_leaves_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str, code: str
+    ) -> None:
+        storage = FileStorage(tmp_path)
+        before = storage.put_if(LISTING, b"before", None)
+
+        def fail(*_: object) -> int:
+            raise OSError(getattr(errno, number), os.strerror(getattr(errno, number)))
+
+        monkeypatch.setattr(os, "write", fail)
+        calls: list[Callable[[], object]] = [
+            lambda: storage.put_new(ARCHIVE, b"archive", sha256(b"archive")),
+            lambda: storage.put_if(LISTING, b"after", before.etag),
+        ]
+        for call in calls:
+            with pytest.raises(StorageError) as refused:
+                call()
+            assert refused.value.code.id == code
+        assert list(storage.list("")) == [before]
+        assert [path.name for path in (tmp_path / ".staging").iterdir()] == ["lock"]
+
+    def test_a_full_file_system_in_the_middle_of_an_archive_leaves_nothing(self, tmp_path: Path) -> None:
+        source = tmp_path / "archive"
+        source.write_bytes(bytes(3_000_000))
+        program = f"""
+import resource
+from pathlib import Path
+from registry_gen.errors import StorageError
+from registry_gen.model.digest import sha256
+from registry_gen.storage.file import FileStorage
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
+storage = FileStorage(Path({str(tmp_path / "bucket")!r}))
+try:
+    storage.put_new({ARCHIVE!r}, Path({str(source)!r}), sha256(bytes(3_000_000)))
+except StorageError as error:
+    print(error.code)
+"""
+        assert _python(program).stdout == "STO005\n"
+        assert list(FileStorage(tmp_path / "bucket").list("")) == []
+
+    @pytest.mark.parametrize("moment", ["write", "link", "rename"])
+    def test_a_killed_writer_leaves_nothing_that_is_seen_and_its_leftover_is_removed(
+        self, tmp_path: Path, moment: str
+    ) -> None:
+        """The process dies right before it writes, links or renames; the next to open the folder cleans up."""
+        program = f"""
+import os, signal
+from pathlib import Path
+from registry_gen.model.digest import sha256
+from registry_gen.storage.file import FileStorage
+storage = FileStorage(Path({str(tmp_path)!r}))
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+os.{moment} = die
+if {moment == "link"}:
+    storage.put_new({ARCHIVE!r}, b"archive", sha256(b"archive"))
+else:
+    storage.put_if({LISTING!r}, b"x", None)
+"""
+        assert _python(program).returncode == -signal.SIGKILL
+        left = {path.name for path in (tmp_path / ".staging").iterdir()} - {"lock"}
+        assert len(left) == 1
+        storage = FileStorage(tmp_path)
+        assert list(storage.list("")) == []
+        assert {path.name for path in (tmp_path / ".staging").iterdir()} <= {"lock"}
+        storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        storage.put_if(LISTING, b"listing", None)
+
+    def test_opening_the_folder_leaves_the_work_of_a_living_writer_alone(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage = FileStorage(tmp_path)
+        link = os.link
+
+        def open_again_and_link(*args: object, **options: object) -> None:
+            FileStorage(tmp_path)
+            link(*args, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(os, "link", open_again_and_link)
+        storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        assert _body(storage, ARCHIVE) == b"archive"
+
+    def test_a_staged_file_that_was_cleaned_away_before_it_was_locked_is_made_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage = FileStorage(tmp_path)
+        flock = fcntl.flock
+        cleaned: list[Path] = []
+
+        def clean_and_lock(file: int, kind: int) -> None:
+            if not cleaned:
+                cleaned.extend((tmp_path / ".staging").iterdir())
+                FileStorage(tmp_path)  # takes the file that nobody has locked yet for a leftover
+            flock(file, kind)
+
+        monkeypatch.setattr(fcntl, "flock", clean_and_lock)
+        storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        assert len(cleaned) == 1
+        assert not cleaned[0].exists()
+        assert _body(storage, ARCHIVE) == b"archive"
+
+    def test_bytes_are_durable_before_they_have_a_name_and_the_name_before_the_put_returns(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage = FileStorage(tmp_path)
+        storage.put_if(LISTING, b"folders exist now", None)
+        steps: list[str] = []
+        fsync, link = os.fsync, os.link
+
+        def recorded_fsync(file: int) -> None:
+            steps.append("sync folder" if stat.S_ISDIR(os.fstat(file).st_mode) else "sync file")
+            fsync(file)
+
+        def recorded_link(*args: object, **options: object) -> None:
+            steps.append("link")
+            link(*args, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(os, "fsync", recorded_fsync)
+        monkeypatch.setattr(os, "link", recorded_link)
+        storage.put_new("v1/modules/acme/network/aws/2.0.0/module.tar.gz", b"x", sha256(b"x"))
+        assert steps == ["sync file", "sync folder", "link", "sync folder"]
+
+    def test_a_storage_that_need_not_be_durable_never_syncs(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def never(_: int) -> None:
+            raise AssertionError("fsync")
+
+        monkeypatch.setattr(os, "fsync", never)
+        storage = FileStorage(tmp_path, durable=False)
+        storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        storage.put_if(LISTING, b"listing", None)
+        storage.delete([LISTING])
+
+    def test_an_unexpected_failure_of_removing_folders_is_reported(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage = FileStorage(tmp_path)
+        storage.put_if(LISTING, b"listing", None)
+
+        def fail(*_: object, **__: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr(os, "rmdir", fail)
+        with pytest.raises(RegistryError) as refused:
+            storage.delete([LISTING])
+        assert refused.value.code.id == "STO006"
+
+
+def _body(storage: Storage, key: str) -> bytes:
+    found = storage.get(key)
+    assert found is not None
+    return found[0]
+
+
+def _python(program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+    )

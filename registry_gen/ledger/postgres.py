@@ -1,0 +1,142 @@
+"""The ledger on a PostgreSQL server: reading through a pool, writing on a connection that holds the lock."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from registry_gen.errors import LedgerError
+from registry_gen.ledger import audit, codes, lock, reading
+from registry_gen.ledger.connection import complete, connect, describe, translated
+from registry_gen.ledger.embedded import EmbeddedServer
+from registry_gen.ledger.migrate import migrate, shipped
+from registry_gen.ledger.publication import PostgresPublication
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
+    from registry_gen.ledger import Publication, Violation
+    from registry_gen.model.address import Address
+    from registry_gen.model.facts import Package, PackageHead
+
+_READERS: Final = 4
+_POOL_SECONDS: Final = 10.0
+
+
+def open_server(dsn: str) -> PostgresLedger:
+    """The ledger of a server; nothing is connected before the first call."""
+    return PostgresLedger(dsn)
+
+
+def open_embedded(folder: Path) -> PostgresLedger:
+    """The ledger of this machine, its server started or joined; ``folder`` such as STATE/postgres.
+
+    Raises LedgerError LED020 to LED022 where the server cannot be had.
+    """
+    server = EmbeddedServer.start(folder)
+    return PostgresLedger(server.dsn(), server.close)
+
+
+class PostgresLedger:
+    """``ledger.Ledger`` for one schema of one database. Safe to call from threads."""
+
+    def __init__(self, dsn: str, on_close: Callable[[], None] | None = None) -> None:
+        self._dsn = dsn
+        self._where = describe(dsn)
+        self._on_close = on_close
+        self._pool: ConnectionPool[Connection[TupleRow]] | None = None
+        self._opening = Lock()
+
+    def migrate(self) -> tuple[str, ...]:
+        """Bring the schema up to date, under a lock; returns the names of the migrations that ran.
+
+        Raises LedgerError LED012 or LED013 where the schema is not one of ours.
+        """
+        connection = connect(self._dsn)
+        with translated(self._where), connection:
+            return migrate(connection, shipped(), self._where)
+
+    def heads(self) -> Mapping[Address, PackageHead]:
+        """The head of every package, without versions."""
+        with self._snapshot() as connection:
+            return reading.heads(connection)
+
+    def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
+        """Packages with their versions; addresses that were never published are left out."""
+        with self._snapshot() as connection:
+            return reading.packages(connection, addresses)
+
+    def violations(self) -> tuple[Violation, ...]:
+        """Every unacknowledged violation, oldest first."""
+        with self._snapshot() as connection:
+            return reading.violations(connection)
+
+    def verify_audit(self) -> audit.AuditHead:
+        """Recompute the audit chain; raises LedgerError LED018 naming the first row that does not fit."""
+        with self._snapshot() as connection:
+            return audit.verify(connection, self._where)
+
+    @contextmanager
+    def publication(self, wait_seconds: float) -> Iterator[Publication]:
+        """Hold the publication lock, waiting at most so long; raises LedgerError LED003 where another holds on."""
+        connection = connect(self._dsn)
+        try:
+            with translated(self._where):
+                generation = lock.acquire(connection, wait_seconds, self._where)
+            yield PostgresPublication(connection, generation, self._where)
+        finally:
+            lock.release(connection)
+
+    def close(self) -> None:
+        """Give back connections, and leave the embedded server, which stops with its last user."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+        if self._on_close is not None:
+            self._on_close()
+            self._on_close = None
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection[TupleRow]]:
+        """A read-only transaction in which all queries see the same moment."""
+        with translated(self._where), self._reader() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield connection
+
+    @contextmanager
+    def _reader(self) -> Iterator[Connection[TupleRow]]:
+        pool = self._opened()
+        try:
+            connection = pool.getconn()
+        except PoolTimeout:
+            connect(self._dsn).close()  # says why, unless the server is back
+            raise LedgerError(
+                codes.UNREACHABLE, where=self._where, found=f"no free connection within {_POOL_SECONDS:g} s"
+            ) from None
+        try:
+            yield connection
+        finally:
+            pool.putconn(connection)
+
+    def _opened(self) -> ConnectionPool[Connection[TupleRow]]:
+        with self._opening:
+            if self._pool is None:
+                # A pool tells only that it timed out; one connection by hand tells why, and checks the server.
+                connect(self._dsn).close()
+                self._pool = ConnectionPool(
+                    complete(self._dsn),
+                    min_size=0,
+                    max_size=_READERS,
+                    timeout=_POOL_SECONDS,
+                    kwargs={"autocommit": True},
+                    check=ConnectionPool.check_connection,
+                    open=True,
+                )
+            return self._pool

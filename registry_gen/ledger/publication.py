@@ -1,0 +1,246 @@
+"""Writing: every method is one transaction on the connection that holds the lock, and checks the generation first."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from psycopg.types.json import Jsonb
+
+from registry_gen.errors import LedgerError
+from registry_gen.ledger import audit, codes, intents, lock, reading
+from registry_gen.ledger.connection import translated
+from registry_gen.ledger.rows import instant, token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
+    from registry_gen.ledger import AuditRow, LogHead, RunStatus, Violation
+    from registry_gen.model.address import Address
+    from registry_gen.model.facts import Package, PackageHead, PublishedDocument
+    from registry_gen.model.intent import Intent, OpenIntent
+
+_STORE_DOCUMENTS: Final = """
+WITH stored AS (
+    INSERT INTO documents (owner, key, content, revision, etag)
+    SELECT (SELECT id FROM packages WHERE address = %s), d.*
+    FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[]) AS d (key, content, revision, etag)
+    ON CONFLICT (key) DO UPDATE SET content = excluded.content, revision = excluded.revision, etag = excluded.etag
+    WHERE documents.owner IS NOT DISTINCT FROM excluded.owner AND documents.revision <= excluded.revision
+    RETURNING 1
+)
+SELECT count(*) FROM stored
+"""
+# A head that moved on since it was read keeps its inputs: the next run plans it again.
+_SETTLE_INPUTS: Final = """
+UPDATE packages p SET inputs = h.inputs, due_at = h.due_at
+FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::timestamptz[]) AS h (address, revision, inputs, due_at)
+WHERE p.address = h.address AND p.revision = h.revision
+"""
+_VIOLATIONS: Final = """
+INSERT INTO tag_violations (package, version, kind, published, seen, token, first_seen, last_seen)
+SELECT p.id, v.version, v.kind, v.published, v.seen, v.token, %s, %s
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+    AS v (address, version, kind, published, seen, token)
+JOIN packages p ON p.address = v.address
+ON CONFLICT (package, token) WHERE acknowledged_at IS NULL
+DO UPDATE SET last_seen = greatest(tag_violations.last_seen, excluded.last_seen)
+"""
+_START_RUN: Final = """
+INSERT INTO sync_runs (generation, catalog_commit, actor, started_at) VALUES (%s, %s, %s, %s)
+ON CONFLICT (generation, started_at) DO UPDATE SET actor = excluded.actor RETURNING id
+"""
+
+
+class PostgresPublication:
+    """The right to change what is published, as ``ledger.Publication`` describes it. Safe to call from threads."""
+
+    def __init__(self, connection: Connection[TupleRow], generation: int, where: str) -> None:
+        self._connection = connection
+        self._generation = generation
+        self._where = where
+        self._one_at_a_time = Lock()  # transactions of two threads would mix on one connection
+
+    @property
+    def generation(self) -> int:
+        """A number that grows with each holder of the lock."""
+        return self._generation
+
+    def begin(self, new: Sequence[Intent]) -> tuple[OpenIntent, ...]:
+        """Commit intents and return them with their ids; one that is already there keeps its id.
+
+        Raises LedgerError LED005 where a package moved on, or another change of it is not finished.
+        """
+        with self._fenced() as connection:
+            return intents.begin(connection, new, self._generation, self._where)
+
+    def open_intents(self) -> tuple[OpenIntent, ...]:
+        """Every intent that is neither finished nor abandoned, oldest first."""
+        with self._fenced() as connection:
+            return reading.open_intents(connection)
+
+    def abandon(self, ids: Sequence[int]) -> None:
+        """Give up intents that were not logged; raises LedgerError LED006 for a logged one."""
+        with self._fenced() as connection:
+            intents.abandon(connection, ids, self._where)
+
+    def log(self, begun: Sequence[OpenIntent]) -> LogHead:
+        """Fix indices, size and tail, and make the intents' facts the packages' own; returns the new head."""
+        with self._fenced() as connection:
+            return intents.log(connection, begun, self._where)
+
+    def log_head(self) -> LogHead:
+        """Where the log stands now."""
+        with self._fenced() as connection:
+            return reading.log_head(connection)
+
+    def log_entries(self, start: int, stop: int) -> tuple[bytes, ...]:
+        """The payloads of entries ``start`` to ``stop - 1``."""
+        with self._fenced() as connection:
+            return reading.log_entries(connection, start, stop)
+
+    def checkpoint_signed(self, size: int, checkpoint: bytes) -> None:
+        """Keep the checkpoint of the log's present size; raises LedgerError LED006 for another size or checkpoint."""
+        with self._fenced() as connection:
+            kept = connection.execute(
+                "UPDATE log_head SET checkpoint = %s WHERE size = %s AND coalesce(checkpoint, %s) = %s",
+                (checkpoint, size, checkpoint, checkpoint),
+            )
+            if kept.rowcount != 1:
+                raise self._frozen(f"the log has another size than {size}, or another checkpoint of it")
+
+    def checkpoint_stored(self, size: int, etag: str) -> None:
+        """The bucket holds the signed checkpoint of ``size``.
+
+        Raises LedgerError LED006 for a size that was never signed, or smaller than what the bucket held before.
+        """
+        with self._fenced() as connection:
+            kept = connection.execute(
+                """
+                UPDATE log_head SET stored_size = %s, etag = %s
+                WHERE %s >= stored_size AND (%s < size OR %s = size AND checkpoint IS NOT NULL)
+                """,
+                (size, etag, size, size, size),
+            )
+            if kept.rowcount != 1:
+                raise self._frozen(f"the log has no signed checkpoint of size {size}, or the bucket holds a later one")
+
+    def documents(self, owner: Address | None) -> Mapping[str, PublishedDocument]:
+        """The mutable documents of a package by key; None for those of the site."""
+        with self._fenced() as connection:
+            if owner is None:
+                return reading.documents_of_site(connection)
+            return reading.documents_of(connection, [owner])[owner]
+
+    def documents_of(self, owners: Sequence[Address]) -> Mapping[Address, Mapping[str, PublishedDocument]]:
+        """``documents`` for many packages in one query."""
+        with self._fenced() as connection:
+            return reading.documents_of(connection, owners)
+
+    def document_stored(self, owner: Address | None, documents: Sequence[PublishedDocument]) -> None:
+        """Remember documents that are in the bucket now.
+
+        Raises LedgerError LED006 where a key belongs to another owner or was stored at a later revision.
+        """
+        with self._fenced() as connection:
+            if owner is not None:
+                intents.ensure_packages(connection, [owner])
+            row = connection.execute(
+                _STORE_DOCUMENTS,
+                (
+                    None if owner is None else str(owner),
+                    [document.key for document in documents],
+                    [document.content for document in documents],
+                    [document.revision for document in documents],
+                    [document.etag for document in documents],
+                ),
+            ).fetchone()
+            if row is None or row[0] != len(documents):
+                raise self._frozen(f"a document of {owner or 'the site'} has another owner or a later revision")
+
+    def package(self, address: Address) -> Package | None:
+        """A package as of now, with all its versions; None where it was never published."""
+        return self.packages([address]).get(address)
+
+    def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
+        """``package`` for many addresses, in a constant number of queries."""
+        with self._fenced() as connection:
+            return reading.packages(connection, addresses)
+
+    def finish(self, logged: Sequence[OpenIntent]) -> None:
+        """Listed: the packages' revision becomes visible, and the intents close.
+
+        Raises LedgerError LED006 for an intent that is not logged.
+        """
+        with self._fenced() as connection:
+            intents.finish(connection, logged, self._where)
+
+    def settle_inputs(self, heads: Sequence[PackageHead]) -> None:
+        """Keep ``inputs`` and ``due_at`` of packages that need nothing; one that has moved on is left as it is."""
+        with self._fenced() as connection:
+            intents.ensure_packages(connection, [head.address for head in heads])
+            connection.execute(
+                _SETTLE_INPUTS,
+                (
+                    [str(head.address) for head in heads],
+                    [head.revision for head in heads],
+                    [head.inputs for head in heads],
+                    [None if head.due_at is None else instant(head.due_at) for head in heads],
+                ),
+            )
+
+    def violation(self, violations: Sequence[Violation], at: datetime) -> None:
+        """Record alarms; one that is open already gets its last sighting renewed."""
+        # One statement may touch a row only once, and a source may say the same thing twice.
+        distinct = list(dict.fromkeys(violations))
+        with self._fenced() as connection:
+            intents.ensure_packages(connection, [violation.address for violation in distinct])
+            connection.execute(
+                _VIOLATIONS,
+                (
+                    at,
+                    at,
+                    [str(violation.address) for violation in distinct],
+                    [violation.version for violation in distinct],
+                    [violation.kind for violation in distinct],
+                    [violation.published for violation in distinct],
+                    [violation.seen for violation in distinct],
+                    [token([v.version, v.kind, v.published, v.seen]) for v in distinct],
+                ),
+            )
+
+    def audit(self, rows: Sequence[AuditRow]) -> None:
+        """Append to the hash-chained audit log."""
+        with self._fenced() as connection:
+            audit.append_rows(connection, rows)
+
+    def start_run(self, catalog_commit: str | None, actor: str, at: datetime) -> int:
+        """Record that a publish began; the same moment under the same lock is the same run."""
+        with self._fenced() as connection:
+            row = connection.execute(_START_RUN, (self._generation, catalog_commit, actor, at)).fetchone()
+            if row is None:
+                raise LedgerError(codes.DATABASE_ERROR, where=self._where, hint=codes.DATABASE_ERROR.fix)
+            run: int = row[0]
+            return run
+
+    def finish_run(self, run: int, status: RunStatus, summary: Mapping[str, int], at: datetime) -> None:
+        """Record how a run ended."""
+        with self._fenced() as connection:
+            connection.execute(
+                "UPDATE sync_runs SET status = %s, summary = %s, ended_at = %s WHERE id = %s",
+                (status, Jsonb(dict(summary)), at, run),
+            )
+
+    @contextmanager
+    def _fenced(self) -> Iterator[Connection[TupleRow]]:
+        with self._one_at_a_time, translated(self._where), self._connection.transaction():
+            lock.require_generation(self._connection, self._generation, self._where)
+            yield self._connection
+
+    def _frozen(self, detail: str) -> LedgerError:
+        return LedgerError(codes.FROZEN, detail, where=self._where, hint=codes.FROZEN.fix)

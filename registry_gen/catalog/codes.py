@@ -1,0 +1,216 @@
+"""Codes of the catalog (CAT) and of registry.yaml (CFG)."""
+
+from registry_gen.errors import Code
+
+SYNTAX = Code(
+    "CAT001",
+    "not valid YAML",
+    "A file that cannot be read as YAML says nothing, and nothing is guessed.",
+    "Mend the syntax at the place named; the mistake is there or on the line above.",
+)
+TEXT = Code(
+    "CAT002",
+    "not plain UTF-8 text",
+    "Hidden, broken and direction-changing characters make a reviewer see another text than the registry reads.",
+    "Save the file as UTF-8 without a byte order mark, and remove the character named.",
+)
+LIMIT = Code(
+    "CAT003",
+    "beyond the limits of a catalog file",
+    "A file that is large, deep or grows through aliases could stop the registry for everybody.",
+    "Split the file or write it more simply: one package per file is small.",
+)
+FEATURE = Code(
+    "CAT004",
+    "a part of YAML that catalogs do not use",
+    "Tags, directives, several documents and keys that are not text mean different things to different readers.",
+    "Write plain mappings, lists and text.",
+)
+DUPLICATE_KEY = Code(
+    "CAT005",
+    "the key is there twice",
+    "Of two values one would be ignored, and a reviewer could not tell which.",
+    "Keep one of them.",
+)
+UNKNOWN_KEY = Code(
+    "CAT006",
+    "unknown key",
+    "A misspelt key would be ignored, and what it asks for would silently not happen.",
+    "Compare with docs/catalog.md, or let your editor check the file with the schema of schemas/.",
+)
+MISSING_KEY = Code(
+    "CAT007",
+    "a required key is missing",
+    "Without it the registry does not know what to publish.",
+    "Add the key; docs/catalog.md lists the keys of each kind of file.",
+)
+WRONG_VALUE = Code(
+    "CAT008",
+    "not a value for this key",
+    "A value of another kind is never converted by guessing: 1.10 as a number is 1.1.",
+    "Write the kind of value that is expected; put text in quotes where it looks like a number.",
+)
+STRAY_FILE = Code(
+    "CAT009",
+    "a file that has no place in the catalog",
+    "A file in the wrong place would be ignored, and what it says would silently not happen.",
+    "Move it: modules/NAMESPACE/NAME/SYSTEM.yaml, providers/NAMESPACE/TYPE.yaml, mirrors/HOST/NAMESPACE/TYPE.yaml, "
+    "namespaces/NAMESPACE.yaml, organizations/NAME.yaml, keys/….asc. README.md and dotfiles are left alone.",
+)
+BAD_PATH = Code(
+    "CAT010",
+    "the path is not an identity",
+    "A file's path is the address that clients ask for; they and many file systems disagree about letter case.",
+    "Rename it: lower-case letters, digits, '-' and '_'.",
+)
+CASE_COLLISION = Code(
+    "CAT011",
+    "two paths differ in letter case only",
+    "On many file systems one of the two would replace the other.",
+    "Remove or rename one of them.",
+)
+LINK_IN_CATALOG = Code(
+    "CAT012",
+    "not a regular file",
+    "Symbolic links, devices and pipes can lead out of the catalog, to bytes that nobody reviewed.",
+    "Replace it with the file itself.",
+)
+TOO_MUCH = Code(
+    "CAT013",
+    "the catalog is larger than its limits",
+    "A folder given by mistake, such as a home folder, must not be read to its end.",
+    "Check the key catalog in registry.yaml, or split the registry.",
+)
+UNREADABLE = Code(
+    "CAT014",
+    "the file or folder cannot be read",
+    "What cannot be read cannot be checked.",
+    "Check that it exists and that its permissions allow reading.",
+)
+BAD_LOCATION = Code(
+    "CAT020",
+    "not a place that sources may come from",
+    "Other schemes and unusual URLs can make git or an HTTP client run commands or reach inner networks.",
+    "Write a URL on a scheme of network.schemes in registry.yaml, or a folder that starts with ./ or /.",
+)
+CREDENTIALS = Code(
+    "CAT021",
+    "a URL with credentials",
+    "Whoever can read the catalog could read them, and records of versions are public.",
+    "Remove user and password from the URL, and change the password: it has been in a file.",
+)
+BAD_PATTERN = Code(
+    "CAT022",
+    "not a pattern with exactly one {version}",
+    "Without it no version can be told from a name; with two the same name could be read in two ways.",
+    'Write text around one {version}, such as "v{version}" or "network-{version}.tar.gz".',
+)
+BAD_FOLDER = Code(
+    "CAT023",
+    "not a folder inside the repository",
+    "A path that climbs out of the tree could publish what nobody meant to.",
+    "Write the folder from the repository's root with '/', without '.', '..' or a leading '/'.",
+)
+LINK_TO_FOLDER = Code(
+    "CAT024",
+    "hosting: link needs a source that clients can reach",
+    "Clients would be sent to a folder of the machine that publishes.",
+    "Use hosting: copy, or a URL as source.",
+)
+KEY_MISSING = Code(
+    "CAT025",
+    "the key file cannot be used",
+    "Without its key no signature can be checked, and nothing unverified is published.",
+    "Paths of keys start at catalog/keys; add the armoured public key there and name it as it is spelt there.",
+)
+NO_KEYS = Code(
+    "CAT026",
+    "nothing says which key signs this provider",
+    "Clients refuse a provider without keys, and a signature without a known key proves nothing.",
+    "Name signing_keys here or in the namespace's file, or write signature: registry if the publisher does not sign.",
+)
+TWO_OWNERS = Code(
+    "CAT027",
+    "the namespace has two owners",
+    "A namespace answers to one organization; otherwise either could publish in the other's name.",
+    "Remove it from one of the organizations.",
+)
+NOT_YET = Code(
+    "CAT028",
+    "not yet supported",
+    "Accepting what is not carried out would promise a protection that is not there.",
+    "Leave it out for now.",
+)
+CONTRADICTION = Code(
+    "CAT029",
+    "two keys contradict each other",
+    "One of the two would be ignored.",
+    "Remove one of them.",
+)
+OWN_MIRROR = Code(
+    "CAT030",
+    "a mirror of this very registry",
+    "The registry would ask itself what to publish.",
+    "Publish the provider under catalog/providers instead.",
+)
+
+NOT_REGISTRY = Code(
+    "CFG001",
+    "there is no registry.yaml",
+    "It says where the catalog is and where to publish.",
+    "Run the command in the folder of registry.yaml, or name it.",
+)
+BAD_SITE = Code(
+    "CFG002",
+    "not a host or URL that clients can use",
+    "Clients find a registry by its host name over https only, and a host name needs a dot.",
+    "Write site.host as people write it in sources (registry.example.com), and site.url as https URL without a path.",
+)
+BAD_STORAGE = Code(
+    "CFG003",
+    "not a storage",
+    "Nothing can be published to a place that is not understood.",
+    "Write a folder that starts with ./ or /; other kinds of storage come later.",
+)
+OVERLAP = Code(
+    "CFG004",
+    "two folders overlap",
+    "Whatever lies inside the public storage is readable by everybody.",
+    "Give public storage, private storage, state and catalog folders of their own.",
+)
+SECRET = Code(
+    "CFG005",
+    "a secret in the file",
+    "registry.yaml is in git: whoever can read it could use the secret.",
+    "Write env:NAME and set the variable where the registry runs; change the secret, it has been in a file.",
+)
+BAD_REFERENCE = Code(
+    "CFG006",
+    "not a reference",
+    "Secrets are named, never written down.",
+    "Write env:NAME for an environment variable or file:PATH for a file.",
+)
+BAD_LEDGER = Code(
+    "CFG007",
+    "not a ledger",
+    "The ledger remembers what was published; a wrong one would publish everything again.",
+    "Write embedded, env:NAME, or a postgresql:// URL without a password.",
+)
+BAD_NETWORK = Code(
+    "CFG008",
+    "not a network setting",
+    "These settings say what the registry may connect to.",
+    "Write schemes, networks such as 10.0.0.0/8, and https URLs.",
+)
+BAD_AMOUNT = Code(
+    "CFG009",
+    "not an amount in range",
+    "A limit of nothing stops everything, and one without bound protects from nothing.",
+    "Write a whole number, a size such as 100 MB or a time such as 5 min.",
+)
+UNSET = Code(
+    "CFG010",
+    "an environment variable is not set",
+    "registry.yaml refers to it, and it is needed now.",
+    "Set the variable and run the command again.",
+)

@@ -1,0 +1,112 @@
+"""registry.yaml -> Config."""
+
+from __future__ import annotations
+
+import posixpath
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry_gen.catalog import codes
+from registry_gen.catalog.check import Checked, check
+from registry_gen.catalog.location import Places, folder, web_url
+from registry_gen.catalog.problems import ProblemsError, at
+from registry_gen.catalog.registry_shapes import LimitsShape, NetworkShape, RegistryFile
+from registry_gen.catalog.yaml_reader import read_yaml
+from registry_gen.errors import InputError, RegistryError
+from registry_gen.model.config import Config, Limits, Network, SigningRefs, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+CATALOG = "catalog"
+STATE = ".registry"
+
+
+def load_config(text: bytes, path: str, root: Path, environ: Mapping[str, str]) -> Config:
+    """Read registry.yaml.
+
+    ``text`` are its bytes, ``path`` is how people know it, ``root`` its folder (absolute), ``environ`` the variables
+    that ``env:`` may refer to. References to secrets stay references. An upstream whose variable is not set stays a
+    reference too, so that a catalog can be checked without it; ``policy.upstreams`` refuses it when it is used.
+    Raises ProblemsError with every problem.
+    """
+    places = Places(str(root), ())
+    checked = check(read_yaml(text, path), RegistryFile, places)
+    values = checked.values
+    if values is None:
+        raise ProblemsError(checked.problems)
+    catalog = values.catalog or folder(CATALOG, places.root)
+    state = values.state or folder(STATE, places.root)
+    upstreams, unusable = _upstreams(checked, values.network, environ)
+    problems = [*checked.problems, *_overlaps(checked, values, catalog, state), *unusable]
+    if problems:
+        raise ProblemsError(problems)
+    return Config(
+        root=root,
+        catalog=Path(catalog),
+        state=Path(state),
+        site=Site(values.site.host, values.site.url or f"https://{values.site.host}/"),
+        public=values.storage.public,
+        private=values.storage.private,
+        ledger=values.ledger,
+        network=Network(
+            schemes=values.network.schemes,
+            allow_private=values.network.allow_private,
+            ca_file=Path(values.network.ca_file) if values.network.ca_file else None,
+            upstreams=upstreams,
+        ),
+        limits=_limits(values.limits),
+        signing=SigningRefs(values.signing.openpgp, values.signing.log),
+    )
+
+
+def _upstreams(
+    checked: Checked[RegistryFile], network: NetworkShape, environ: Mapping[str, str]
+) -> tuple[dict[str, str], list[RegistryError]]:
+    found: dict[str, str] = {}
+    problems: list[RegistryError] = []
+    for host, text in network.upstreams.items():
+        url = environ.get(text.removeprefix("env:")) if text.startswith("env:") else text
+        try:
+            found[host] = web_url(url, network.schemes).rstrip("/") if url else text
+        except InputError as error:
+            problems.append(at(error, checked.position("network", "upstreams", host)))
+    return found, problems
+
+
+def _overlaps(
+    checked: Checked[RegistryFile], values: RegistryFile, catalog: str, state: str
+) -> Iterable[RegistryError]:
+    """Storages and folders of which one lies in the other, where that would publish or overwrite something."""
+    folders = {
+        "storage.public": values.storage.public.removeprefix("file://"),
+        "storage.private": values.storage.private.removeprefix("file://"),
+        "catalog": catalog,
+        "state": state,
+    }
+    for (outer, outer_path), (inner, inner_path) in combinations(folders.items(), 2):
+        # Storages may well lie in the state folder; the state folder may not lie in what is published.
+        inside = _holds(outer_path, inner_path)
+        if inside or (inner != "state" and _holds(inner_path, outer_path)):
+            if not outer.startswith("storage"):
+                continue
+            detail = f"{outer} and {inner} overlap"
+            position = checked.position(*outer.split("."))
+            yield InputError(codes.OVERLAP, detail, hint=codes.OVERLAP.fix, position=position)
+
+
+def _holds(outer: str, inner: str) -> bool:
+    return posixpath.commonpath((outer, inner)) == outer
+
+
+def _limits(shape: LimitsShape) -> Limits:
+    return Limits(
+        module_bytes=shape.module_size,
+        module_files=shape.module_files,
+        provider_bytes=shape.provider_size,
+        provider_unpacked_bytes=shape.provider_unpacked_size,
+        git_seconds=shape.git_time,
+        http_seconds=shape.http_time,
+        workers=shape.workers,
+    )

@@ -1,0 +1,183 @@
+"""Types of the catalog's fields: each reads what was written into a checked value, and says how a schema shows it.
+
+A field raises PydanticCustomError with the type ``registry`` and our error in its context, so that pydantic gathers
+every problem of a file; ``check`` takes the errors out again.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from registry_gen.catalog import codes, location
+from registry_gen.catalog.problems import shorten
+from registry_gen.catalog.yaml_reader import Unquoted
+from registry_gen.errors import InputError, RegistryError
+from registry_gen.model.address import Platform, parse_platform
+from registry_gen.model.digest import Commit, parse_commit
+from registry_gen.model.version import Constraints, Version, parse_constraints, parse_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry_gen.catalog.location import Places
+
+_Value = TypeVar("_Value")
+
+_NAME = re.compile(r"[0-9a-z](?:[0-9a-z_-]{0,62}[0-9a-z])?")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_PROTOCOL = re.compile(r"[1-9][0-9]?\.[0-9]{1,2}")
+_KEY_PATH = re.compile(r"(?:[a-z0-9][a-z0-9._-]*/)*[a-z0-9][a-z0-9._-]*\.asc")
+_WHOLE = re.compile(r"[0-9]{1,12}")
+_AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) *([A-Za-z]*)")
+_BYTES: Final = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+}
+_SECONDS: Final = {"": 1, "s": 1, "sec": 1, "min": 60, "h": 3600}
+
+
+def problem(error: RegistryError) -> PydanticCustomError:
+    """Our error in pydantic's clothes."""
+    return PydanticCustomError("registry", "{error}", {"error": error})
+
+
+def text_of(value: object) -> str:
+    """The text of a value that must be text; raises PydanticCustomError for all else."""
+    if isinstance(value, str):
+        return str(value)
+    raise PydanticCustomError("not_text", "text")
+
+
+def written(value: object) -> str:
+    """The text of a value that looks like a number too, as it was written: 1.10 is "1.10"."""
+    if isinstance(value, Unquoted) and value.kind == "number":
+        return value.text
+    return text_of(value)
+
+
+def reads(parse: Callable[[str], _Value], take: Callable[[object], str] = text_of) -> PlainValidator:
+    """A field that ``parse`` reads from text; a RegistryError becomes a problem of the field."""
+
+    def read(value: object) -> _Value:
+        text = take(value)
+        try:
+            return parse(text)
+        except RegistryError as error:
+            raise problem(error) from None
+
+    return PlainValidator(read)
+
+
+def reads_place(parse: Callable[[str, Places], _Value]) -> PlainValidator:
+    """A field that is read against the ``Places`` of the validation's context."""
+
+    def read(value: object, info: ValidationInfo[Places]) -> _Value:
+        text = text_of(value)
+        try:
+            return parse(text, info.context)
+        except RegistryError as error:
+            raise problem(error) from None
+
+    return PlainValidator(read)
+
+
+def schema(**parts: Any) -> WithJsonSchema:
+    """How a schema shows the field."""
+    return WithJsonSchema({"type": "string", **parts})
+
+
+def message(text: str) -> str:
+    """A sentence for people: up to 1,000 characters, without control characters."""
+    text = text.strip()
+    if not text or len(text) > 1000 or _CONTROL.search(text):
+        raise InputError(codes.WRONG_VALUE, expected="1 to 1000 characters of text", found=f"{len(text)} characters")
+    return text
+
+
+def protocol(text: str) -> str:
+    """A plugin protocol's MAJOR.MINOR."""
+    return _matching(_PROTOCOL, text, "a plugin protocol such as 5.0 or 6.0")
+
+
+def name(text: str) -> str:
+    """A namespace's or organization's name."""
+    return _matching(_NAME, text, "a name of lower-case letters, digits, '-' and '_'")
+
+
+def key_path(text: str) -> str:
+    """The path of a key file beneath catalog/keys."""
+    return _matching(_KEY_PATH, text, "a path beneath catalog/keys such as acme/release.asc, in lower case")
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A whole number between bounds."""
+
+    def read(text: str) -> int:
+        if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
+            raise InputError(codes.BAD_AMOUNT, expected=f"a whole number from {low} to {high}", found=shorten(text))
+        return int(text)
+
+    return read
+
+
+def size(text: str) -> int:
+    """A size in bytes from ``100 MB`` or ``64 MiB``; a bare number is bytes."""
+    return int(_amount(text, _BYTES, "a size such as 100 MB, up to 1000 GB", 10**12))
+
+
+def seconds(text: str) -> float:
+    """A time in seconds from ``30 s``, ``5 min`` or ``1 h``; a bare number is seconds."""
+    return _amount(text, _SECONDS, "a time such as 300 s or 5 min, up to 24 h", 24 * 3600)
+
+
+def _amount(text: str, units: dict[str, int], expected: str, most: float) -> float:
+    found = _AMOUNT.fullmatch(text)
+    unit = units.get(found[2].lower()) if found else None
+    amount = float(found[1]) * unit if found and unit else 0
+    if not 1 <= amount <= most:
+        raise InputError(codes.BAD_AMOUNT, expected=expected, found=shorten(text))
+    return amount
+
+
+def _matching(grammar: re.Pattern[str], text: str, expected: str) -> str:
+    if not grammar.fullmatch(text):
+        raise InputError(codes.WRONG_VALUE, expected=expected, found=shorten(text))
+    return text
+
+
+def _distinct(values: tuple[_Value, ...]) -> tuple[_Value, ...]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise problem(InputError(codes.WRONG_VALUE, "a list that names something twice", found=shorten(str(value))))
+    return values
+
+
+_LOOSE: Final = {"type": ["string", "number"]}
+
+Distinct = AfterValidator(_distinct)
+Message = Annotated[str, reads(message), schema(minLength=1, maxLength=1000)]
+VersionText = Annotated[Version, reads(parse_version, written), schema(examples=["1.2.0"])]
+ConstraintText = Annotated[
+    Constraints, reads(parse_constraints, written), schema(**_LOOSE, examples=[">= 1.0.0, < 2.0.0", "~> 1.2"])
+]
+CommitText = Annotated[Commit, reads(parse_commit, written), schema(**_LOOSE)]
+PlatformText = Annotated[Platform, reads(parse_platform), schema(pattern="^[0-9a-z]+_[0-9a-z]+$")]
+ProtocolText = Annotated[str, reads(protocol, written), schema(**_LOOSE, examples=["5.0", "6.0"])]
+NamespaceName = Annotated[str, reads(name), schema(pattern=f"^{_NAME.pattern}$")]
+KeyPath = Annotated[str, reads(key_path), schema(pattern=f"^{_KEY_PATH.pattern}$")]
+TagPattern = Annotated[str, reads(location.tag_pattern), schema(pattern=r"\{version\}", examples=["v{version}"])]
+FilePattern = Annotated[str, reads(location.file_pattern), schema(pattern=r"\{version\}")]
+InnerFolder = Annotated[str, reads(location.inner_folder), schema()]
+GitUrl = Annotated[str, reads_place(location.git_url), schema(examples=["https://github.com/acme/network.git"])]
+Size = Annotated[int, reads(size, written), schema(**_LOOSE, examples=["100 MB"])]
+Seconds = Annotated[float, reads(seconds, written), schema(**_LOOSE, examples=["5 min"])]

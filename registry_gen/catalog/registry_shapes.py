@@ -1,0 +1,222 @@
+"""registry.yaml as pydantic models; see ``shapes`` for what a shape is."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import Field
+
+from registry_gen.catalog import codes, location
+from registry_gen.catalog.fields import Distinct, Seconds, Size, reads, reads_place, schema, whole, written
+from registry_gen.catalog.problems import nearest, shorten
+from registry_gen.catalog.shapes import Items, Shape
+from registry_gen.errors import InputError
+from registry_gen.model.config import Limits
+
+if TYPE_CHECKING:
+    from registry_gen.catalog.location import Places
+
+_LIMITS: Final = Limits()
+_LABEL: Final = r"[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
+_HOST_AND_PORT = re.compile(rf"({_HOST.pattern})(?::([1-9][0-9]{{0,4}}))?")
+_ENV = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}")
+_PATH = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
+
+
+def site_host(text: str) -> str:
+    """A host with an optional port, in lower case and with a dot, as people write it in sources."""
+    found = _HOST_AND_PORT.fullmatch(text)
+    if not found or len(found[1]) > 253 or int(found[2] or 0) > 65535:
+        raise InputError(codes.BAD_SITE, expected="a host name with a dot, in lower case", found=shorten(text))
+    return text
+
+
+def site_url(text: str) -> str:
+    """The https URL of the site, with "/" at its end and nothing else behind the host."""
+    url = location.web_url(text)
+    if url.count("/") != 3:
+        raise InputError(codes.BAD_SITE, expected="an https URL without a path", found=location.shown(text))
+    return url
+
+
+def hostname(text: str) -> str:
+    """A mirrored host, without a port."""
+    if not _HOST.fullmatch(text) or len(text) > 253:
+        raise InputError(codes.BAD_NETWORK, expected="a host name with a dot, in lower case", found=shorten(text))
+    return text
+
+
+def upstream(text: str) -> str:
+    """``env:NAME``, or text that ``config`` checks as a URL when it knows the schemes and the environment."""
+    return reference(text) if text.startswith("env:") else text
+
+
+def path(text: str, places: Places) -> str:
+    """A file or folder of this machine as an absolute path."""
+    if not _PATH.fullmatch(text) or "://" in text:
+        raise InputError(codes.WRONG_VALUE, expected="a path of this machine", found=location.shown(text))
+    return location.folder(text, places.root)
+
+
+def storage(text: str, places: Places) -> str:
+    """A folder as ``file://`` and its absolute path, taken literally: nothing in it is percent-encoded."""
+    if not text.startswith(("./", "../", "/")) or not _PATH.fullmatch(text):
+        found = location.shown(text)
+        raise InputError(codes.BAD_STORAGE, expected="a folder that starts with ./ or /", found=found)
+    if any(mark in text for mark in "%?#"):
+        raise InputError(
+            codes.BAD_STORAGE, expected="a folder without %, ? and # in its path", found=location.shown(text)
+        )
+    return "file://" + location.folder(text, places.root)
+
+
+def reference(text: str) -> str:
+    """``env:NAME``; never repeats the text, which may be the secret itself."""
+    if not _ENV.fullmatch(text):
+        raise InputError(codes.BAD_REFERENCE, expected="env:NAME", hint=codes.BAD_REFERENCE.fix)
+    return text
+
+
+def key_reference(text: str, places: Places) -> str:
+    """``env:NAME``, or ``file:PATH`` with its path made absolute; never repeats the text."""
+    kind, colon, rest = text.partition(":")
+    if kind == "file" and colon and _PATH.fullmatch(rest):
+        return "file:" + location.folder(rest, places.root)
+    return reference(text)
+
+
+def ledger(text: str) -> str:
+    """``embedded``, ``env:NAME``, or a DSN without a password; never repeats a DSN."""
+    if text == "embedded" or (text.startswith("env:") and reference(text)):
+        return text
+    if not text.startswith(("postgresql://", "postgres://")):
+        hint = nearest(text, ("embedded",)) if text.isalpha() else ""
+        raise InputError(codes.BAD_LEDGER, hint=hint or codes.BAD_LEDGER.fix)
+    try:
+        parts = urlsplit(text)
+        secret = parts.password or any("password" in name.lower() for name, _ in parse_qsl(parts.query))
+    except ValueError:
+        raise InputError(codes.BAD_LEDGER, hint=codes.BAD_LEDGER.fix) from None
+    if secret:
+        raise InputError(codes.SECRET, "a password in the ledger's URL", hint=codes.SECRET.fix)
+    return text
+
+
+def network(text: str) -> str:
+    """A network in CIDR notation, or one address."""
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        hint = "The bits behind the prefix must be zero."
+        raise InputError(
+            codes.BAD_NETWORK, expected="a network such as 10.0.0.0/8", found=shorten(text), hint=hint
+        ) from None
+
+
+MachinePath = Annotated[str, reads_place(path), schema()]
+CaFile = Annotated[str | None, reads_place(path), schema()]
+StorageText = Annotated[str, reads_place(storage), schema(examples=["./public", "/srv/registry/public"])]
+LedgerText = Annotated[str, reads(ledger), schema(examples=["embedded", "env:LEDGER_URL"])]
+Count = Annotated[int, reads(whole(1, 1_000_000), written), schema(type="integer")]
+Workers = Annotated[int, reads(whole(1, 256), written), schema(type="integer")]
+KeyReference = Annotated[
+    str | None, reads_place(key_reference), schema(pattern="^(env|file):", examples=["env:OPENPGP_KEY"])
+]
+
+
+class SiteShape(Shape):
+    """The public site."""
+
+    host: Annotated[
+        str,
+        reads(site_host),
+        schema(examples=["registry.example.com"]),
+        Field(description="What people write in sources."),
+    ]
+    url: Annotated[
+        str,
+        reads(site_url),
+        schema(format="uri"),
+        Field(description="Where the public storage is served; https://HOST/ if left out."),
+    ] = ""
+
+
+class StorageShape(Shape):
+    """Where is published to. Relative folders start at registry.yaml."""
+
+    public: Annotated[StorageText, Field(description="What everybody may read.")]
+    private: Annotated[StorageText, Field(description="What only the registry reads.")]
+
+
+class SigningShape(Shape):
+    """The registry's private keys, by reference; keys of its own making where left out."""
+
+    openpgp: Annotated[KeyReference, Field(description="Signs the sums of publishers who do not.")] = None
+    log: Annotated[KeyReference, Field(description="Signs the log's checkpoint.")] = None
+
+
+class NetworkShape(Shape):
+    """What may be connected to."""
+
+    schemes: Annotated[
+        tuple[Literal["https", "ssh", "http", "file"], ...],
+        Items,
+        Distinct,
+        Field(description="Schemes of sources; file means folders of this machine."),
+    ] = ("https", "ssh")
+    allow_private: Annotated[
+        tuple[Annotated[str, reads(network), schema(examples=["10.0.0.0/8"])], ...],
+        Items,
+        Distinct,
+        Field(description="Private networks that may be connected to."),
+    ] = ()
+    ca_file: Annotated[CaFile, Field(description="More certificate authorities to trust, as PEM.")] = None
+    upstreams: Annotated[
+        dict[
+            Annotated[str, reads(hostname), schema()],
+            Annotated[str, reads(upstream), schema(examples=["env:UPSTREAM_URL"])],
+        ],
+        Field(description="Where to ask for a mirrored host instead of https://HOST: a URL, or env:NAME."),
+    ] = Field(default_factory=dict)
+
+
+class LimitsShape(Shape):
+    """Bounds on what is read from outside."""
+
+    module_size: Annotated[Size, Field(description="Unpacked bytes of a module (100 MB).")] = _LIMITS.module_bytes
+    module_files: Annotated[Count, Field(description="Files of a module (20000).")] = _LIMITS.module_files
+    provider_size: Annotated[Size, Field(description="Bytes of a provider's zip (500 MB).")] = _LIMITS.provider_bytes
+    provider_unpacked_size: Annotated[Size, Field(description="Its bytes once unpacked (2 GB).")] = (
+        _LIMITS.provider_unpacked_bytes
+    )
+    git_time: Annotated[Seconds, Field(description="One call of git (300 s).")] = _LIMITS.git_seconds
+    http_time: Annotated[Seconds, Field(description="One download (600 s).")] = _LIMITS.http_seconds
+    workers: Annotated[Workers, Field(description="Things done at the same time (8).")] = _LIMITS.workers
+
+
+class RegistryFile(Shape):
+    """The registry: registry.yaml at the root of its repository."""
+
+    inside: ClassVar = {
+        "site": SiteShape,
+        "storage": StorageShape,
+        "signing": SigningShape,
+        "network": NetworkShape,
+        "limits": LimitsShape,
+    }
+
+    site: Annotated[SiteShape, Field(description="The public site.")]
+    storage: Annotated[StorageShape, Field(description="Where is published to.")]
+    ledger: Annotated[
+        LedgerText,
+        Field(description="embedded, env:NAME, or a postgresql:// URL without a password."),
+    ] = "embedded"
+    catalog: Annotated[MachinePath, Field(description="The folder of the catalog.")] = ""
+    state: Annotated[MachinePath, Field(description="The folder of what this machine keeps.")] = ""
+    signing: Annotated[SigningShape, Field(description="The registry's own keys.")] = SigningShape()
+    network: Annotated[NetworkShape, Field(description="What may be connected to.")] = NetworkShape()
+    limits: Annotated[LimitsShape, Field(description="Bounds on what is read from outside.")] = LimitsShape()

@@ -1,0 +1,1 @@
+"""Rules that a team may choose, decided without I/O."""

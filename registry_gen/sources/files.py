@@ -1,0 +1,133 @@
+"""The catalog's folder: its files, bounded in number and size, and the commit that is checked out.
+
+No symbolic link is followed beneath the folder, so that nothing outside of it is read; the folder itself may be
+reached through one.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Final
+
+from registry_gen.catalog import codes as catalog_codes
+from registry_gen.catalog.identity import is_ignored
+from registry_gen.catalog.load import shown_folder
+from registry_gen.errors import InputError, Position, RegistryError, SourceError
+from registry_gen.model.digest import parse_commit
+from registry_gen.sources.git_command import CommandError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from registry_gen.errors import Code
+    from registry_gen.model.config import Config
+    from registry_gen.model.digest import Commit
+    from registry_gen.sources.git_command import GitCommand
+
+MAX_FILES: Final = 200_000
+MAX_FILE_BYTES: Final = 1_000_000
+MAX_TOTAL_BYTES: Final = 512_000_000
+MAX_DEPTH: Final = 16
+
+_READ_ONLY: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+CatalogFile = tuple[str, bytes | RegistryError]
+"""A path relative to the catalog's folder, with '/', and the file's bytes, or why it could not be read."""
+
+
+def read_registry_file(path: Path) -> bytes:
+    """The bytes of registry.yaml. Raises InputError CFG001 where there is none, CAT013 and CAT014."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError(catalog_codes.NOT_REGISTRY, where=str(path), hint=catalog_codes.NOT_REGISTRY.fix) from None
+    except OSError as error:
+        raise _unreadable(str(path), error) from None
+    if len(data) > MAX_FILE_BYTES:
+        raise _too_large(str(path))
+    return data
+
+
+def read_catalog(config: Config) -> tuple[CatalogFile, ...]:
+    """Every file of the catalog but those that are ignored, in an order that does not change.
+
+    Raises InputError CAT013 where the folder is larger than its limits, CAT014 where it cannot be read.
+    """
+    shown = shown_folder(config)
+    files: list[CatalogFile] = []
+    total = 0
+    for path, data in _walk(str(config.catalog), "", shown, 0):
+        files.append((path, data))
+        total += len(data) if isinstance(data, bytes) else 0
+        if len(files) > MAX_FILES or total > MAX_TOTAL_BYTES:
+            expected = f"at most {MAX_FILES} files and {MAX_TOTAL_BYTES} bytes"
+            raise _problem(catalog_codes.TOO_MUCH, shown, expected=expected)
+    return tuple(files)
+
+
+def catalog_commit(config: Config, git: GitCommand) -> Commit | None:
+    """The commit that is checked out where the catalog's folder is in a git repository, else None.
+
+    Changes that are not committed do not show in it.
+    """
+    try:
+        said = git.run("rev-parse", "--verify", "--end-of-options", "HEAD^{commit}", limit=200, folder=config.catalog)
+        return parse_commit(said.decode("ascii").strip())
+    except (CommandError, OutputError, SourceError, InputError, OSError, UnicodeDecodeError):
+        return None
+
+
+def _walk(folder: str, prefix: str, shown: str, depth: int) -> Iterator[CatalogFile]:
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        if not prefix:
+            raise _unreadable(shown, error) from None
+        yield prefix.rstrip("/"), _unreadable(f"{shown}/{prefix.rstrip('/')}", error)
+        return
+    for entry in entries:
+        path = prefix + _printable(entry.name)
+        if is_ignored(path):
+            continue
+        if not entry.is_dir(follow_symlinks=False):
+            yield path, _read(entry, f"{shown}/{path}")
+        elif depth < MAX_DEPTH:
+            yield from _walk(entry.path, f"{path}/", shown, depth + 1)
+        else:
+            yield path, _problem(catalog_codes.TOO_MUCH, f"{shown}/{path}", expected=f"at most {MAX_DEPTH} levels")
+
+
+def _read(entry: os.DirEntry[str], shown: str) -> bytes | RegistryError:
+    if not entry.is_file(follow_symlinks=False):
+        return _problem(catalog_codes.LINK_IN_CATALOG, shown)
+    try:
+        # Not a second look at the name: what was a file a moment ago may be a link or a pipe now.
+        descriptor = os.open(entry.path, _READ_ONLY)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return _problem(catalog_codes.LINK_IN_CATALOG, shown)
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        return _unreadable(shown, error)
+    return data if len(data) <= MAX_FILE_BYTES else _too_large(shown)
+
+
+def _printable(name: str) -> str:
+    """A file's name as it may be printed: what is not UTF-8 or not visible is escaped."""
+    return name if name.isprintable() else name.encode("unicode_escape").decode()
+
+
+def _unreadable(shown: str, error: OSError) -> InputError:
+    return _problem(catalog_codes.UNREADABLE, shown, found=error.strerror or type(error).__name__)
+
+
+def _too_large(shown: str) -> InputError:
+    return _problem(catalog_codes.LIMIT, shown, expected=f"at most {MAX_FILE_BYTES} bytes")
+
+
+def _problem(code: Code, shown: str, *, expected: str = "", found: str = "") -> InputError:
+    return InputError(code, expected=expected, found=found, hint=code.fix, position=Position(shown))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from registry_gen.model.address import Address
 from registry_gen.model.entries import Catalog, Entry, MirrorEntry, ModuleEntry, ProviderEntry
 from registry_gen.model.facts import Package, PackageHead, PackageState
 from registry_gen.model.plan import (
@@ -23,8 +22,13 @@ from registry_gen.model.plan import (
 from registry_gen.plan.inputs import Context, GoodSighting, inputs_digest
 from registry_gen.plan.mirrors import decide_mirror
 from registry_gen.plan.modules import decide_module
-from registry_gen.plan.outcome import Outcome
 from registry_gen.plan.providers import decide_provider
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from registry_gen.model.address import Address
+    from registry_gen.plan.outcome import Outcome
 
 
 def stale(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from registry_gen.model.digest import Sha256
-from registry_gen.model.entries import Entry
-from registry_gen.model.facts import SigningKey
 from registry_gen.model.plan import MirrorSighting, ModuleSighting, ProviderSighting
 from registry_gen.render.document import RENDERER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry_gen.model.entries import Entry
+    from registry_gen.model.facts import SigningKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from registry_gen.model.entries import MirrorEntry
 from registry_gen.model.facts import MirrorVersion, VersionFacts
 from registry_gen.model.plan import MirrorProvider, MirrorSighting, Note
 from registry_gen.plan.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry_gen.model.entries import MirrorEntry
 
 
 def decide_mirror(entry: MirrorEntry, sighting: MirrorSighting, published: Sequence[VersionFacts]) -> Outcome:
@@ -37,6 +41,8 @@ def decide_mirror(entry: MirrorEntry, sighting: MirrorSighting, published: Seque
             actions.append(MirrorProvider(entry.address, seen.version, protocols, new, added=facts is not None))
     offered = {seen.version for seen in sighting.versions}
     notes += [
-        Note(entry.address, f"mirrored version {version} is gone upstream") for version in sorted(known) if version not in offered
+        Note(entry.address, f"mirrored version {version} is gone upstream")
+        for version in sorted(known)
+        if version not in offered
     ]
     return Outcome(tuple(actions), (), tuple(notes))

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from registry_gen.errors import InputError, RefusalError
-from registry_gen.model.address import ModuleAddress
-from registry_gen.model.digest import Commit
 from registry_gen.model.entries import ArchiveSource, GitSource, ModuleEntry
 from registry_gen.model.facts import ModuleVersion, VersionFacts
 from registry_gen.model.plan import ArchiveSeen, ModuleSighting, Note, PublishModule, Refusal, Tag
 from registry_gen.model.version import Version, parse_version
 from registry_gen.plan import codes
 from registry_gen.plan.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from registry_gen.model.address import ModuleAddress
+    from registry_gen.model.digest import Commit
 
 
 def decide_module(entry: ModuleEntry, sighting: ModuleSighting, published: Sequence[VersionFacts]) -> Outcome:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from registry_gen.model.plan import MirrorProvider, Note, PublishModule, PublishProvider, Refusal
+if TYPE_CHECKING:
+    from registry_gen.model.plan import MirrorProvider, Note, PublishModule, PublishProvider, Refusal
 
 
 @dataclass(frozen=True, slots=True)

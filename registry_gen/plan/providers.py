@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from registry_gen.errors import InputError, RefusalError
 from registry_gen.model.address import Platform, parse_platform
-from registry_gen.model.entries import ProviderEntry
 from registry_gen.model.facts import ProviderVersion, VersionFacts
 from registry_gen.model.plan import Note, ProviderSighting, PublishProvider, Refusal, ReleaseSeen
 from registry_gen.plan import codes
 from registry_gen.plan.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from registry_gen.model.entries import ProviderEntry
 
 
 def decide_provider(entry: ProviderEntry, sighting: ProviderSighting, published: Sequence[VersionFacts]) -> Outcome:
@@ -45,7 +49,9 @@ def decide_provider(entry: ProviderEntry, sighting: ProviderSighting, published:
 def platforms_in(type_: str, release: ReleaseSeen) -> tuple[Platform, ...]:
     """The platforms that a release's sums name a zip for, sorted."""
     prefix = f"terraform-provider-{type_}_{release.version}_"
-    names = (name[len(prefix) : -len(".zip")] for name in release.files if name.startswith(prefix) and name.endswith(".zip"))
+    names = (
+        name[len(prefix) : -len(".zip")] for name in release.files if name.startswith(prefix) and name.endswith(".zip")
+    )
     return tuple(sorted(_platforms(names)))
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from registry_gen.errors import RefusalError
 from registry_gen.log.entries import deprecated, key_changed, platform_added, published
-from registry_gen.model.address import Address
-from registry_gen.model.config import Site
 from registry_gen.model.facts import MirrorVersion, ModuleVersion, Package, PackageHead, PackageState, VersionFacts
 from registry_gen.model.intent import Entry, Intent
 from registry_gen.model.plan import ChangeState, PackagePlan, Refusal, Staged
-from registry_gen.model.version import Version
 from registry_gen.plan import codes
-from registry_gen.render.document import Document
 from registry_gen.render.lint import lint
 from registry_gen.render.package import render_package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from registry_gen.model.address import Address
+    from registry_gen.model.config import Site
+    from registry_gen.model.version import Version
+    from registry_gen.render.document import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,9 @@ def settle(
         base=planned.base,
         versions=tuple(item.facts for item in sorted(good, key=lambda item: item.facts.version)),
         state=planned.state,
-        artifacts=tuple(sorted({artifact for item in good for artifact in item.artifacts}, key=lambda found: found.key)),
+        artifacts=tuple(
+            sorted({artifact for item in good for artifact in item.artifacts}, key=lambda found: found.key)
+        ),
         entries=tuple(_entries(planned, good, package, revision, catalog_commit, now)),
         inputs=planned.inputs if complete and not refusals else None,
         due_at=planned.due_at,

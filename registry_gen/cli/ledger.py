@@ -1,0 +1,28 @@
+"""``ledger``: the database itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from registry_gen import wiring
+
+if TYPE_CHECKING:
+    from registry_gen.cli.output import Output
+
+
+@click.group("ledger", short_help="Look after the database.")
+def command() -> None:
+    """Look after the ledger: the PostgreSQL database that remembers what was published."""
+
+
+@command.command("migrate", short_help="Bring the schema up to date.")
+@click.pass_obj
+def migrate(output: Output) -> None:
+    """Bring the ledger's schema up to date. Every other command does this too before it uses the ledger."""
+    workspace = wiring.read_workspace(output.config)
+    with wiring.open_ledger(workspace.config) as ledger:
+        applied = ledger.migrate()
+    output.json({"applied": list(applied)})
+    output.result("\n".join(f"applied {name}" for name in applied) or "The ledger is up to date.")

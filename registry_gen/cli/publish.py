@@ -1,0 +1,57 @@
+"""``publish``: make the registry say what the catalog says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from registry_gen import wiring
+from registry_gen.cli.selection import selected
+from registry_gen.cli.show_plan import notes_text, report_text
+from registry_gen.plan.as_json import refusal_json
+from registry_gen.publish.run import Report, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from registry_gen.cli.output import Output
+
+
+@click.command("publish", short_help="Publish what the catalog says.")
+@click.option("--only", metavar="ADDRESS", multiple=True, help="Publish this package only; may be repeated.")
+@click.pass_obj
+def command(output: Output, only: tuple[str, ...]) -> int:
+    """Publish what the catalog says, after finishing whatever an earlier run left.
+
+    A package that fails stops no other; it is reported at the end and tried again next time. Exits 1 then.
+    """
+    workspace = wiring.read_workspace(output.config)
+    catalog = selected(workspace, only)
+    with wiring.open_registry(workspace) as registry, output.progress() as progress:
+        report = publish(registry, catalog, datetime.now(UTC), progress)
+    if report.plan.notes:
+        output.say(notes_text(report.plan.notes))
+    output.json(_as_json(report))
+    output.result(report_text(report))
+    return 1 if report.refusals else 0
+
+
+def _as_json(report: Report) -> Mapping[str, object]:
+    return {
+        "format": 1,
+        "published": [
+            {
+                "kind": intent.address.kind,
+                "address": str(intent.address),
+                "revision": intent.base + 1,
+                "versions": [str(facts.version) for facts in intent.versions],
+            }
+            for intent in (*report.recovered, *report.published)
+        ],
+        "refusals": [refusal_json(refusal) for refusal in report.refusals],
+        "notes": [{"address": str(note.address), "text": note.text} for note in report.plan.notes],
+        "unchanged": report.plan.unchanged,
+        "puts": report.puts,
+    }

@@ -1,0 +1,155 @@
+"""A plan and a report as a person reads them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from registry_gen.model.plan import (
+    Action,
+    ChangeState,
+    MirrorProvider,
+    Note,
+    Plan,
+    PublishModule,
+    PublishProvider,
+    Refusal,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from registry_gen.model.address import Platform
+    from registry_gen.model.intent import Intent
+    from registry_gen.publish.run import Report
+
+SHOWN_PLATFORMS = 4
+SHOWN_VERSIONS = 12
+
+
+def plan_text(plan: Plan, late: Sequence[Refusal] = ()) -> str:
+    """The plan as text; ``late`` are the refusals that staging added."""
+    return "\n".join(_plan_lines(plan, late))
+
+
+def report_text(report: Report) -> str:
+    """How a publish ended, as text."""
+    return "\n".join(_report_lines(report))
+
+
+def refusals_text(refusals: Iterable[Refusal]) -> str:
+    """Refusals, each with its code, both values and what to do."""
+    return "\n".join(line for refusal in refusals for line in _refusal_lines(refusal))
+
+
+def notes_text(notes: Iterable[Note]) -> str:
+    """Notes, a line each."""
+    return "\n".join(f"  {click.style('note', fg='blue')}  {note.address}: {note.text}" for note in notes)
+
+
+def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:
+    work = [package for package in plan.packages if package.actions]
+    for package in work:
+        yield f"{click.style(package.address.kind, dim=True)} {click.style(str(package.address), bold=True)}"
+        shown = package.actions if len(package.actions) <= SHOWN_VERSIONS else package.actions[-SHOWN_VERSIONS:]
+        if len(shown) < len(package.actions):
+            yield f"  {click.style('+', fg='green')} {len(package.actions) - len(shown)} earlier versions"
+        for action in shown:
+            yield f"  {_action(action)}"
+        yield ""
+    if plan.notes:
+        yield notes_text(plan.notes)
+        yield ""
+    refusals = (*plan.refusals, *late)
+    if refusals:
+        yield refusals_text(refusals)
+        yield ""
+    actions = [action for package in work for action in package.actions]
+    versions = sum(not isinstance(action, ChangeState) for action in actions)
+    if not actions:
+        yield _summary("No changes.", refusals, plan.unchanged)
+    else:
+        yield _summary(
+            f"Plan: {_count(versions, 'version')} in {_count(len(work), 'package')}.", refusals, plan.unchanged
+        )
+
+
+def _report_lines(report: Report) -> Iterator[str]:
+    for intent in report.recovered:
+        yield _intent(intent, "finished from an earlier run")
+    for intent in report.published:
+        yield _intent(intent, "published")
+    if report.published or report.recovered:
+        yield ""
+    if report.refusals:
+        yield refusals_text(report.refusals)
+        yield ""
+    changed = [*report.recovered, *report.published]
+    versions = sum(len(intent.versions) for intent in changed)
+    unchanged = report.plan.unchanged
+    if not changed:
+        head = "No changes." if not report.refusals else "Nothing was published."
+        yield _summary(head, report.refusals, unchanged)
+    else:
+        packages, puts = _count(len(changed), "package"), _count(report.puts, "put")
+        head = f"Published {_count(versions, 'version')} in {packages} with {puts}."
+        yield _summary(head, report.refusals, unchanged)
+
+
+def _intent(intent: Intent, what: str) -> str:
+    versions = [str(facts.version) for facts in intent.versions]
+    if len(versions) > SHOWN_VERSIONS:
+        versions = [*versions[:3], "…", *versions[-3:]]
+    detail = ", ".join(versions) or "documents only"
+    mark = click.style("✓", fg="green")
+    return (
+        f"  {mark} {click.style(intent.address.kind, dim=True)} {intent.address} {detail} {click.style(what, dim=True)}"
+    )
+
+
+def _action(action: Action) -> str:
+    plus = click.style("+", fg="green")
+    match action:
+        case PublishModule(tag=tag, archive=archive):
+            source = f"tag {tag.name} at {tag.commit[:12]}" if tag else f"archive {archive.filename}" if archive else ""
+            return f"{plus} {action.version}  {click.style(source, dim=True)}"
+        case PublishProvider() | MirrorProvider():
+            what = "more platforms: " if action.added else ""
+            return f"{plus} {action.version}  {click.style(what + _platforms(action.platforms), dim=True)}"
+        case ChangeState():
+            return f"{click.style('~', fg='yellow')} documents change: {action.why}"
+
+
+def _platforms(platforms: Sequence[Platform]) -> str:
+    shown = ", ".join(str(platform) for platform in platforms[:SHOWN_PLATFORMS])
+    more = len(platforms) - SHOWN_PLATFORMS
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _refusal_lines(refusal: Refusal) -> Iterator[str]:
+    error = refusal.error
+    word = click.style("alarm" if refusal.violation else "refused", fg="red", bold=True)
+    version = f" {refusal.version}" if refusal.version else ""
+    yield f"  {word} {refusal.address}{version}: {error.code.id} {error.detail or error.code.title}"
+    about = f"{refusal.address}{version}"
+    if error.where and error.where != about:
+        yield f"    where     {error.where}"
+    if error.expected:
+        yield f"    expected  {error.expected}"
+    if error.found:
+        yield f"    found     {error.found}"
+    yield f"    hint      {error.hint or error.code.fix}"
+
+
+def _summary(head: str, refusals: Sequence[Refusal], unchanged: int) -> str:
+    parts = [click.style(head, bold=True)]
+    if refusals:
+        parts.append(click.style(f"{len(refusals)} refused.", fg="red", bold=True))
+    if unchanged:
+        parts.append(f"{_count(unchanged, 'package')} unchanged.")
+    return " ".join(parts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

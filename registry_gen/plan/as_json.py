@@ -1,0 +1,98 @@
+"""A plan as plain JSON values, for machines. ``format`` 1; members may be added, never changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry_gen.model.plan import (
+    Action,
+    ChangeState,
+    MirrorProvider,
+    Plan,
+    PublishModule,
+    PublishProvider,
+    Refusal,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from registry_gen.errors import RegistryError
+
+FORMAT = 1
+
+
+def plan_json(plan: Plan) -> Mapping[str, object]:
+    """The plan: packages with actions, refusals, notes, and how many packages are unchanged."""
+    return {
+        "format": FORMAT,
+        "packages": [
+            {
+                "kind": package.address.kind,
+                "address": str(package.address),
+                "revision": package.base,
+                "actions": [action_json(action) for action in package.actions],
+            }
+            for package in plan.packages
+            if package.actions
+        ],
+        "refusals": [refusal_json(refusal) for refusal in plan.refusals],
+        "notes": [{"address": str(note.address), "text": note.text} for note in plan.notes],
+        "unchanged": plan.unchanged,
+    }
+
+
+def action_json(action: Action) -> Mapping[str, object]:
+    """One action; ``action`` says which."""
+    match action:
+        case PublishModule(tag=tag, archive=archive):
+            seen: Mapping[str, object] = (
+                {"tag": tag.name, "commit": tag.commit}
+                if tag
+                else {"archive": archive.filename, "sha256": archive.sha256}
+                if archive
+                else {}
+            )
+            return {"action": "publish", "version": str(action.version), **seen}
+        case PublishProvider():
+            return {
+                "action": "add-platforms" if action.added else "publish",
+                "version": str(action.version),
+                "platforms": [str(platform) for platform in action.platforms],
+                "protocols": list(action.release.protocols),
+                "sums": action.release.sums,
+            }
+        case MirrorProvider():
+            return {
+                "action": "add-platforms" if action.added else "mirror",
+                "version": str(action.version),
+                "platforms": [str(platform) for platform in action.platforms],
+                "protocols": list(action.protocols),
+            }
+        case ChangeState():
+            return {"action": "change-documents", "why": action.why}
+
+
+def refusal_json(refusal: Refusal) -> Mapping[str, object]:
+    """One refusal with its error."""
+    return {
+        "kind": refusal.address.kind,
+        "address": str(refusal.address),
+        "version": str(refusal.version) if refusal.version else None,
+        "violation": refusal.violation,
+        **error_json(refusal.error),
+    }
+
+
+def error_json(error: RegistryError) -> Mapping[str, object]:
+    """An error: its code, where it is, what was expected and found, and what to do."""
+    place = error.position
+    return {
+        "code": error.code.id,
+        "message": error.detail or error.code.title,
+        "where": error.where,
+        "expected": error.expected,
+        "found": error.found,
+        "hint": error.hint or error.code.fix,
+        "position": {"path": place.path, "line": place.line, "column": place.column} if place else None,
+    }

@@ -1,0 +1,52 @@
+"""Codes of publishing."""
+
+from registry_gen.errors import Code
+
+OVERTAKEN = Code(
+    "PUB001",
+    "the package was changed by another publisher meanwhile",
+    "The plan was made against an older revision; carrying it out could undo the newer one.",
+    "Run publish again: it plans against what is published now.",
+)
+NEWER_DOCUMENT = Code(
+    "PUB002",
+    "the bucket holds a newer document than this ledger knows of",
+    "Another ledger, or a restored older copy of this one, published here. Overwriting would bring old listings back.",
+    "Make sure that one ledger alone publishes to this bucket, and that it is not an old copy.",
+)
+FOREIGN_CHECKPOINT = Code(
+    "PUB003",
+    "the bucket holds a checkpoint of the log that this ledger did not make",
+    "Two checkpoints that do not follow from each other prove a registry dishonest to everyone who monitors it.",
+    "Make sure that one ledger alone publishes to this bucket, and that it is not an old copy.",
+)
+STAGING = Code(
+    "PUB004",
+    "the staging area in the state folder cannot be written",
+    "Artifacts wait there between their verification and the bucket.",
+    "Free space on, or correct the permissions of, the state folder that registry.yaml names.",
+)
+WRONG_BYTES = Code(
+    "PUB005",
+    "the fetched file is not what its checksum promised",
+    "Bytes that nobody vouched for are never published.",
+    "Compare the file at its source with its SHA256SUMS; an upload may have been cut short or replaced.",
+)
+NOT_IN_SUMS = Code(
+    "PUB006",
+    "the upstream's document and its SHA256SUMS disagree",
+    "The signature covers SHA256SUMS only: a checksum that is not in it was vouched for by nobody.",
+    "Report it to the upstream. Nothing of this version is published.",
+)
+NO_PATH = Code(
+    "PUB007",
+    "the tree at this commit has no file for the module",
+    "An archive without a single configuration file is no module.",
+    "Check the path in the catalog against the repository at this tag.",
+)
+NO_UPSTREAM = Code(
+    "PUB008",
+    "the commit that was planned for could not be read",
+    "The plan names one commit; nothing else may be published in its place.",
+    "Run publish again; if it stays, look at the repository's tags.",
+)

@@ -1,0 +1,75 @@
+"""Looking at every source of the catalog, many at a time: catalog in, sightings out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from registry_gen.errors import RegistryError
+from registry_gen.model.entries import Catalog, Entry, GitSource, MirrorEntry, ModuleEntry, ProviderEntry
+from registry_gen.model.plan import FailedSighting, ModuleSighting, Sighting, Tag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor, Future
+
+    from registry_gen.model.address import Address
+    from registry_gen.publish.progress import Progress
+    from registry_gen.sources.archives import Archives
+    from registry_gen.sources.git import Git
+    from registry_gen.sources.releases import Releases
+    from registry_gen.sources.upstream import Upstream
+
+PHASE = "Looking at sources"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The outside, by kind."""
+
+    git: Git
+    archives: Archives
+    releases: Releases
+    upstream: Upstream
+
+
+def look(catalog: Catalog, sources: Sources, executor: Executor, progress: Progress) -> Mapping[Address, Sighting]:
+    """One sighting for each entry; a source that cannot be read becomes a FailedSighting and stops no other.
+
+    A repository that several modules share is asked once.
+    """
+    progress.begin(PHASE, len(catalog.entries))
+    repositories = {
+        entry.source.url
+        for entry in catalog.entries.values()
+        if isinstance(entry, ModuleEntry) and isinstance(entry.source, GitSource)
+    }
+    tags: dict[str, Future[tuple[Tag, ...]]] = {
+        url: executor.submit(sources.git.tags, url) for url in sorted(repositories)
+    }
+    pending = {
+        address: executor.submit(_seen, address, _way(entry, sources, tags), progress)
+        for address, entry in catalog.entries.items()
+    }
+    return {address: future.result() for address, future in pending.items()}
+
+
+def _way(entry: Entry, sources: Sources, tags: Mapping[str, Future[tuple[Tag, ...]]]) -> Callable[[], Sighting]:
+    match entry:
+        case ModuleEntry(source=GitSource() as source):
+            return lambda: ModuleSighting(entry.address, tags[source.url].result())
+        case ModuleEntry():
+            return lambda: sources.archives.sight(entry)
+        case ProviderEntry():
+            return lambda: sources.releases.sight(entry)
+        case MirrorEntry():
+            return lambda: sources.upstream.sight(entry)
+
+
+def _seen(address: Address, way: Callable[[], Sighting], progress: Progress) -> Sighting:
+    try:
+        return way()
+    except RegistryError as error:
+        return FailedSighting(address, error)
+    finally:
+        progress.step(PHASE, str(address))

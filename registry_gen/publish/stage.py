@@ -1,0 +1,95 @@
+"""Staging: fetch, verify, pack and extract, up to the bucket's door. Nothing here needs the lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from registry_gen.errors import RegistryError
+from registry_gen.model.entries import Catalog, GitSource, MirrorEntry, ModuleEntry, ProviderEntry
+from registry_gen.model.facts import MirrorVersion, Package, ProviderVersion
+from registry_gen.model.plan import MirrorProvider, PackagePlan, PublishModule, PublishProvider, Refusal, Staged
+from registry_gen.publish.stage_mirror import stage_mirror
+from registry_gen.publish.stage_module import stage_module
+from registry_gen.publish.stage_provider import stage_provider
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from datetime import datetime
+
+    from registry_gen.model.config import Limits
+    from registry_gen.publish.look import Sources
+    from registry_gen.publish.progress import Progress
+    from registry_gen.publish.staging import Staging
+    from registry_gen.signing.openpgp import SumsSigner
+
+PHASE = "Fetching and verifying"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What staging needs. ``downloads`` runs the zips of one version side by side; ``now`` is the time of record."""
+
+    sources: Sources
+    staging: Staging
+    limits: Limits
+    signer: SumsSigner
+    downloads: Executor
+    now: datetime
+    catalog_commit: str | None
+
+
+Job = Callable[[], Staged]
+
+
+def stage_package(
+    stage: Stage, catalog: Catalog, planned: PackagePlan, package: Package | None, progress: Progress
+) -> tuple[tuple[Staged, ...], tuple[Refusal, ...]]:
+    """Carry out every action of one package; an action that fails is refused and stops no other."""
+    entry = catalog.entries[planned.address]
+    staged: list[Staged] = []
+    refusals: list[Refusal] = []
+    actions = [
+        action for action in planned.actions if isinstance(action, PublishModule | PublishProvider | MirrorProvider)
+    ]
+    try:
+        _prepare(stage, entry, actions)
+    except RegistryError as error:
+        return (), tuple(Refusal(planned.address, action.version, error) for action in actions)
+    for action in actions:
+        try:
+            staged.append(_stage(stage, entry, action, package))
+        except RegistryError as error:
+            refusals.append(Refusal(planned.address, action.version, error))
+        progress.step(PHASE, f"{planned.address} {action.version}")
+    return tuple(staged), tuple(refusals)
+
+
+def _prepare(
+    stage: Stage,
+    entry: ModuleEntry | ProviderEntry | MirrorEntry,
+    actions: Sequence[PublishModule | PublishProvider | MirrorProvider],
+) -> None:
+    """Bring all commits of a repository in one go."""
+    if isinstance(entry, ModuleEntry) and isinstance(entry.source, GitSource):
+        tags = [action.tag for action in actions if isinstance(action, PublishModule) and action.tag]
+        stage.sources.git.fetch(entry.source.url, tags)
+
+
+def _stage(
+    stage: Stage,
+    entry: ModuleEntry | ProviderEntry | MirrorEntry,
+    action: PublishModule | PublishProvider | MirrorProvider,
+    package: Package | None,
+) -> Staged:
+    before = next((facts for facts in package.versions if facts.version == action.version), None) if package else None
+    match entry, action:
+        case ModuleEntry(), PublishModule():
+            return stage_module(stage, entry, action)
+        case ProviderEntry(), PublishProvider():
+            return stage_provider(stage, entry, action, before if isinstance(before, ProviderVersion) else None)
+        case MirrorEntry(), MirrorProvider():
+            return stage_mirror(stage, entry, action, before if isinstance(before, MirrorVersion) else None)
+        case _:
+            raise TypeError(f"{entry.address}: an action of another kind")

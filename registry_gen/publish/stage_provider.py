@@ -1,0 +1,111 @@
+"""Staging one version of a provider of this registry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING
+
+from registry_gen import paths
+from registry_gen.model.digest import Sha256, sha256
+from registry_gen.model.facts import Hosting, ProviderPackage, ProviderVersion, Sums
+from registry_gen.model.plan import Staged
+from registry_gen.publish.stage_module import require_digest
+from registry_gen.publish.stage_zip import Downloaded, stage_zip
+from registry_gen.render.version_records import provider_record
+from registry_gen.verify.openpgp import verify_detached
+from registry_gen.verify.sums import lint_sums, render_sums
+
+if TYPE_CHECKING:
+    from registry_gen.model.address import Platform
+    from registry_gen.model.entries import ProviderEntry
+    from registry_gen.model.intent import Artifact
+    from registry_gen.model.plan import PublishProvider
+    from registry_gen.publish.stage import Stage
+
+SMALL = 1_000_000
+"""Bytes of sums and signatures."""
+
+
+def stage_provider(
+    stage: Stage, entry: ProviderEntry, action: PublishProvider, before: ProviderVersion | None
+) -> Staged:
+    """Verify sums and signature first, then each wanted platform's zip, side by side.
+
+    ``before`` are the version's facts where it is published and only gains platforms.
+    """
+    where = f"{entry.address} {action.version}"
+    release = action.release
+    sums = stage.sources.releases.small(release, sums_name(action), SMALL)
+    require_digest(release.sums, sha256(sums), f"{where}: SHA256SUMS")
+    if entry.signature == "publisher":
+        signature = stage.sources.releases.small(release, f"{sums_name(action)}.sig", SMALL)
+        signer = verify_detached(sums, signature, entry.signing_keys, where, stage.now)
+        lint_sums(sums, where)
+    hosting = before.hosting if before else entry.hosting
+    results = list(
+        stage.downloads.map(lambda platform: _stage_platform(stage, action, platform, hosting), action.platforms)
+    )
+    packages = (*(before.packages if before else ()), *(package for package, _ in results))
+    packages = tuple(sorted(packages, key=lambda package: package.platform))
+    artifacts = [artifact for _, artifact in results if artifact]
+    if entry.signature == "registry":
+        sums = render_sums({package.filename: package.zh for package in packages})
+        signature = stage.signer.sign(sums)
+        signer = stage.signer.key.fingerprint
+    linked = hosting is Hosting.LINK and entry.signature == "publisher"
+    served = Sums(
+        sums=sha256(sums),
+        signature=sha256(signature),
+        signer=signer,
+        sums_url=stage.sources.releases.url(release, sums_name(action)) if linked else None,
+        signature_url=stage.sources.releases.url(release, f"{sums_name(action)}.sig") if linked else None,
+    )
+    if not linked:
+        artifacts.append(
+            stage.staging.keep_bytes(sums, paths.provider_sums(entry.address, action.version, served.sums))
+        )
+        key = paths.provider_signature(entry.address, action.version, served.signature)
+        artifacts.append(stage.staging.keep_bytes(signature, key))
+    facts = ProviderVersion(
+        version=action.version,
+        origin=release.location,
+        evidence=release.sums,
+        protocols=entry.protocols or release.protocols,
+        packages=packages,
+        sums=served,
+        hosting=hosting,
+        record=Sha256(""),
+        recorded_at=stage.now,
+    )
+    record = provider_record(entry.address, facts, sums, signature, stage.catalog_commit)
+    facts = replace(facts, record=sha256(record))
+    artifacts.append(stage.staging.keep_bytes(record, paths.record(facts.record)))
+    return Staged(action, facts, tuple(artifacts))
+
+
+def sums_name(action: PublishProvider) -> str:
+    """The name of a release's sums, as goreleaser writes it."""
+    return f"terraform-provider-{action.address.type}_{action.version}_SHA256SUMS"
+
+
+def _stage_platform(
+    stage: Stage, action: PublishProvider, platform: Platform, hosting: Hosting
+) -> tuple[ProviderPackage, Artifact | None]:
+    address = action.address
+    filename = paths.zip_name(address.type, action.version, platform)
+    copied = hosting is Hosting.COPY
+
+    def download(out: IO[bytes], limit: int) -> Downloaded:
+        return stage.sources.releases.copy(action.release, filename, out, limit)
+
+    return stage_zip(
+        stage,
+        address.type,
+        platform,
+        filename,
+        action.release.files[filename],
+        download,
+        key=paths.provider_zip(address, action.version, platform) if copied else None,
+        url=None if copied else stage.sources.releases.url(action.release, filename),
+        where=f"{address} {action.version}",
+    )

@@ -1,0 +1,65 @@
+"""Staging the zip of one platform: hashed while it streams, checked before it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Protocol
+
+from registry_gen.model.facts import ProviderPackage
+from registry_gen.publish.stage_module import require_digest
+from registry_gen.verify.zips import check_zip, require_binary
+
+if TYPE_CHECKING:
+    from registry_gen.model.address import Platform
+    from registry_gen.model.digest import Sha256
+    from registry_gen.model.intent import Artifact
+    from registry_gen.publish.stage import Stage
+
+MAX_ENTRIES = 10_000
+
+
+class Downloaded(Protocol):
+    """What a download says of itself."""
+
+    @property
+    def sha256(self) -> Sha256:
+        """Of all its bytes."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+
+Download = Callable[[IO[bytes], int], Downloaded]
+"""Writes at most so many bytes into the file, and says what they were."""
+
+
+def stage_zip(
+    stage: Stage,
+    type_: str,
+    platform: Platform,
+    filename: str,
+    promised: Sha256,
+    download: Download,
+    *,
+    key: str | None,
+    url: str | None,
+    where: str,
+) -> tuple[ProviderPackage, Artifact | None]:
+    """Fetch one zip and check it against its promised SHA-256 and the rules for provider zips.
+
+    With ``key`` None nothing is kept: the bytes were only looked at, and ``url`` is where clients get them.
+    """
+    with stage.staging.file() as out:
+        got = download(out, stage.limits.provider_bytes)
+        require_digest(promised, got.sha256, f"{where}: {filename}")
+        contents = check_zip(
+            out,
+            got.size,
+            max_unpacked=stage.limits.provider_unpacked_bytes,
+            max_entries=MAX_ENTRIES,
+            where=f"{where}: {filename}",
+        )
+        require_binary(contents.names, type_, f"{where}: {filename}")
+        package = ProviderPackage(platform, filename, promised, contents.h1, got.size, url)
+        return package, stage.staging.keep(out, key, promised) if key else None

@@ -1,0 +1,116 @@
+"""From configuration to adapters: the only place that names back ends."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry_gen.catalog.config import load_config
+from registry_gen.catalog.load import load_catalog
+from registry_gen.ledger.postgres import open_embedded, open_server
+from registry_gen.publish.look import Sources
+from registry_gen.publish.run import Registry
+from registry_gen.publish.staging import Staging
+from registry_gen.signing.keys import read_reference
+from registry_gen.signing.log import open_log_signer
+from registry_gen.signing.openpgp import open_sums_signer
+from registry_gen.sources.archives import Archives
+from registry_gen.sources.files import catalog_commit, read_catalog, read_config
+from registry_gen.sources.git import Git
+from registry_gen.sources.http import Fetcher
+from registry_gen.sources.releases import Releases
+from registry_gen.sources.upstream import Upstream
+from registry_gen.storage.file import FileStorage
+from registry_gen.verify.openpgp import parse_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry_gen.errors import RegistryError
+    from registry_gen.ledger import Ledger
+    from registry_gen.model.config import Config
+    from registry_gen.model.entries import Catalog
+    from registry_gen.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder with registry.yaml and a catalog, as read; ``problems`` are those of the catalog."""
+
+    config: Config
+    catalog: Catalog
+    problems: tuple[RegistryError, ...]
+
+
+def read_settings(path: Path) -> Config:
+    """Read registry.yaml; raises InputError with every problem of it."""
+    return load_config(read_config(path), str(path), path.absolute().parent, os.environ)
+
+
+def read_workspace(path: Path) -> Workspace:
+    """Read registry.yaml and the catalog it names; raises InputError for problems of registry.yaml only."""
+    config = read_settings(path)
+    loaded = load_catalog(read_catalog(config.catalog), config, parse_key, catalog_commit(config.catalog))
+    return Workspace(config, loaded.catalog, loaded.problems)
+
+
+@contextmanager
+def open_ledger(config: Config) -> Iterator[Ledger]:
+    """The ledger that registry.yaml names, for as long as the block runs; its schema is brought up to date."""
+    if config.ledger == "embedded":
+        ledger = open_embedded(config.state / "postgres")
+    elif config.ledger.startswith("env:"):
+        ledger = open_server(read_reference(config.ledger).decode())
+    else:
+        ledger = open_server(config.ledger)
+    with closing(ledger):
+        yield ledger
+
+
+@contextmanager
+def open_registry(workspace: Workspace) -> Iterator[Registry]:
+    """Everything a run works with, for as long as the block runs."""
+    config = workspace.config
+    with open_ledger(config) as ledger:
+        ledger.migrate()
+        published = any(head.revision for head in ledger.heads().values())
+        fetcher = Fetcher(config.network, config.limits)
+        yield Registry(
+            config=config,
+            ledger=ledger,
+            public=open_storage(config.public),
+            sources=Sources(
+                git=Git(config.state, config.network, config.limits),
+                archives=Archives(fetcher, config.limits),
+                releases=Releases(fetcher, config.limits),
+                upstream=Upstream(fetcher),
+            ),
+            staging=Staging(config.state / "staging"),
+            sums_signer=open_sums_signer(config.signing.openpgp, config.state, config.site.host, create=not published),
+            log_signer=open_log_signer(
+                config.signing.log, config.state, f"{config.site.host}/log", create=not published
+            ),
+            actor=actor(),
+        )
+
+
+def open_storage(url: str) -> Storage:
+    """The storage that a URL of registry.yaml names."""
+    return FileStorage(folder_of(url))
+
+
+def folder_of(url: str) -> Path:
+    """The folder behind ``file://PATH``."""
+    return Path(url.removeprefix("file://"))
+
+
+def actor() -> str:
+    """Who runs this: the user, for the audit log."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

@@ -1,0 +1,438 @@
+"""What is published, refused and noted, decided from what was seen."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from registry_gen.errors import Code, SourceError
+from registry_gen.model.digest import sha256
+from registry_gen.model.plan import (
+    ArchiveSeen,
+    ChangeState,
+    FailedSighting,
+    MirrorProvider,
+    MirrorSighting,
+    ModuleSighting,
+    ProviderSighting,
+    PublishModule,
+    PublishProvider,
+    Sighting,
+)
+from registry_gen.model.version import parse_version
+from registry_gen.plan import Context, plan, stale
+from registry_gen.plan.as_json import plan_json
+from registry_gen.plan.decide import state_of
+from tests.support.entries import (
+    CONTEXT,
+    DARWIN,
+    LINUX,
+    NETWORK,
+    RANDOM,
+    REGISTRY_KEY,
+    RELEASE_KEY,
+    WIDGET,
+    catalog,
+    commit,
+    mirror,
+    mirror_facts,
+    module,
+    module_facts,
+    package,
+    provider,
+    provider_facts,
+    release,
+    tag,
+    upstream,
+)
+
+if TYPE_CHECKING:
+    from registry_gen.model.entries import Entry
+    from registry_gen.model.facts import Package, VersionFacts
+    from registry_gen.model.plan import Plan
+
+OUTAGE = SourceError(Code("TST001", "out of reach", "", ""), where="https://git.example.com/network.git")
+
+
+def decide(entry: Entry, sighting: Sighting, *published: VersionFacts, context: Context = CONTEXT) -> Plan:
+    """The plan for one entry of which ``published`` is published in the state that the catalog wants."""
+    known = {entry.address: package(entry, *published, state=state_of(entry, CONTEXT))} if published else {}
+    return plan_with(entry, sighting, known, context)
+
+
+def plan_with(entry: Entry, sighting: Sighting, known: dict, context: Context = CONTEXT) -> Plan:  # type: ignore[type-arg]
+    heads = {address: found.head for address, found in known.items()}
+    return plan(catalog(entry), {entry.address: sighting}, heads, known, context)
+
+
+def versions(planned: Plan) -> list[str]:
+    """The versions that are to be published."""
+    return [
+        str(action.version)
+        for found in planned.packages
+        for action in found.actions
+        if not isinstance(action, ChangeState)
+    ]
+
+
+def codes(planned: Plan) -> list[str]:
+    """The codes of what is refused."""
+    return [refusal.error.code.id for refusal in planned.refusals]
+
+
+def tags(*names: str) -> ModuleSighting:
+    return ModuleSighting(NETWORK, tuple(tag(name) for name in names))
+
+
+def test_every_tag_that_names_a_version_is_published_in_order() -> None:
+    planned = decide(module(), tags("v1.10.0", "v1.2.0", "1.0.0", "main", "v-next"))
+    assert versions(planned) == ["1.0.0", "1.2.0", "1.10.0"]
+    assert not planned.refusals
+    assert not planned.notes
+
+
+def test_a_published_version_at_the_same_commit_is_not_published_again() -> None:
+    assert versions(decide(module(), tags("v1.0.0", "v1.1.0"), module_facts("1.0.0"))) == ["1.1.0"]
+
+
+def test_a_moved_tag_is_an_alarm_that_names_both_commits() -> None:
+    seen = ModuleSighting(NETWORK, (tag("v1.0.0", "elsewhere"), tag("v1.1.0")))
+    planned = decide(module(), seen, module_facts("1.0.0"))
+    (refusal,) = planned.refusals
+    assert refusal.violation
+    assert refusal.error.code.id == "PLN001"
+    assert commit("v1.0.0") in refusal.error.expected
+    assert commit("elsewhere") in refusal.error.found
+    assert versions(planned) == ["1.1.0"], "other versions go on"
+    assert planned.packages[0].inputs is None, "the next run must look again"
+
+
+def test_a_moved_tag_is_an_alarm_even_where_the_constraint_no_longer_allows_it() -> None:
+    seen = ModuleSighting(NETWORK, (tag("v1.0.0", "elsewhere"),))
+    assert codes(decide(module(versions=">= 2.0.0"), seen, module_facts("1.0.0"))) == ["PLN001"]
+
+
+def test_a_version_with_and_without_v_on_different_commits_is_refused() -> None:
+    planned = decide(module(), ModuleSighting(NETWORK, (tag("v1.0.0", "a"), tag("1.0.0", "b"))))
+    assert codes(planned) == ["PLN002"]
+    assert commit("a") in planned.refusals[0].error.found
+    assert commit("b") in planned.refusals[0].error.found
+    assert versions(planned) == []
+
+
+def test_a_version_with_and_without_v_on_one_commit_takes_the_first_pattern() -> None:
+    planned = decide(module(), ModuleSighting(NETWORK, (tag("1.0.0", "a"), tag("v1.0.0", "a"))))
+    (action,) = planned.packages[0].actions
+    assert isinstance(action, PublishModule)
+    assert action.tag == tag("v1.0.0", "a")
+
+
+def test_one_commit_under_two_versions_is_a_note() -> None:
+    planned = decide(module(), ModuleSighting(NETWORK, (tag("v1.0.0", "a"), tag("v1.0.1", "a"))))
+    assert versions(planned) == ["1.0.0", "1.0.1"]
+    assert "2 versions: 1.0.0, 1.0.1" in planned.notes[0].text
+
+
+def test_a_tag_that_is_almost_a_version_is_noted_and_left_out() -> None:
+    planned = decide(module(), tags("v1", "v1.2", "v1.0.0"))
+    assert versions(planned) == ["1.0.0"]
+    assert [note.text.split()[1] for note in planned.notes] == ["v1", "v1.2"]
+
+
+def test_build_metadata_is_refused_unless_the_constraint_excludes_it() -> None:
+    assert codes(decide(module(), tags("v1.0.0+x"))) == ["PLN004"]
+    assert codes(decide(module(versions=">= 0.0.0, != 1.0.0+x"), tags("v1.0.0+x"))) == []
+
+
+def test_a_pin_chooses_between_tags_and_refuses_another_commit() -> None:
+    both = ModuleSighting(NETWORK, (tag("v1.0.0", "a"), tag("1.0.0", "b")))
+    (action,) = decide(module(pins={"1.0.0": "b"}), both).packages[0].actions
+    assert isinstance(action, PublishModule)
+    assert action.tag == tag("1.0.0", "b")
+    assert codes(decide(module(pins={"1.0.0": "c"}), ModuleSighting(NETWORK, (tag("v1.0.0", "a"),)))) == ["PLN003"]
+
+
+def test_a_pin_without_a_tag_is_refused() -> None:
+    assert codes(decide(module(pins={"3.0.0": "c"}), tags("v1.0.0"))) == ["PLN009"]
+
+
+def test_a_monorepo_takes_only_the_tags_of_its_module() -> None:
+    planned = decide(module(patterns=("network/v{version}",)), tags("network/v1.0.0", "queue/v2.0.0", "v3.0.0"))
+    assert versions(planned) == ["1.0.0"]
+
+
+def test_a_dot_in_a_tag_pattern_is_a_dot() -> None:
+    planned = decide(module(patterns=("a.b-{version}",)), tags("axb-1.0.0", "a.b-2.0.0"))
+    assert versions(planned) == ["2.0.0"]
+
+
+def test_a_deleted_tag_of_a_published_version_is_noted_and_changes_nothing() -> None:
+    planned = decide(module(), tags("v1.1.0"), module_facts("1.0.0"), module_facts("1.1.0"))
+    assert versions(planned) == []
+    assert "v1.0.0" in planned.notes[0].text
+
+
+def archive(version: str, content: str = "") -> ArchiveSeen:
+    return ArchiveSeen(parse_version(version), f"network-{version}.tar.gz", sha256(f"{version}{content}".encode()))
+
+
+def test_archives_are_published_and_a_replaced_one_is_an_alarm() -> None:
+    entry = module(archives=True, versions="< 2.0.0")
+    seen = ModuleSighting(
+        NETWORK, (), (archive("1.0.0", "other"), archive("1.1.0"), archive("2.0.0"), archive("1.0.0+x"))
+    )
+    planned = decide(entry, seen, module_facts("1.0.0", evidence=archive("1.0.0").sha256))
+    assert versions(planned) == ["1.1.0"]
+    assert codes(planned) == ["PLN005", "PLN004"]
+    assert [refusal.violation for refusal in planned.refusals] == [True, False]
+
+
+def test_an_archive_published_before_is_not_published_again() -> None:
+    seen = ModuleSighting(NETWORK, (), (archive("1.0.0"),))
+    planned = decide(module(archives=True), seen, module_facts("1.0.0", evidence=archive("1.0.0").sha256))
+    assert versions(planned) == []
+
+
+def test_a_release_is_published_with_the_wanted_platforms() -> None:
+    seen = ProviderSighting(WIDGET, (release("1.0.0", LINUX, DARWIN),))
+    (action,) = decide(provider(platforms=(LINUX,)), seen).packages[0].actions
+    assert isinstance(action, PublishProvider)
+    assert action.platforms == (LINUX,)
+    (action,) = decide(provider(), seen).packages[0].actions
+    assert isinstance(action, PublishProvider)
+    assert action.platforms == (DARWIN, LINUX)
+
+
+def test_a_platform_wanted_later_is_added_to_the_published_version() -> None:
+    seen = ProviderSighting(WIDGET, (release("1.0.0", LINUX, DARWIN),))
+    facts = provider_facts("1.0.0", LINUX)
+    (action,) = decide(provider(), seen, facts).packages[0].actions
+    assert isinstance(action, PublishProvider)
+    assert action.added
+    assert action.platforms == (DARWIN,)
+
+
+def test_a_release_replaced_in_place_is_an_alarm() -> None:
+    seen = ProviderSighting(WIDGET, (release("1.0.0", LINUX, content="other"),))
+    planned = decide(provider(), seen, provider_facts("1.0.0", LINUX))
+    assert codes(planned) == ["PLN005"]
+    assert planned.refusals[0].violation
+
+
+def test_an_unsigned_release_is_refused_unless_the_registry_signs() -> None:
+    seen = ProviderSighting(WIDGET, (release("1.0.0", LINUX, signed=False),))
+    assert codes(decide(provider(), seen)) == ["PLN007"]
+    assert versions(decide(provider(signature="registry"), seen)) == ["1.0.0"]
+
+
+def test_a_release_without_any_wanted_platform_is_refused() -> None:
+    seen = ProviderSighting(WIDGET, (release("1.0.0", LINUX),))
+    assert codes(decide(provider(platforms=(DARWIN,)), seen)) == ["PLN006"]
+
+
+def test_a_release_that_lacks_one_wanted_platform_is_published_with_a_note() -> None:
+    seen = ProviderSighting(WIDGET, (release("1.0.0", LINUX),))
+    planned = decide(provider(platforms=(DARWIN, LINUX)), seen)
+    assert versions(planned) == ["1.0.0"]
+    assert "darwin_arm64" in planned.notes[0].text
+
+
+def test_releases_outside_the_constraint_or_with_build_metadata_are_not_published() -> None:
+    seen = ProviderSighting(WIDGET, (release("1.0.0", LINUX), release("2.0.0", LINUX), release("1.1.0+x", LINUX)))
+    planned = decide(provider(versions="< 2.0.0"), seen)
+    assert versions(planned) == ["1.0.0"]
+    assert codes(planned) == ["PLN004"]
+
+
+def test_zips_that_are_no_platforms_are_passed_over() -> None:
+    found = release("1.0.0", LINUX)
+    more = {
+        **found.files,
+        "terraform-provider-widget_1.0.0_SBOM.zip": sha256(b""),
+        "terraform-provider-widget_1.0.0_manifest.json": sha256(b""),
+    }
+    seen = ProviderSighting(
+        WIDGET, (type(found)(found.version, found.location, found.sums, found.signature, more, ("6.0",)),)
+    )
+    (action,) = decide(provider(), seen).packages[0].actions
+    assert isinstance(action, PublishProvider)
+    assert action.platforms == (LINUX,)
+
+
+def test_a_broken_release_is_refused_and_stops_no_other() -> None:
+    planned = decide(provider(), ProviderSighting(WIDGET, (release("1.0.0", LINUX),), (OUTAGE,)))
+    assert codes(planned) == ["TST001"]
+    assert versions(planned) == ["1.0.0"]
+    assert planned.packages[0].inputs is None
+
+
+def test_a_mirror_takes_allowed_versions_and_wanted_platforms() -> None:
+    seen = MirrorSighting(
+        RANDOM, (upstream("3.0.0", LINUX, DARWIN), upstream("2.0.0", LINUX), upstream("3.1.0", DARWIN))
+    )
+    planned = decide(mirror(versions="~> 3.0", platforms=(LINUX,)), seen)
+    (action,) = planned.packages[0].actions
+    assert isinstance(action, MirrorProvider)
+    assert (str(action.version), action.platforms, action.added) == ("3.0.0", (LINUX,), False)
+    assert "3.1.0" in planned.notes[0].text
+
+
+def test_a_mirror_gains_platforms_and_never_loses_a_version() -> None:
+    seen = MirrorSighting(RANDOM, (upstream("3.0.0", LINUX, DARWIN), upstream("3.2.0+x", LINUX)))
+    planned = decide(mirror(), seen, mirror_facts("3.0.0", LINUX), mirror_facts("2.0.0", LINUX))
+    (action,) = planned.packages[0].actions
+    assert isinstance(action, MirrorProvider)
+    assert action.added
+    assert action.platforms == (DARWIN,)
+    assert ["3.2.0+x" in note.text or "2.0.0 is gone" in note.text for note in planned.notes] == [True, True]
+
+
+def test_a_source_out_of_reach_is_refused_and_counts_as_no_change() -> None:
+    planned = decide(module(), FailedSighting(NETWORK, OUTAGE), module_facts("1.0.0"))
+    assert codes(planned) == ["TST001"]
+    assert planned.packages == ()
+    assert planned.unchanged == 0
+
+
+def published_state(entry: Entry, **changes: object) -> Package:
+    state = state_of(entry, CONTEXT)
+    facts = provider_facts("1.0.0", LINUX)
+    return package(entry, facts, state=type(state)(**{**_fields(state), **changes}))  # type: ignore[arg-type]
+
+
+def _fields(state: object) -> dict[str, object]:
+    return {name: getattr(state, name) for name in state.__slots__}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("before", "why"),
+    [
+        ({"signing_keys": (REGISTRY_KEY,)}, "signing keys"),
+        ({"deprecated": "use other"}, "deprecation notice"),
+        ({"rendering": "0 https://old.example.com/"}, "site URL or renderer"),
+        ({"deprecated": "x", "signing_keys": ()}, "signing keys and deprecation notice"),
+    ],
+)
+def test_a_change_of_keys_notice_or_renderer_changes_documents_only(before: dict[str, object], why: str) -> None:
+    entry = provider()
+    seen = ProviderSighting(WIDGET, (release("1.0.0", LINUX),))
+    planned = plan_with(entry, seen, {WIDGET: published_state(entry, **before)})
+    assert planned.packages[0].actions == (ChangeState(WIDGET, why),)
+
+
+def test_a_package_never_published_needs_no_change_of_documents() -> None:
+    assert decide(module(), tags()).packages[0].actions == ()
+
+
+def test_the_registrys_own_key_is_given_to_clients_where_it_signs() -> None:
+    assert state_of(provider(signature="registry"), CONTEXT).signing_keys == (REGISTRY_KEY,)
+    assert state_of(provider(), CONTEXT).signing_keys == (RELEASE_KEY,)
+
+
+def after(entry: Entry, sighting: Sighting, *published: VersionFacts) -> Package:
+    """The package as it stands once a plan that found nothing to do kept its inputs."""
+    first = decide(entry, sighting, *published)
+    assert first.packages[0].actions == ()
+    return package(entry, *published, state=state_of(entry, CONTEXT), inputs=first.packages[0].inputs)
+
+
+@pytest.mark.parametrize(
+    ("entry", "sighting", "other", "facts"),
+    [
+        (module(), tags("v1.0.0"), tags("v1.0.0", "x"), module_facts("1.0.0")),
+        (
+            module(archives=True),
+            ModuleSighting(NETWORK, (), (archive("1.0.0"),)),
+            ModuleSighting(NETWORK, (), (archive("1.0.0"), archive("1.1.0"))),
+            module_facts("1.0.0", evidence=archive("1.0.0").sha256),
+        ),
+        (
+            provider(),
+            ProviderSighting(WIDGET, (release("1.0.0", LINUX),)),
+            ProviderSighting(WIDGET, (release("1.0.0", LINUX, content="other"),)),
+            provider_facts("1.0.0", LINUX),
+        ),
+        (
+            mirror(),
+            MirrorSighting(RANDOM, (upstream("1.0.0", LINUX),)),
+            MirrorSighting(RANDOM, (upstream("1.0.0", LINUX, DARWIN),)),
+            mirror_facts("1.0.0", LINUX),
+        ),
+    ],
+    ids=["tags", "archives", "releases", "mirror"],
+)
+def test_unchanged_inputs_are_not_looked_at_again_and_changed_ones_are(
+    entry: Entry, sighting: Sighting, other: Sighting, facts: VersionFacts
+) -> None:
+    known = after(entry, sighting, facts)
+    heads = {entry.address: known.head}
+    assert stale(catalog(entry), {entry.address: sighting}, heads, CONTEXT) == ()
+    assert stale(catalog(entry), {entry.address: other}, heads, CONTEXT) == (entry.address,)
+    moved = Context("https://elsewhere.example.com/", REGISTRY_KEY)
+    assert stale(catalog(entry), {entry.address: sighting}, heads, moved) == (entry.address,)
+    planned = plan(catalog(entry), {entry.address: sighting}, heads, {}, CONTEXT)
+    assert planned.unchanged == 1
+    assert planned.packages == ()
+
+
+def test_a_package_that_left_the_catalog_is_noted_and_stays() -> None:
+    known = after(module(), tags("v1.0.0"), module_facts("1.0.0"))
+    planned = plan(catalog(), {}, {NETWORK: known.head}, {}, CONTEXT)
+    assert "no longer in the catalog" in planned.notes[0].text
+    assert planned.packages == ()
+
+
+def test_a_plan_does_not_depend_on_the_order_of_what_was_seen() -> None:
+    entries = [module(), provider(), mirror()]
+    names = [f"v1.{number}.0" for number in range(20)]
+    seen: dict[object, Sighting] = {
+        WIDGET: ProviderSighting(WIDGET, (release("1.0.0", LINUX), release("1.1.0", DARWIN, LINUX))),
+        RANDOM: MirrorSighting(RANDOM, (upstream("2.0.0", LINUX), upstream("1.0.0", DARWIN, LINUX))),
+    }
+    outcomes = set()
+    for seed in range(5):
+        shuffled = random.Random(seed)  # noqa: S311 - an order, not a secret
+        shuffled.shuffle(names)
+        shuffled.shuffle(entries)
+        sightings = {**seen, NETWORK: tags(*names)}
+        planned = plan(catalog(*entries), sightings, {}, {}, CONTEXT)  # type: ignore[arg-type]
+        outcomes.add(orjson.dumps(plan_json(planned)))
+    assert len(outcomes) == 1
+
+
+def test_a_sighting_of_another_kind_is_a_mistake_of_ours() -> None:
+    with pytest.raises(TypeError):
+        plan(catalog(module()), {NETWORK: MirrorSighting(RANDOM, ())}, {}, {}, CONTEXT)
+
+
+def test_a_plan_says_in_json_what_it_does_and_refuses() -> None:
+    entries = (module(deprecated="gone"), provider(), mirror())
+    sightings: dict[object, Sighting] = {
+        NETWORK: ModuleSighting(NETWORK, (tag("v1.0.0", "elsewhere"), tag("v1.1.0"))),
+        WIDGET: ProviderSighting(WIDGET, (release("1.0.0", LINUX),)),
+        RANDOM: MirrorSighting(RANDOM, (upstream("3.0.0", LINUX, DARWIN),)),
+    }
+    known = {
+        NETWORK: package(module(), module_facts("1.0.0"), state=state_of(module(), CONTEXT)),
+        RANDOM: package(mirror(), mirror_facts("3.0.0", LINUX), state=state_of(mirror(), CONTEXT)),
+    }
+    heads = {address: found.head for address, found in known.items()}
+    value = plan_json(plan(catalog(*entries), sightings, heads, known, CONTEXT))  # type: ignore[arg-type]
+    text = orjson.loads(orjson.dumps(value))
+    assert text["packages"][0]["actions"] == [
+        {"action": "publish", "version": "1.1.0", "tag": "v1.1.0", "commit": commit("v1.1.0")},
+        {"action": "change-documents", "why": "deprecation notice"},
+    ]
+    assert text["packages"][1]["actions"][0]["platforms"] == ["linux_amd64"]
+    assert text["packages"][2]["actions"][0]["action"] == "add-platforms"
+    assert text["refusals"][0]["code"] == "PLN001"
+    assert text["refusals"][0]["violation"] is True
+
+
+def test_an_archive_says_in_json_where_it_is_from() -> None:
+    planned = decide(module(archives=True), ModuleSighting(NETWORK, (), (archive("1.0.0"),)))
+    text = orjson.loads(orjson.dumps(plan_json(planned)))
+    assert text["packages"][0]["actions"][0]["archive"] == "network-1.0.0.tar.gz"

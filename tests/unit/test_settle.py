@@ -1,0 +1,194 @@
+"""What staged bytes become, and what only they can tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import orjson
+
+from registry_gen import paths
+from registry_gen.model.address import ModuleAddress
+from registry_gen.model.config import Site
+from registry_gen.model.digest import Sha256, sha256
+from registry_gen.model.intent import Artifact
+from registry_gen.model.plan import (
+    ChangeState,
+    MirrorProvider,
+    PackagePlan,
+    PublishModule,
+    PublishProvider,
+    Staged,
+)
+from registry_gen.model.version import parse_version
+from registry_gen.plan import Settled, settle
+from registry_gen.plan.decide import state_of
+from tests.support.entries import (
+    CONTEXT,
+    DARWIN,
+    LINUX,
+    NETWORK,
+    NOW,
+    RANDOM,
+    REGISTRY_KEY,
+    RELEASE_KEY,
+    WIDGET,
+    mirror,
+    mirror_facts,
+    module,
+    module_facts,
+    package,
+    provider,
+    provider_facts,
+    release,
+    tag,
+)
+
+if TYPE_CHECKING:
+    from registry_gen.model.entries import Entry
+    from registry_gen.model.facts import (
+        MirrorVersion,
+        ModuleVersion,
+        Package,
+        PackageState,
+        ProviderVersion,
+    )
+    from registry_gen.model.plan import Action
+
+SITE = Site("registry.example.com", "https://registry.example.com/")
+INPUTS = Sha256("1" * 64)
+
+
+def planned(entry: Entry, *actions: Action, base: int = 3, state: PackageState | None = None) -> PackagePlan:
+    return PackagePlan(entry.address, base, state or state_of(entry, CONTEXT), actions, INPUTS, None)
+
+
+def outcome(
+    plan: PackagePlan, staged: list[Staged], before: Package | None = None, *, complete: bool = True
+) -> Settled:
+    return settle(plan, staged, before, complete=complete, catalog_commit="c" * 40, site=SITE, now=NOW)
+
+
+def staged_module(version: str, facts: ModuleVersion | None = None) -> Staged:
+    facts = facts or module_facts(version)
+    action = PublishModule(NETWORK, facts.version, tag(f"v{version}"), None)
+    key = paths.module_archive(NETWORK, facts.version)
+    return Staged(action, facts, (Artifact(key, sha256(version.encode()), 10),))
+
+
+def staged_provider(facts: ProviderVersion, *, added: bool = False) -> Staged:
+    seen = release(str(facts.version), LINUX)
+    platforms = tuple(item.platform for item in facts.packages)
+    return Staged(PublishProvider(WIDGET, facts.version, seen, platforms, added), facts, ())
+
+
+def staged_mirror(facts: MirrorVersion) -> Staged:
+    return Staged(MirrorProvider(RANDOM, facts.version, ("5.0",), (LINUX,), added=True), facts, ())
+
+
+def entry_types(settled: Settled) -> list[str]:
+    assert settled.intent
+    return [entry.type for entry in settled.intent.entries]
+
+
+def test_staged_versions_become_one_intent_with_entries_in_order() -> None:
+    staged = [staged_module("1.10.0"), staged_module("1.2.0")]
+    settled = outcome(planned(module(), *(item.action for item in staged), base=0), staged)
+    assert settled.intent
+    assert [str(facts.version) for facts in settled.intent.versions] == ["1.2.0", "1.10.0"]
+    assert [orjson.loads(entry.payload)["version"] for entry in settled.intent.entries] == ["1.2.0", "1.10.0"]
+    assert [orjson.loads(entry.payload)["revision"] for entry in settled.intent.entries] == [1, 1]
+    assert settled.intent.inputs == INPUTS
+    assert settled.intent.artifacts[0].key == "v1/modules/acme/network/aws/1.10.0/module.tar.gz"
+    assert {document.key for document in settled.documents} >= {
+        "v1/modules/acme/network/aws/versions",
+        "v1/modules/acme/network/aws/1.2.0/download",
+    }
+
+
+def test_an_incomplete_package_is_published_and_looked_at_again_next_time() -> None:
+    item = staged_module("1.0.0")
+    settled = outcome(planned(module(), item.action), [item], complete=False)
+    assert settled.intent
+    assert settled.intent.inputs is None
+
+
+def test_nothing_staged_is_no_intent() -> None:
+    item = staged_module("1.0.0")
+    assert outcome(planned(module(), item.action), [], complete=False).intent is None
+
+
+def test_a_published_version_is_never_replaced() -> None:
+    before = package(module(), module_facts("1.0.0"), state=state_of(module(), CONTEXT))
+    item = staged_module("1.0.0", module_facts("1.0.0", at="elsewhere"))
+    settled = outcome(planned(module(), item.action), [item, staged_module("1.1.0")], before)
+    (refusal,) = settled.refusals
+    assert refusal.violation
+    assert refusal.error.code.id == "PLN008"
+    assert settled.intent
+    assert [str(facts.version) for facts in settled.intent.versions] == ["1.1.0"]
+    assert settled.intent.inputs is None
+
+
+def test_a_gained_platform_is_logged_as_such() -> None:
+    before = package(provider(), provider_facts("1.0.0", LINUX), state=state_of(provider(), CONTEXT))
+    item = staged_provider(provider_facts("1.0.0", LINUX, DARWIN), added=True)
+    settled = outcome(planned(provider(), item.action), [item], before)
+    assert entry_types(settled) == ["platform-added"]
+
+
+def test_a_platform_gained_must_leave_the_others_as_they_are() -> None:
+    before = package(provider(), provider_facts("1.0.0", LINUX), state=state_of(provider(), CONTEXT))
+    good = provider_facts("1.0.0", LINUX, DARWIN)
+    changed = replace(good.packages[1], zh=sha256(b"other"))
+    item = staged_provider(replace(good, packages=(good.packages[0], changed)), added=True)
+    settled = outcome(planned(provider(), item.action), [item], before)
+    assert settled.intent is None
+    assert settled.refusals[0].error.code.id == "PLN008"
+
+
+def test_a_mirrored_version_whose_sums_changed_upstream_is_refused() -> None:
+    before = package(mirror(), mirror_facts("3.0.0", LINUX), state=state_of(mirror(), CONTEXT))
+    item = staged_mirror(mirror_facts("3.0.0", LINUX, DARWIN, sums="others"))
+    settled = outcome(planned(mirror(), item.action), [item], before)
+    assert settled.intent is None
+    assert settled.refusals[0].violation
+    same = staged_mirror(mirror_facts("3.0.0", LINUX, DARWIN))
+    assert entry_types(outcome(planned(mirror(), same.action), [same], before)) == ["platform-added"]
+
+
+def test_new_keys_and_notices_are_logged_without_a_new_version() -> None:
+    old = state_of(provider(keys=(REGISTRY_KEY,)), CONTEXT)
+    before = package(provider(), provider_facts("1.0.0", LINUX), state=old)
+    entry = provider(deprecated="use acme/gadget")
+    settled = outcome(planned(entry, ChangeState(WIDGET, "signing keys")), [], before)
+    assert entry_types(settled) == ["key-changed", "deprecated"]
+    assert settled.intent
+    assert orjson.loads(settled.intent.entries[0].payload)["keys"] == [RELEASE_KEY.fingerprint]
+
+
+def test_a_new_renderer_is_an_intent_without_entries() -> None:
+    state = state_of(provider(), CONTEXT)
+    before = package(provider(), provider_facts("1.0.0", LINUX), state=replace(state, rendering="0 https://old/"))
+    settled = outcome(planned(provider(), ChangeState(WIDGET, "renderer")), [], before)
+    assert settled.intent
+    assert settled.intent.entries == ()
+
+
+def test_a_document_that_would_break_clients_refuses_the_package() -> None:
+    facts = replace(provider_facts("1.0.0", LINUX), protocols=("4.0",))
+    item = staged_provider(facts)
+    settled = outcome(planned(provider(), item.action, base=0), [item])
+    assert settled.intent is None
+    assert settled.refusals[0].error.code.id.startswith("DOC")
+
+
+def test_artifacts_that_versions_share_are_put_once() -> None:
+    first, second = staged_module("1.0.0"), staged_module("1.1.0")
+    shared = Artifact(paths.record(sha256(b"r")), sha256(b"r"), 1)
+    staged = [replace(item, artifacts=(*item.artifacts, shared)) for item in (first, second)]
+    settled = outcome(planned(module(), first.action, second.action), staged)
+    assert settled.intent
+    assert len(settled.intent.artifacts) == 3
+    assert isinstance(settled.intent.address, ModuleAddress)
+    assert settled.intent.versions[0].version == parse_version("1.0.0")

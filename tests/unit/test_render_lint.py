@@ -154,6 +154,7 @@ def test_a_document_that_clients_cannot_use_is_refused(key: str, path: str, valu
         (_MIRRORED, "archives.linux_amd64.url", "https://example.com/any.zip"),
         (_MODULE_DOWNLOAD, "location", f"git::https://example.com/a.git//modules/b?ref={COMMIT}"),
         (_MODULE_DOWNLOAD, "location", f"git::ssh://git@example.com/a.git?depth=1&ref={COMMIT}"),
+        (_MODULE_DOWNLOAD, "location", f"git::file:///srv/git/a.git?ref={COMMIT}"),
         (_MODULE_DOWNLOAD, "location", f"https://example.com/a.zip//sub?checksum=sha256:{_DIGEST}"),
     ],
 )

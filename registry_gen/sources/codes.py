@@ -174,6 +174,13 @@ BAD_PATH_IN_TREE = Code(
     "Rename the file in the repository and release a new version.",
 )
 
+MOVED_REPOSITORY = Code(
+    "GIT014",
+    "the repository has moved",
+    "Git would follow the redirect to a host that nobody looked at.",
+    "Open the URL in a browser and write the URL that it leads to into the catalog.",
+)
+
 NO_RELEASES_FOLDER = Code(
     "SRC001",
     "the folder does not exist or cannot be read",

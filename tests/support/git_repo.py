@@ -74,8 +74,8 @@ class GitRepo:
             "GIT_COMMITTER_EMAIL": "tester@example.test",
             "GIT_COMMITTER_DATE": f"{_SECONDS} +0000",
         }
-        done = subprocess.run(  # noqa: S603
-            ["git", *arguments],  # noqa: S607
+        done = subprocess.run(
+            ["git", *arguments],
             cwd=self.path,
             env=environment,
             input=stdin,
@@ -128,6 +128,6 @@ def _change(path: str, file: File) -> bytes:
             mode, data = "120000", target.encode()
         case str():
             mode, data = "100644", file.encode()
-        case bytes():
+        case _:
             mode, data = "100644", file
     return f"M {mode} inline {path}\ndata {len(data)}\n".encode() + data + b"\n"

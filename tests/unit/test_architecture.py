@@ -20,33 +20,9 @@ PYPROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="u
 FORBIDDEN_FUNCTIONS: Final = {"breakpoint", "eval", "exec", "input", "open", "print", "__import__"}
 CLOCK_AND_DISK: Final = {
     *("now", "today", "utcnow"),
-    *(
-        "absolute",
-        "chmod",
-        "cwd",
-        "exists",
-        "expanduser",
-        "glob",
-        "hardlink_to",
-        "home",
-        "is_dir",
-        "is_file",
-        "iterdir",
-    ),
-    *(
-        "lstat",
-        "mkdir",
-        "read_bytes",
-        "read_text",
-        "resolve",
-        "rglob",
-        "rmdir",
-        "stat",
-        "symlink_to",
-        "touch",
-        "unlink",
-    ),
-    *("urlopen", "write_bytes", "write_text"),
+    *("absolute", "chmod", "cwd", "exists", "expanduser", "glob", "home", "is_dir", "is_file", "iterdir", "lstat"),
+    *("mkdir", "read_bytes", "read_text", "rglob", "rmdir", "stat", "symlink_to", "touch", "unlink", "urlopen"),
+    *("write_bytes", "write_text"),
 }
 NOT_PURE_MODULES: Final = {"importlib", "io.open", "urllib.request"}
 SQL_METHODS: Final = {"copy", "execute", "executemany", "stream"}

@@ -42,11 +42,11 @@ def at(error: RegistryError, position: Position) -> RegistryError:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """ "Did you mean …?" where a known word is close to what was written, else ""."""
+    """ "Did you mean X?" where a known word is close to what was written, else ""."""
     close = difflib.get_close_matches(word[:80].lower(), list(known), n=1)
     return f"Did you mean {close[0]}?" if close else ""
 
 
 def shorten(text: str) -> str:
     """Quote what was written for a message, at most 60 characters of it."""
-    return repr(text if len(text) <= 60 else text[:59] + "…")
+    return repr(text if len(text) <= 60 else text[:57] + "...")

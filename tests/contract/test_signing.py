@@ -97,6 +97,16 @@ class TestWhereKeysComeFrom:
             used = set(executor.map(use, range(8)))
         assert used == {own.read_bytes()}
 
+    def test_a_key_that_another_process_made_first_stays(self, tmp_path: Path) -> None:
+        own = tmp_path / "state" / "keys" / "log.key"
+
+        def slow() -> bytes:
+            keys.private_key(None, own, lambda: b"fast", create=True)
+            return b"slow"
+
+        assert keys.private_key(None, own, slow, create=True) == b"fast"
+        assert [path.name for path in own.parent.iterdir()] == ["log.key"]
+
     def test_a_lost_key_is_not_replaced_where_the_registry_has_published(self, tmp_path: Path) -> None:
         own = tmp_path / "keys" / "log.key"
         with pytest.raises(InputError) as refused:

@@ -282,6 +282,24 @@ class TestFolder:
         storage.delete([LISTING])
         assert [path.name for path in tmp_path.iterdir()] == [".staging"]
 
+    def test_nobody_else_may_swap_or_put_between_a_swaps_comparison_and_its_rename(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage = FileStorage(tmp_path)
+        rename = os.rename
+        refused: list[int] = []
+
+        def try_to_lock_and_rename(*args: object, **options: object) -> None:
+            for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH):
+                with (tmp_path / ".staging" / "lock").open("rb") as lock, pytest.raises(BlockingIOError):
+                    fcntl.flock(lock, kind | fcntl.LOCK_NB)
+                refused.append(kind)
+            rename(*args, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(os, "rename", try_to_lock_and_rename)
+        storage.put_if(LISTING, b"listing", None)
+        assert refused == [fcntl.LOCK_EX, fcntl.LOCK_SH]
+
     def test_folders_that_vanish_under_a_writer_are_made_again(self, tmp_path: Path) -> None:
         storage = FileStorage(tmp_path, durable=False)
 

@@ -97,8 +97,9 @@ def test_signatures_by_unknown_keys_are_ignored() -> None:
     other_id = key_id("witness.example.test", other.public_key().public_bytes_raw())
     line = note(b"", "witness.example.test", other_id, other.sign(BODY)).removeprefix(b"\n")
     namesake = note(b"", NAME, b"\x00\x00\x00\x01", b"of another kind").removeprefix(b"\n")
+    same_id = note(b"", "witness.example.test", key_id(NAME, PUBLIC), b"of another name").removeprefix(b"\n")
     expected = Checkpoint(NAME, 42, ROOT)
-    assert parse_checkpoint(signed(BODY) + line + namesake, NAME, PUBLIC) == expected
+    assert parse_checkpoint(signed(BODY) + line + namesake + same_id, NAME, PUBLIC) == expected
     assert refused(BODY + b"\n" + line) == "LOG005"
 
 

@@ -19,8 +19,9 @@ from registry_gen.signing.keys import read_reference
 from registry_gen.signing.log import open_log_signer
 from registry_gen.signing.openpgp import open_sums_signer
 from registry_gen.sources.archives import Archives
-from registry_gen.sources.files import catalog_commit, read_catalog, read_config
+from registry_gen.sources.files import catalog_commit, read_catalog, read_registry_file
 from registry_gen.sources.git import Git
+from registry_gen.sources.git_command import GitCommand
 from registry_gen.sources.http import Fetcher
 from registry_gen.sources.releases import Releases
 from registry_gen.sources.upstream import Upstream
@@ -48,13 +49,14 @@ class Workspace:
 
 def read_settings(path: Path) -> Config:
     """Read registry.yaml; raises InputError with every problem of it."""
-    return load_config(read_config(path), str(path), path.absolute().parent, os.environ)
+    return load_config(read_registry_file(path), str(path), path.absolute().parent, os.environ)
 
 
 def read_workspace(path: Path) -> Workspace:
     """Read registry.yaml and the catalog it names; raises InputError for problems of registry.yaml only."""
     config = read_settings(path)
-    loaded = load_catalog(read_catalog(config.catalog), config, parse_key, catalog_commit(config.catalog))
+    git = GitCommand((), config.state, config.limits.git_seconds)
+    loaded = load_catalog(read_catalog(config), config, parse_key, catalog_commit(config, git))
     return Workspace(config, loaded.catalog, loaded.problems)
 
 

@@ -111,11 +111,14 @@ class Publication(Protocol):
     def documents(self, owner: Address | None) -> Mapping[str, PublishedDocument]:
         """The mutable documents of a package by key; None for those of the site."""
 
+    def documents_of(self, owners: Sequence[Address]) -> Mapping[Address, Mapping[str, PublishedDocument]]:
+        """The mutable documents of several packages, in one query; packages without any are left out."""
+
     def document_stored(self, owner: Address | None, documents: Sequence[PublishedDocument]) -> None:
         """Remember documents that are in the bucket now."""
 
-    def package(self, address: Address) -> Package | None:
-        """A package as of now, with all its versions."""
+    def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
+        """Packages as of now, with all their versions; those that were never published are left out."""
 
     def finish(self, intents: Sequence[OpenIntent]) -> None:
         """Listed: ``visible`` becomes the packages' revision, ``inputs`` and ``due_at`` the intents', intents close."""

@@ -50,3 +50,9 @@ NO_UPSTREAM = Code(
     "The plan names one commit; nothing else may be published in its place.",
     "Run publish again; if it stays, look at the repository's tags.",
 )
+LOST = Code(
+    "PUB009",
+    "an artifact is neither staged nor in the bucket",
+    "Nothing is logged before its artifacts are in the bucket.",
+    "Run publish again: it abandons what it cannot finish, fetches the version anew and publishes it.",
+)

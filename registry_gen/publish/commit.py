@@ -15,9 +15,11 @@ from registry_gen.ledger import AuditRow, Publication
 from registry_gen.model.address import MirrorAddress, ModuleAddress, ProviderAddress
 from registry_gen.model.facts import Hosting, ModuleVersion, Package, ProviderVersion
 from registry_gen.model.plan import Refusal
+from registry_gen.publish import codes
 from registry_gen.publish.checkpoint import CheckpointSigner, put_log
-from registry_gen.publish.documents import put_documents
-from registry_gen.render.package import render_package, render_site
+from registry_gen.publish.documents import Change, changes, put_documents
+from registry_gen.render.discovery import render_site
+from registry_gen.render.package import render_package
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,9 +78,35 @@ def commit(
 
     One package's failure to reach the bucket leaves its intent open for the next run and stops no other.
     """
-    puts = 0
-    refusals: list[Refusal] = []
+    ready, puts, refusals = _put_all_artifacts(publication, bucket, intents)
+    if ready:
+        publication.log(ready)
+    puts += put_log(publication, bucket.storage, bucket.executor, bucket.signer)
+    wanted = (*_site_changes(publication, bucket), *_package_changes(publication, bucket, ready))
+    outcome = put_documents(publication, bucket.storage, bucket.executor, wanted)
+    site_error = outcome.failed.get(None)
+    if site_error:
+        raise site_error
+    finished = [item for item in ready if item.intent.address not in outcome.failed]
+    refusals += [
+        Refusal(item.intent.address, None, outcome.failed[item.intent.address])
+        for item in ready
+        if item.intent.address in outcome.failed
+    ]
+    if finished:
+        publication.audit([_audit_row(bucket, item.intent, action) for item in finished])
+        publication.finish(finished)
+    bucket.staging.discard(artifact for item in finished for artifact in item.intent.artifacts)
+    return Committed(tuple(finished), puts + outcome.puts, tuple(refusals))
+
+
+def _put_all_artifacts(
+    publication: Publication, bucket: Bucket, intents: Sequence[OpenIntent]
+) -> tuple[list[OpenIntent], int, list[Refusal]]:
+    """The intents whose artifacts are all there, the number of puts, and a refusal for each of the others."""
     ready: list[OpenIntent] = []
+    refusals: list[Refusal] = []
+    puts = 0
     for item in intents:
         try:
             puts += 0 if item.logged else _put_artifacts(bucket, item.intent.artifacts)
@@ -88,61 +116,57 @@ def commit(
             refusals.append(Refusal(item.intent.address, None, error))
         except StorageError as error:
             refusals.append(Refusal(item.intent.address, None, error))
-    if ready:
-        publication.log(ready)
-    puts += put_log(publication, bucket.storage, bucket.executor, bucket.signer)
-    puts += _put_site(publication, bucket)
-    finished: list[OpenIntent] = []
-    for item in ready:
-        try:
-            puts += _put_package(publication, bucket, item)
-            finished.append(item)
-        except (ConflictError, StorageError) as error:
-            refusals.append(Refusal(item.intent.address, None, error))
-    if finished:
-        publication.audit([_audit_row(bucket, item.intent, action) for item in finished])
-        publication.finish(finished)
-    bucket.staging.discard(artifact.sha256 for item in finished for artifact in item.intent.artifacts)
-    return Committed(tuple(finished), puts, tuple(refusals))
+    return ready, puts, refusals
 
 
 def _put_artifacts(bucket: Bucket, artifacts: Sequence[Artifact]) -> int:
     def put(artifact: Artifact) -> None:
-        path = bucket.staging.path(artifact.sha256)
+        path = bucket.staging.path(artifact)
         if path:
             bucket.storage.put_new(artifact.key, path, artifact.sha256)
+        elif not _stored(bucket.storage, artifact):
+            raise StorageError(codes.LOST, where=artifact.key, hint=codes.LOST.fix)
 
     for _ in bucket.executor.map(put, artifacts):
         pass
     return len(artifacts)
 
 
-def _put_site(publication: Publication, bucket: Bucket) -> int:
+def _site_changes(publication: Publication, bucket: Bucket) -> tuple[Change, ...]:
     """Documents that belong to no package count their revisions by themselves."""
     known = publication.documents(None)
     revision = max((document.revision for document in known.values()), default=0) + 1
-    return put_documents(publication, bucket.storage, bucket.executor, None, revision, render_site(bucket.site))
+    return changes(None, revision, render_site(bucket.site), known)
 
 
-def _put_package(publication: Publication, bucket: Bucket, item: OpenIntent) -> int:
-    package = publication.package(item.intent.address)
-    if package is None:
-        raise RuntimeError(f"{item.intent.address} was logged but is not in the ledger")
-    documents = render_package(package, bucket.site)
-    return put_documents(
-        publication, bucket.storage, bucket.executor, item.intent.address, package.head.revision, documents
+def _package_changes(publication: Publication, bucket: Bucket, ready: Sequence[OpenIntent]) -> tuple[Change, ...]:
+    """Once logged, documents come from the ledger alone: the same on the first pass and after a crash."""
+    if not ready:
+        return ()
+    addresses = [item.intent.address for item in ready]
+    packages = publication.packages(addresses)
+    known = publication.documents_of(addresses)
+    return tuple(
+        change
+        for address in addresses
+        for change in changes(
+            address,
+            packages[address].head.revision,
+            render_package(packages[address], bucket.site),
+            known.get(address, {}),
+        )
     )
 
 
 def _can_resume(publication: Publication, bucket: Bucket, item: OpenIntent) -> bool:
-    package = publication.package(item.intent.address)
+    package = publication.packages([item.intent.address]).get(item.intent.address)
     if (package.head.revision if package else 0) != item.intent.base:
         return False
     return all(_is_there(bucket, artifact) for artifact in item.intent.artifacts)
 
 
 def _is_there(bucket: Bucket, artifact: Artifact) -> bool:
-    return bucket.staging.path(artifact.sha256) is not None or _stored(bucket.storage, artifact)
+    return bucket.staging.path(artifact) is not None or _stored(bucket.storage, artifact)
 
 
 def _stored(storage: Storage, artifact: Artifact) -> bool:
@@ -152,7 +176,7 @@ def _stored(storage: Storage, artifact: Artifact) -> bool:
 
 
 def _unreferenced(publication: Publication, item: OpenIntent) -> list[str]:
-    package = publication.package(item.intent.address)
+    package = publication.packages([item.intent.address]).get(item.intent.address)
     held = artifact_keys(package) if package else frozenset[str]()
     return [artifact.key for artifact in item.intent.artifacts if artifact.key not in held]
 

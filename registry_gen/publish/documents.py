@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry_gen import paths
-from registry_gen.errors import ConflictError
+from registry_gen.errors import ConflictError, StorageError
 from registry_gen.model.digest import sha256
 from registry_gen.model.facts import PublishedDocument
 from registry_gen.publish import codes
 from registry_gen.render.document import Document, revision_of, stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
     from registry_gen.ledger import Publication
@@ -20,61 +22,99 @@ if TYPE_CHECKING:
     from registry_gen.storage import Storage
 
 
-def put_documents(
-    publication: Publication,
-    storage: Storage,
-    executor: Executor,
-    owner: Address | None,
-    revision: int,
-    documents: Sequence[Document],
-) -> int:
-    """Put every document whose content is not what the bucket holds; returns the number of puts.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A document to put; ``owner`` is None for the site's, ``etag`` that of the object it replaces, None for none."""
+
+    owner: Address | None
+    document: Document
+    revision: int
+    etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many documents were put, and the first error of each owner whose documents did not all get there."""
+
+    puts: int
+    failed: Mapping[Address | None, ConflictError | StorageError]
+
+
+def changes(
+    owner: Address | None, revision: int, documents: Iterable[Document], known: Mapping[str, PublishedDocument]
+) -> tuple[Change, ...]:
+    """The documents whose content is not what the bucket is known to hold.
 
     A document carries the revision at which its content last changed, so an unchanged one is not touched.
-    Raises ConflictError PUB002 where the bucket holds a newer revision than ``revision``.
     """
-    known = publication.documents(owner)
-    changed = [
-        document
+    return tuple(
+        Change(owner, document, revision, known[document.key].etag if document.key in known else None)
         for document in documents
-        if document.key not in known or known[document.key].content != sha256(document.content)
-    ]
+        if document.key not in known or known[document.key].content != document.digest
+    )
 
-    def put(document: Document) -> PublishedDocument:
-        before = known.get(document.key)
-        return _put(publication, storage, document, revision, before.etag if before else None)
+
+def put_documents(publication: Publication, storage: Storage, executor: Executor, wanted: Sequence[Change]) -> Outcome:
+    """Put leaf documents of all owners, then the listings of those owners whose leaf documents are all there."""
+    puts = 0
+    failed: dict[Address | None, ConflictError | StorageError] = {}
+
+    def attempt(change: Change) -> PublishedDocument | ConflictError | StorageError:
+        try:
+            return _put(storage, change, change.etag)
+        except (ConflictError, StorageError) as error:
+            return error
 
     for last in (False, True):
-        batch = [document for document in changed if paths.is_listing(document.key) == last]
-        if batch:
-            publication.document_stored(owner, tuple(executor.map(put, batch)))
-    return len(changed)
+        batch = [
+            change for change in wanted if paths.is_listing(change.document.key) == last and change.owner not in failed
+        ]
+        there: dict[Address | None, list[PublishedDocument]] = defaultdict(list)
+        for change, result in zip(batch, executor.map(attempt, batch), strict=True):
+            try:
+                there[change.owner].append(_settled(publication, storage, change, result))
+                puts += 1
+            except (ConflictError, StorageError) as error:
+                failed.setdefault(change.owner, error)
+        for owner, documents in there.items():
+            publication.document_stored(owner, documents)
+    return Outcome(puts, failed)
 
 
-def _put(
-    publication: Publication, storage: Storage, document: Document, revision: int, etag: str | None
+def _put(storage: Storage, change: Change, etag: str | None) -> PublishedDocument:
+    document = change.document
+    stored = storage.put_if(document.key, stamp(document.key, document.content, change.revision), etag)
+    return PublishedDocument(document.key, sha256(document.content), change.revision, stored.etag)
+
+
+def _settled(
+    publication: Publication,
+    storage: Storage,
+    change: Change,
+    result: PublishedDocument | ConflictError | StorageError,
 ) -> PublishedDocument:
-    body = stamp(document.key, document.content, revision)
-    try:
-        stored = storage.put_if(document.key, body, etag)
-    except ConflictError:
-        stored = storage.put_if(document.key, body, _adopted_etag(publication, storage, document.key, revision))
-    return PublishedDocument(document.key, sha256(document.content), revision, stored.etag)
-
-
-def _adopted_etag(publication: Publication, storage: Storage, key: str, revision: int) -> str | None:
-    """The etag of what is there now, where it is ours to replace: put by a run that was stopped before it said so."""
+    """A lost compare-and-swap is tried once more over what is there now, if that is ours to replace."""
+    if isinstance(result, PublishedDocument):
+        return result
+    if isinstance(result, StorageError):
+        raise result
     publication.log_head()  # raises where the lock was lost meanwhile, before anything is read again
+    return _put(storage, change, _adopted_etag(storage, change))
+
+
+def _adopted_etag(storage: Storage, change: Change) -> str | None:
+    """The etag of what a run put that was stopped before it said so; raises ConflictError PUB002 for a newer one."""
+    key = change.document.key
     found = storage.get(key)
     if found is None:
         return None
     body, stored = found
     theirs = revision_of(key, body)
-    if theirs is not None and theirs > revision:
+    if theirs is not None and theirs > change.revision:
         raise ConflictError(
             codes.NEWER_DOCUMENT,
             where=key,
-            expected=f"revision {revision} or older",
+            expected=f"revision {change.revision} or older",
             found=f"revision {theirs}",
             hint=codes.NEWER_DOCUMENT.fix,
         )

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
     from registry_gen.model.address import Address
     from registry_gen.model.config import Config
-    from registry_gen.model.digest import Sha256
     from registry_gen.model.entries import Catalog
-    from registry_gen.model.intent import Intent, OpenIntent
+    from registry_gen.model.intent import Artifact, Intent, OpenIntent
     from registry_gen.publish.progress import Progress
     from registry_gen.publish.staging import Staging
     from registry_gen.signing.log import LogSigner
@@ -259,8 +258,8 @@ def _violation(refusal: Refusal) -> Violation:
     )
 
 
-def _needed(publication: Publication) -> frozenset[Sha256]:
-    return frozenset(artifact.sha256 for item in publication.open_intents() for artifact in item.intent.artifacts)
+def _needed(publication: Publication) -> Iterator[Artifact]:
+    return (artifact for item in publication.open_intents() for artifact in item.intent.artifacts)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from registry_gen import paths
 from registry_gen.errors import RefusalError
@@ -74,7 +74,7 @@ def _stage_offer(
     copied = hosting is Hosting.COPY
     platform = offer.platform
 
-    def download(out: IO[bytes], limit: int) -> Downloaded:
+    def download(out: BinaryIO, limit: int) -> Downloaded:
         return stage.sources.upstream.copy(offer.url, out, limit)
 
     return stage_zip(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from registry_gen import paths
 from registry_gen.model.digest import Sha256, sha256
@@ -16,6 +16,8 @@ from registry_gen.verify.openpgp import verify_detached
 from registry_gen.verify.sums import lint_sums, render_sums
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from registry_gen.model.address import Platform
     from registry_gen.model.entries import ProviderEntry
     from registry_gen.model.intent import Artifact
@@ -33,14 +35,8 @@ def stage_provider(
 
     ``before`` are the version's facts where it is published and only gains platforms.
     """
-    where = f"{entry.address} {action.version}"
     release = action.release
-    sums = stage.sources.releases.small(release, sums_name(action), SMALL)
-    require_digest(release.sums, sha256(sums), f"{where}: SHA256SUMS")
-    if entry.signature == "publisher":
-        signature = stage.sources.releases.small(release, f"{sums_name(action)}.sig", SMALL)
-        signer = verify_detached(sums, signature, entry.signing_keys, where, stage.now)
-        lint_sums(sums, where)
+    documents = _published_sums(stage, entry, action)
     hosting = before.hosting if before else entry.hosting
     results = list(
         stage.downloads.map(lambda platform: _stage_platform(stage, action, platform, hosting), action.platforms)
@@ -48,10 +44,7 @@ def stage_provider(
     packages = (*(before.packages if before else ()), *(package for package, _ in results))
     packages = tuple(sorted(packages, key=lambda package: package.platform))
     artifacts = [artifact for _, artifact in results if artifact]
-    if entry.signature == "registry":
-        sums = render_sums({package.filename: package.zh for package in packages})
-        signature = stage.signer.sign(sums)
-        signer = stage.signer.key.fingerprint
+    sums, signature, signer = documents or _own_sums(stage, packages)
     linked = hosting is Hosting.LINK and entry.signature == "publisher"
     served = Sums(
         sums=sha256(sums),
@@ -83,6 +76,24 @@ def stage_provider(
     return Staged(action, facts, tuple(artifacts))
 
 
+def _published_sums(stage: Stage, entry: ProviderEntry, action: PublishProvider) -> tuple[bytes, bytes, str] | None:
+    """The publisher's sums, signature and signer, verified; None where this registry signs sums of its own."""
+    where = f"{entry.address} {action.version}"
+    sums = stage.sources.releases.small(action.release, sums_name(action), SMALL)
+    require_digest(action.release.sums, sha256(sums), f"{where}: SHA256SUMS")
+    if entry.signature == "registry":
+        return None
+    signature = stage.sources.releases.small(action.release, f"{sums_name(action)}.sig", SMALL)
+    signer = verify_detached(sums, signature, entry.signing_keys, where, stage.now)
+    lint_sums(sums, where)
+    return sums, signature, signer
+
+
+def _own_sums(stage: Stage, packages: Sequence[ProviderPackage]) -> tuple[bytes, bytes, str]:
+    sums = render_sums({package.filename: package.zh for package in packages})
+    return sums, stage.signer.sign(sums), stage.signer.key.fingerprint
+
+
 def sums_name(action: PublishProvider) -> str:
     """The name of a release's sums, as goreleaser writes it."""
     return f"terraform-provider-{action.address.type}_{action.version}_SHA256SUMS"
@@ -95,7 +106,7 @@ def _stage_platform(
     filename = paths.zip_name(address.type, action.version, platform)
     copied = hosting is Hosting.COPY
 
-    def download(out: IO[bytes], limit: int) -> Downloaded:
+    def download(out: BinaryIO, limit: int) -> Downloaded:
         return stage.sources.releases.copy(action.release, filename, out, limit)
 
     return stage_zip(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from registry_gen.model.facts import ProviderPackage
 from registry_gen.publish.stage_module import require_digest
@@ -30,7 +30,7 @@ class Downloaded(Protocol):
         """In bytes."""
 
 
-Download = Callable[[IO[bytes], int], Downloaded]
+Download = Callable[[BinaryIO, int], Downloaded]
 """Writes at most so many bytes into the file, and says what they were."""
 
 

@@ -1,12 +1,15 @@
-"""The staging area: verified bytes that wait for the bucket, each under its SHA-256 in the state folder."""
+"""The staging area: verified bytes that wait for the bucket, in the state folder.
+
+Each waits under its digest and its key: two packages may have the same bytes, and each forgets only its own.
+"""
 
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from registry_gen.errors import StorageError
 from registry_gen.model.digest import Sha256, sha256
@@ -14,27 +17,26 @@ from registry_gen.model.intent import Artifact
 from registry_gen.publish import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _PART: Final = ".part"
 
 
 class Staging:
-    """A folder of files named by digest. What is kept survives the process, so that an intent can be finished later."""
+    """A folder of files. What is kept survives the process, so that an intent can be finished later."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     @contextmanager
-    def file(self) -> Iterator[IO[bytes]]:
+    def file(self) -> Iterator[BinaryIO]:
         """A new file to write, read and seek; it is gone at the end unless ``keep`` was called with it."""
         try:
             self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # The name is needed by keep(), which renames the file: so it is not deleted on closing.
-            out = tempfile.NamedTemporaryFile(dir=self._root, suffix=_PART, delete=False)  # noqa: SIM115
+            path = self._root / f"{secrets.token_hex(16)}{_PART}"
+            out = path.open("x+b")
         except OSError as error:
             raise self._failed(error) from error
-        path = Path(out.name)
         try:
             with out:
                 yield out
@@ -43,16 +45,16 @@ class Staging:
         finally:
             path.unlink(missing_ok=True)
 
-    def keep(self, out: IO[bytes], key: str, digest: Sha256) -> Artifact:
-        """Keep a file of ``file()`` under its digest, and name it as the artifact for ``key``."""
+    def keep(self, out: BinaryIO, key: str, digest: Sha256) -> Artifact:
+        """Keep a file of ``file()``, whose SHA-256 is ``digest``, as the artifact for ``key``."""
         try:
             out.flush()
             os.fsync(out.fileno())
-            size = os.fstat(out.fileno()).st_size
-            Path(out.name).replace(self._root / digest)
+            artifact = Artifact(key, digest, os.fstat(out.fileno()).st_size)
+            Path(out.name).replace(self._place(artifact))
         except OSError as error:
             raise self._failed(error) from error
-        return Artifact(key, digest, size)
+        return artifact
 
     def keep_bytes(self, data: bytes, key: str) -> Artifact:
         """Keep a small artifact."""
@@ -60,26 +62,30 @@ class Staging:
             out.write(data)
             return self.keep(out, key, sha256(data))
 
-    def path(self, digest: Sha256) -> Path | None:
-        """Where the bytes with this digest wait, or None where they do not."""
-        path = self._root / digest
+    def path(self, artifact: Artifact) -> Path | None:
+        """Where the artifact's bytes wait, or None where they do not."""
+        path = self._place(artifact)
         return path if path.is_file() else None
 
-    def discard(self, digests: Iterator[Sha256]) -> None:
-        """Forget bytes that have reached the bucket."""
-        for digest in digests:
-            (self._root / digest).unlink(missing_ok=True)
+    def discard(self, artifacts: Iterable[Artifact]) -> None:
+        """Forget artifacts that have reached the bucket."""
+        for artifact in artifacts:
+            self._place(artifact).unlink(missing_ok=True)
 
-    def sweep(self, needed: frozenset[Sha256], older_than: float) -> None:
-        """Remove what earlier runs left, except digests an open intent needs.
+    def sweep(self, needed: Iterable[Artifact], older_than: float) -> None:
+        """Remove what earlier runs left, except artifacts an open intent needs.
 
         ``older_than`` (seconds since the epoch) spares the files of a run that is staging at this moment.
         """
         if not self._root.is_dir():
             return
+        kept = {self._place(artifact) for artifact in needed}
         for path in self._root.iterdir():
-            if path.name not in needed and path.stat().st_mtime < older_than:
+            if path not in kept and path.stat().st_mtime < older_than:
                 path.unlink(missing_ok=True)
+
+    def _place(self, artifact: Artifact) -> Path:
+        return self._root / f"{artifact.sha256}-{sha256(artifact.key.encode())[:16]}"
 
     def _failed(self, error: OSError) -> StorageError:
         return StorageError(

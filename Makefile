@@ -2,6 +2,7 @@
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint suite suite-others coverage lock clean
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -81,6 +82,8 @@ compile = .venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
 lock: | .venv/dev ## Resolve the dependencies anew; UPGRADE=1 takes newer versions
+	@.venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and \
+	  "locks are resolved on the oldest Python we support: make clean lock PYTHON=python3.11")'
 	$(compile) $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml
 	$(compile) $(if $(UPGRADE),--upgrade) --output-file requirements-build.lock requirements-build.in
 	$(compile) $(if $(UPGRADE),--upgrade) --output-file requirements-dev.lock requirements-dev.in

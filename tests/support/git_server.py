@@ -45,7 +45,7 @@ def serve_git(server: HttpServer, repositories: Path, *, prefix: str = "/git/", 
         if version2:
             environment["GIT_PROTOCOL"] = handler.headers.get("Git-Protocol", "")
         done = subprocess.run(
-            ["git", "http-backend"],  # noqa: S607
+            ["git", "http-backend"],
             env=environment,
             input=body,
             capture_output=True,

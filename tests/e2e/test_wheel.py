@@ -26,13 +26,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_the_code_its_migrations_and_its_licence_and_no_tests(wheel: Path) -> None:
+def test_the_wheel_holds_the_code_its_migrations_its_schemas_and_its_licence_and_no_tests(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     package = {path.relative_to(ROOT).as_posix() for path in (ROOT / "registry_gen").rglob("*.py")}
     migrations = {path.relative_to(ROOT).as_posix() for path in (ROOT / "registry_gen").rglob("*.sql")}
 
-    assert package | migrations | {"registry_gen/py.typed"} <= names
+    schemas = {f"registry_gen/_data/schemas/{path.name}" for path in (ROOT / "schemas").glob("*.json")}
+
+    assert package | migrations | schemas | {"registry_gen/py.typed"} <= names
     assert migrations
+    assert schemas
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"registry_gen"}
 

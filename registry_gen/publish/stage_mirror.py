@@ -11,13 +11,14 @@ from registry_gen.model.digest import Sha256, sha256
 from registry_gen.model.facts import Hosting, MirrorVersion, ProviderPackage, Sums
 from registry_gen.model.plan import Staged
 from registry_gen.publish import codes
-from registry_gen.publish.stage_provider import SMALL
 from registry_gen.publish.stage_zip import Downloaded, stage_zip
 from registry_gen.render.version_records import provider_record
+from registry_gen.sources.releases import SIGNATURE_BYTES, SUMS_BYTES
 from registry_gen.verify.openpgp import verify_detached
 from registry_gen.verify.sums import parse_sums
 
 if TYPE_CHECKING:
+    from registry_gen.model.address import Platform
     from registry_gen.model.entries import MirrorEntry
     from registry_gen.model.intent import Artifact
     from registry_gen.model.plan import MirrorProvider
@@ -39,8 +40,8 @@ def stage_mirror(stage: Stage, entry: MirrorEntry, action: MirrorProvider, befor
     for offer in offers:
         if (offer.sums_url, offer.signature_url) != (first.sums_url, first.signature_url):
             raise _disagree(where, f"one SHA256SUMS for all platforms ({first.sums_url})", offer.sums_url)
-    sums = upstream.small(first.sums_url, SMALL)
-    signature = upstream.small(first.signature_url, SMALL)
+    sums = upstream.small(first.sums_url, SUMS_BYTES)
+    signature = upstream.small(first.signature_url, SIGNATURE_BYTES)
     signer = verify_detached(sums, signature, entry.trusted_keys, where, stage.now)
     vouched = parse_sums(sums, where)
     for offer in offers:
@@ -48,7 +49,11 @@ def stage_mirror(stage: Stage, entry: MirrorEntry, action: MirrorProvider, befor
             found = vouched.get(offer.filename, "no such line")
             raise _disagree(where, f"{offer.shasum} for {offer.filename}", found)
     hosting = before.hosting if before else entry.hosting
-    results = list(stage.downloads.map(lambda offer: _stage_offer(stage, action, offer, hosting), offers))
+    results = list(
+        stage.downloads.map(
+            lambda platform, offer: _stage_offer(stage, action, platform, offer, hosting), action.platforms, offers
+        )
+    )
     packages = (*(before.packages if before else ()), *(package for package, _ in results))
     facts = MirrorVersion(
         version=action.version,
@@ -68,11 +73,10 @@ def stage_mirror(stage: Stage, entry: MirrorEntry, action: MirrorProvider, befor
 
 
 def _stage_offer(
-    stage: Stage, action: MirrorProvider, offer: UpstreamPackage, hosting: Hosting
+    stage: Stage, action: MirrorProvider, platform: Platform, offer: UpstreamPackage, hosting: Hosting
 ) -> tuple[ProviderPackage, Artifact | None]:
     address = action.address
     copied = hosting is Hosting.COPY
-    platform = offer.platform
 
     def download(out: BinaryIO, limit: int) -> Downloaded:
         return stage.sources.upstream.copy(offer.url, out, limit)
@@ -81,7 +85,7 @@ def _stage_offer(
         stage,
         address.type,
         platform,
-        offer.filename,
+        paths.zip_name(address.type, action.version, platform),
         offer.shasum,
         download,
         key=paths.mirror_zip(address, action.version, platform) if copied else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import quote
 
 from registry_gen import paths
 from registry_gen.model.digest import Sha256, sha256
@@ -12,6 +13,7 @@ from registry_gen.model.plan import Staged
 from registry_gen.publish.stage_module import require_digest
 from registry_gen.publish.stage_zip import Downloaded, stage_zip
 from registry_gen.render.version_records import provider_record
+from registry_gen.sources.releases import SIGNATURE_BYTES, SUMS_BYTES, signature_name, sums_name
 from registry_gen.verify.openpgp import verify_detached
 from registry_gen.verify.sums import lint_sums, render_sums
 
@@ -21,11 +23,8 @@ if TYPE_CHECKING:
     from registry_gen.model.address import Platform
     from registry_gen.model.entries import ProviderEntry
     from registry_gen.model.intent import Artifact
-    from registry_gen.model.plan import PublishProvider
+    from registry_gen.model.plan import PublishProvider, ReleaseSeen
     from registry_gen.publish.stage import Stage
-
-SMALL = 1_000_000
-"""Bytes of sums and signatures."""
 
 
 def stage_provider(
@@ -50,8 +49,8 @@ def stage_provider(
         sums=sha256(sums),
         signature=sha256(signature),
         signer=signer,
-        sums_url=stage.sources.releases.url(release, sums_name(action)) if linked else None,
-        signature_url=stage.sources.releases.url(release, f"{sums_name(action)}.sig") if linked else None,
+        sums_url=_url(release, sums_name(action.address.type, action.version)) if linked else None,
+        signature_url=_url(release, signature_name(action.address.type, action.version)) if linked else None,
     )
     if not linked:
         artifacts.append(
@@ -79,11 +78,14 @@ def stage_provider(
 def _published_sums(stage: Stage, entry: ProviderEntry, action: PublishProvider) -> tuple[bytes, bytes, str] | None:
     """The publisher's sums, signature and signer, verified; None where this registry signs sums of its own."""
     where = f"{entry.address} {action.version}"
-    sums = stage.sources.releases.small(action.release, sums_name(action), SMALL)
+    read = stage.sources.releases.small
+    sums = read(action.release, sums_name(entry.address.type, action.version), SUMS_BYTES)
     require_digest(action.release.sums, sha256(sums), f"{where}: SHA256SUMS")
     if entry.signature == "registry":
         return None
-    signature = stage.sources.releases.small(action.release, f"{sums_name(action)}.sig", SMALL)
+    signature = stage.sources.releases.small(
+        action.release, signature_name(action.address.type, action.version), SIGNATURE_BYTES
+    )
     signer = verify_detached(sums, signature, entry.signing_keys, where, stage.now)
     lint_sums(sums, where)
     return sums, signature, signer
@@ -94,9 +96,9 @@ def _own_sums(stage: Stage, packages: Sequence[ProviderPackage]) -> tuple[bytes,
     return sums, stage.signer.sign(sums), stage.signer.key.fingerprint
 
 
-def sums_name(action: PublishProvider) -> str:
-    """The name of a release's sums, as goreleaser writes it."""
-    return f"terraform-provider-{action.address.type}_{action.version}_SHA256SUMS"
+def _url(release: ReleaseSeen, name: str) -> str:
+    """Where clients get a file of a linked release; the catalog lets only URLs be linked."""
+    return f"{release.location.rstrip('/')}/{quote(name)}"
 
 
 def _stage_platform(
@@ -117,6 +119,6 @@ def _stage_platform(
         action.release.files[filename],
         download,
         key=paths.provider_zip(address, action.version, platform) if copied else None,
-        url=None if copied else stage.sources.releases.url(action.release, filename),
+        url=None if copied else _url(action.release, filename),
         where=f"{address} {action.version}",
     )

@@ -1,0 +1,112 @@
+"""From a catalog to a public folder, with real git, a real ledger and real storage."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.git_repo import GitRepo
+from tests.support.openpgp_keys import make_key
+from tests.support.releases import make_release
+from tests.support.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAIN = {"main.tf": 'variable "name" {}\n', "README.md": "# Network\n"}
+
+
+@pytest.fixture
+def work(tmp_path: Path, database: str) -> Workspace:
+    return Workspace(tmp_path / "work", database)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> GitRepo:
+    made = GitRepo(tmp_path / "network.git")
+    made.tag("v1.0.0", made.commit(MAIN))
+    return made
+
+
+def codes(report: object) -> list[str]:
+    return [refusal.error.code.id for refusal in report.refusals]  # type: ignore[attr-defined]
+
+
+def versions(work: Workspace, key: str) -> list[str]:
+    document = work.document(key)
+    listed = document["modules"][0]["versions"] if "modules" in document else document["versions"]
+    return [item["version"] for item in listed]
+
+
+MODULE = "v1/modules/acme/network/aws"
+
+
+def test_a_module_is_published_and_a_second_run_changes_nothing(work: Workspace, repo: GitRepo) -> None:
+    work.module("acme/network/aws", repo.url)
+    report = work.publish()
+    assert report.refusals == ()
+    assert versions(work, f"{MODULE}/versions") == ["1.0.0"]
+    archive = (work.public / MODULE / "1.0.0/module.tar.gz").read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(archive))) as tar:
+        assert tar.getnames() == ["README.md", "main.tf"]
+    tree = work.tree()
+    again = work.publish()
+    assert (again.puts, again.published, again.plan.unchanged) == (0, (), 1)
+    assert work.tree() == tree
+
+
+def test_a_new_tag_touches_only_its_own_documents(work: Workspace, repo: GitRepo) -> None:
+    work.module("acme/network/aws", repo.url)
+    work.publish()
+    before = work.tree()
+    repo.tag("v1.1.0", repo.commit({**MAIN, "outputs.tf": ""}))
+    work.publish()
+    after = work.tree()
+    changed = {key for key in before if before[key] != after[key]}
+    assert changed == {f"{MODULE}/versions", "log/checkpoint"}
+    assert work.document(f"{MODULE}/versions")["revision"] == 2
+    assert work.document(f"{MODULE}/1.0.0/download")["revision"] == 1
+
+
+def test_a_moved_tag_is_an_alarm_and_what_was_published_stays(work: Workspace, repo: GitRepo) -> None:
+    work.module("acme/network/aws", repo.url)
+    work.publish()
+    tree = work.tree()
+    repo.tag("v1.0.0", repo.commit({**MAIN, "main.tf": "# other"}))
+    report = work.publish()
+    assert codes(report) == ["PLN001"]
+    assert work.tree() == tree
+    with work.registry() as registry:
+        (violation,) = registry.ledger.violations()
+    assert violation.kind == "PLN001"
+    assert repo.resolve("v1.0.0") in violation.seen
+
+
+def test_a_provider_signed_by_its_publisher_and_one_signed_by_the_registry(work: Workspace, tmp_path: Path) -> None:
+    key = make_key("acme")
+    make_release(tmp_path / "widget", "widget", "1.0.0", key=key)
+    make_release(tmp_path / "gadget", "gadget", "2.0.0")
+    work.provider("acme/widget", tmp_path / "widget", key=key.armor)
+    work.provider("acme/gadget", tmp_path / "gadget", "platforms: [linux_amd64]\n")
+    report = work.publish()
+    assert report.refusals == ()
+    leaf = work.document("v1/providers/acme/widget/1.0.0/download/linux/amd64")
+    assert leaf["signing_keys"]["gpg_public_keys"][0]["key_id"] == key.fingerprint[-16:]
+    assert versions(work, "v1/providers/acme/gadget/versions") == ["2.0.0"]
+    assert work.publish().puts == 0
+
+
+def test_a_platform_added_to_the_catalog_is_added_to_the_published_version(work: Workspace, tmp_path: Path) -> None:
+    make_release(tmp_path / "gadget", "gadget", "2.0.0")
+    work.provider("acme/gadget", tmp_path / "gadget", "platforms: [linux_amd64]\n")
+    work.publish()
+    work.provider("acme/gadget", tmp_path / "gadget", "platforms: [linux_amd64, darwin_arm64]\n")
+    report = work.publish()
+    assert report.refusals == ()
+    assert [entry.type for intent in report.published for entry in intent.entries] == ["platform-added"]
+    platforms = work.document("v1/providers/acme/gadget/versions")["versions"][0]["platforms"]
+    assert platforms == [{"os": "darwin", "arch": "arm64"}, {"os": "linux", "arch": "amd64"}]

@@ -229,3 +229,9 @@ NO_PROVIDERS_SERVICE = Code(
     "Its discovery document names no providers.v1 service.",
     "Check the host's name; not every host of modules or state is a provider registry.",
 )
+NOTHING_TO_LINK = Code(
+    "SRC009",
+    "a folder cannot be linked to",
+    "hosting: link publishes URLs of the source, and a folder of this machine has none.",
+    "Use hosting: copy, or name the releases by their URL.",
+)

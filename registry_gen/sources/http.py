@@ -142,16 +142,16 @@ class Fetcher:
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                 raise _wrong_content(url, "the file as it is", "one with a Content-Encoding")
             del final
-            with _writing(url):
+            with writing(url):
                 out.seek(0)
                 out.truncate()
             total, size = hashlib.sha256(), 0
             for chunk in self._chunks(response, url, limit, deadline):
                 total.update(chunk)
                 size += len(chunk)
-                with _writing(url):
+                with writing(url):
                     out.write(chunk)
-            with _writing(url):
+            with writing(url):
                 out.flush()
             return Downloaded(Sha256(total.hexdigest()), size)
 
@@ -293,12 +293,13 @@ def _cut(response: BaseHTTPResponse) -> None:
 
 
 @contextlib.contextmanager
-def _writing(url: str) -> Iterator[None]:
+def writing(source: str) -> Iterator[None]:
+    """Turn what the disk says while ``source`` (URL or path) is written to it into SourceError NET015."""
     try:
         yield
     except OSError as error:
         raise SourceError(
-            codes.CANNOT_WRITE, where=shown(url), found=error.strerror or str(error), hint=codes.CANNOT_WRITE.fix
+            codes.CANNOT_WRITE, where=shown(source), found=error.strerror or str(error), hint=codes.CANNOT_WRITE.fix
         ) from error
 
 

@@ -1,0 +1,97 @@
+"""Keys of the buckets: where clients look for them, how each is served, and what each may hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from registry_gen import paths
+from registry_gen.model.address import MirrorAddress, ModuleAddress, Platform, ProviderAddress
+from registry_gen.model.digest import Sha256
+from registry_gen.model.version import parse_version
+
+NETWORK = ModuleAddress("acme", "network", "aws")
+WIDGET = ProviderAddress("acme", "widget")
+RANDOM = MirrorAddress("registry.terraform.io", "hashicorp", "random")
+LINUX = Platform("linux", "amd64")
+V1 = parse_version("1.2.0-rc.1")
+DIGEST = Sha256("0f" * 32)
+
+LISTINGS = {
+    paths.module_versions(NETWORK): "v1/modules/acme/network/aws/versions",
+    paths.provider_versions(WIDGET): "v1/providers/acme/widget/versions",
+    paths.mirror_index(RANDOM): "v1/mirror/registry.terraform.io/hashicorp/random/index.json",
+}
+LEAVES = {
+    paths.DISCOVERY: ".well-known/terraform.json",
+    paths.module_download(NETWORK, V1): "v1/modules/acme/network/aws/1.2.0-rc.1/download",
+    paths.module_hop(NETWORK, V1): "v1/modules/acme/network/aws/1.2.0-rc.1/get.html",
+    paths.provider_download(WIDGET, V1, LINUX): "v1/providers/acme/widget/1.2.0-rc.1/download/linux/amd64",
+    paths.mirror_version(RANDOM, V1): "v1/mirror/registry.terraform.io/hashicorp/random/1.2.0-rc.1.json",
+}
+ZIP = "terraform-provider-widget_1.2.0-rc.1_linux_amd64.zip"
+ARTIFACTS = {
+    paths.module_archive(NETWORK, V1): "v1/modules/acme/network/aws/1.2.0-rc.1/module.tar.gz",
+    paths.provider_zip(WIDGET, V1, LINUX): f"v1/providers/acme/widget/1.2.0-rc.1/{ZIP}",
+    paths.provider_sums(WIDGET, V1, DIGEST): f"v1/providers/acme/widget/1.2.0-rc.1/{DIGEST}_SHA256SUMS",
+    paths.provider_signature(WIDGET, V1, DIGEST): f"v1/providers/acme/widget/1.2.0-rc.1/{DIGEST}_SHA256SUMS.sig",
+    paths.mirror_zip(RANDOM, V1, LINUX): (
+        "v1/mirror/registry.terraform.io/hashicorp/random/terraform-provider-random_1.2.0-rc.1_linux_amd64.zip"
+    ),
+    paths.record(DIGEST): f"records/{DIGEST}",
+    paths.log_tile(0, 0): "log/tile/0/000",
+    paths.log_tile(1, 1_234_067, 12): "log/tile/1/x001/x234/067.p/12",
+    paths.log_entries(1000): "log/tile/entries/x001/000",
+    paths.log_entries(0, 1): "log/tile/entries/000.p/1",
+}
+
+
+@pytest.mark.parametrize(("made", "expected"), [*LISTINGS.items(), *LEAVES.items(), *ARTIFACTS.items()])
+def test_a_key_is_where_its_protocol_says(made: str, expected: str) -> None:
+    assert made == expected
+
+
+@pytest.mark.parametrize("key", LISTINGS)
+def test_a_listing_is_mutable_cached_for_a_minute_and_written_last(key: str) -> None:
+    assert paths.is_listing(key)
+    assert not paths.rule(key).immutable
+    assert paths.rule(key).cache_control == "public, max-age=60, stale-while-revalidate=60, stale-if-error=3600"
+
+
+@pytest.mark.parametrize("key", LEAVES)
+def test_a_leaf_document_is_mutable_and_cached_for_five_minutes(key: str) -> None:
+    assert not paths.is_listing(key)
+    assert not paths.rule(key).immutable
+    assert paths.rule(key).cache_control == "public, max-age=300"
+
+
+@pytest.mark.parametrize("key", ARTIFACTS)
+def test_an_artifact_is_immutable_and_cached_for_a_year(key: str) -> None:
+    assert not paths.is_listing(key)
+    assert paths.rule(key).immutable
+    assert paths.rule(key).cache_control == "public, max-age=31536000, immutable"
+
+
+def test_the_checkpoint_is_mutable_and_never_cached() -> None:
+    assert not paths.rule(paths.CHECKPOINT).immutable
+    assert paths.rule(paths.CHECKPOINT).cache_control == "no-cache"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [paths.DISCOVERY, paths.mirror_index(RANDOM), paths.mirror_version(RANDOM, V1), paths.module_versions(NETWORK)],
+)
+def test_what_clients_want_as_json_says_so(key: str) -> None:
+    assert paths.rule(key).content_type == "application/json"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("", "index.html", "v1/modules/acme/network/versions", "v1/modules/acme/network/aws/1.0.0/other"),
+        *("../v1/providers/acme/widget/versions", "v1/providers/acme/widget/versions\n", "records/" + "0" * 63),
+        *("records/" + "A" * 64, "log/tile/0/1", "state/head"),
+    ],
+)
+def test_a_key_that_is_never_made_has_no_rule(key: str) -> None:
+    with pytest.raises(ValueError, match="no rule for the key"):
+        paths.rule(key)

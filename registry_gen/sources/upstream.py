@@ -104,6 +104,7 @@ class Upstream:
 
     def _service(self, base: str) -> str:
         """The base URL of providers.v1, ending in "/"; ``base`` is a registry's root."""
+        base = base.rstrip("/")
         with self._lock:
             known = self._services.get(base)
         if known is None:
@@ -114,7 +115,7 @@ class Upstream:
         return known
 
     def _discover(self, base: str) -> str:
-        url = base.rstrip("/") + "/.well-known/terraform.json"
+        url = base + "/.well-known/terraform.json"
         document, final = self._fetcher.json(url, _DISCOVERY_BYTES)
         if isinstance(document, dict) and "providers.v1" not in document:
             raise SourceError(codes.NO_PROVIDERS_SERVICE, where=shown(url), hint=codes.NO_PROVIDERS_SERVICE.fix)

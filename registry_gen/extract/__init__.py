@@ -1,0 +1,1 @@
+"""Reading out of a package what its record and its pages need."""

@@ -1,0 +1,1 @@
+"""Making archives whose bytes depend on their contents alone."""

@@ -118,7 +118,9 @@ def _without(data: Data, locs: Sequence[tuple[int | str, ...]]) -> Data:
 
     gone = {loc[0] for loc in locs if len(loc) == 1}
     if isinstance(data, dict):
-        return {key: rest(key, value) for key, value in data.items() if key not in gone}
+        left = {key: rest(key, value) for key, value in data.items() if key not in gone}
+        # A list that lost all its items would only be a problem of its own.
+        return {key: value for key, value in left.items() if value != () or data[key] == ()}
     if isinstance(data, tuple):
         return tuple(rest(index, value) for index, value in enumerate(data) if index not in gone)
     return data

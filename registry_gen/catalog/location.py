@@ -147,7 +147,7 @@ def _url(text: str, places: Places, known: Collection[str]) -> SplitResult:
     if found[1] not in allowed:
         hint = nearest(found[1], allowed) or _scheme_hint(found[1], known)
         raise InputError(
-            codes.BAD_LOCATION, expected=f"a URL on {_listed(allowed)}", found=f"scheme {found[1]}", hint=hint
+            codes.BAD_LOCATION, expected=f"a URL on {_listed(allowed)}", found=f"scheme {found[1][:20]}", hint=hint
         )
     try:
         parts = urlsplit(text)

@@ -55,12 +55,15 @@ Data = str | Unquoted | tuple["Data", ...] | dict[str, "Data"]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and its place. ``data`` is the whole value beneath; ``size`` and ``height`` count expanded aliases."""
+    """A value and its place. ``data`` is the whole value beneath it.
+
+    ``size`` counts values and keys, ``height`` levels of lists and mappings, both with aliases expanded.
+    """
 
     position: Position
     data: Data
     size: int = 1
-    height: int = 1
+    height: int = 0
     items: tuple[Node, ...] = ()
     entries: dict[str, tuple[Position, Node]] = field(default_factory=dict)
 

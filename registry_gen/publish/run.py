@@ -190,7 +190,7 @@ def _plan(
 
 
 def _batches(staged: Iterator[tuple[PackagePlan, Settled]], total: _Total) -> Iterator[Sequence[Intent]]:
-    """Intents in batches that are short enough for nobody to wait long for the lock."""
+    """Intents in batches that are short enough for nobody to wait long for the lock, sorted by address."""
     batch: list[Intent] = []
     started = time.monotonic()
     for _, settled in staged:
@@ -198,10 +198,14 @@ def _batches(staged: Iterator[tuple[PackagePlan, Settled]], total: _Total) -> It
         if settled.intent:
             batch.append(settled.intent)
         if len(batch) >= BATCH_PACKAGES or (batch and time.monotonic() - started > BATCH_SECONDS):
-            yield batch
+            yield sorted(batch, key=_by_address)
             batch, started = [], time.monotonic()
     if batch:
-        yield batch
+        yield sorted(batch, key=_by_address)
+
+
+def _by_address(intent: Intent) -> str:
+    return str(intent.address)
 
 
 def _commit(publication: Publication, bucket: Bucket, intents: Sequence[Intent]) -> Committed:

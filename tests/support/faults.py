@@ -1,0 +1,92 @@
+"""Storage and ledger that fail at one chosen operation, before it is done or after it was done all the same.
+
+    fault = Fault(at=7, done=True)
+    publish(replace(registry, public=FaultyStorage(registry.public, fault), ledger=FaultyLedger(registry.ledger, fault)))
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from registry_gen.errors import Code, LedgerError, RegistryError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from registry_gen.ledger import Ledger
+    from registry_gen.storage import Storage
+
+BROKEN = Code("TST002", "a fault that the test made", "", "")
+WRITES = ("put_new", "put_if", "delete")
+STEPS = (
+    "begin",
+    "abandon",
+    "log",
+    "checkpoint_signed",
+    "checkpoint_stored",
+    "document_stored",
+    "finish",
+    "settle_inputs",
+    "audit",
+    "start_run",
+    "finish_run",
+)
+
+
+class Fault:
+    """Counts operations; the one numbered ``at`` (from 0) fails, ``done`` or not. ``at`` None only counts."""
+
+    def __init__(self, at: int | None = None, *, done: bool = False) -> None:
+        self.at = at
+        self.done = done
+        self.names: list[str] = []
+        self._lock = threading.Lock()
+
+    def run(self, name: str, error: type[RegistryError], operation: Callable[[], Any]) -> Any:
+        """Do the operation, or fail in its place, or fail after it."""
+        with self._lock:
+            number = len(self.names)
+            self.names.append(name)
+        if number != self.at:
+            return operation()
+        if self.done:
+            operation()
+        raise error(BROKEN, where=name)
+
+
+class _Faulty:
+    """Passes every call on; calls of the given names go through the fault."""
+
+    def __init__(self, inner: object, fault: Fault, names: tuple[str, ...], error: type[RegistryError]) -> None:
+        self._inner = inner
+        self._fault = fault
+        self._names = names
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._inner, name)
+        if name not in self._names:
+            return method
+        return lambda *args, **kwargs: self._fault.run(name, self._error, lambda: method(*args, **kwargs))
+
+
+def faulty_storage(storage: Storage, fault: Fault) -> Storage:
+    """A storage whose writes may fail."""
+    return _Faulty(storage, fault, WRITES, StorageError)  # type: ignore[return-value]
+
+
+def faulty_ledger(ledger: Ledger, fault: Fault) -> Ledger:
+    """A ledger whose publication's steps may fail."""
+    return _FaultyLedger(ledger, fault)  # type: ignore[return-value]
+
+
+class _FaultyLedger(_Faulty):
+    def __init__(self, ledger: Ledger, fault: Fault) -> None:
+        super().__init__(ledger, fault, (), LedgerError)
+
+    @contextmanager
+    def publication(self, wait_seconds: float) -> Iterator[Any]:
+        with self._inner.publication(wait_seconds) as publication:  # type: ignore[attr-defined]
+            yield _Faulty(publication, self._fault, STEPS, LedgerError)

@@ -1,0 +1,75 @@
+"""What a client may do at any moment: follow every listing to the last byte, and find that all of it verifies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BASE = "https://reader.invalid/"
+
+
+def check_reachable(public: Path) -> int:
+    """Follow every listing of a public folder; returns how many artifacts were verified. Raises AssertionError."""
+    verified = 0
+    for listing in sorted(public.glob("v1/modules/*/*/*/versions")):
+        for item in json.loads(listing.read_bytes())["modules"][0]["versions"]:
+            verified += _module(public, listing, item["version"])
+    for listing in sorted(public.glob("v1/providers/*/*/versions")):
+        for item in json.loads(listing.read_bytes())["versions"]:
+            for platform in item["platforms"]:
+                verified += _provider(public, listing, item["version"], platform["os"], platform["arch"])
+    for listing in sorted(public.glob("v1/mirror/*/*/*/index.json")):
+        for version in json.loads(listing.read_bytes())["versions"]:
+            verified += _mirror(public, listing, version)
+    return verified
+
+
+def _module(public: Path, listing: Path, version: str) -> int:
+    leaf = listing.parent / version / "download"
+    target = urljoin(_url(public, leaf), json.loads(leaf.read_bytes())["location"])
+    page = (listing.parent / version / "get.html").read_text()
+    content = re.search(r'<meta name="terraform-get" content="([^"]+)"', page)
+    assert content, page
+    promised = re.search(r"checksum=sha256:([0-9a-f]{64})", target)
+    assert promised, target
+    assert promised[1] in content[1]
+    assert _sha256(public, target) == promised[1]
+    return 1
+
+
+def _provider(public: Path, listing: Path, version: str, os: str, arch: str) -> int:
+    leaf = listing.parent / version / "download" / os / arch
+    document = json.loads(leaf.read_bytes())
+    url = _url(public, leaf)
+    assert _sha256(public, urljoin(url, document["download_url"])) == document["shasum"]
+    sums = _read(public, urljoin(url, document["shasums_url"])).decode()
+    assert f"{document['shasum']}  {document['filename']}" in sums
+    assert _read(public, urljoin(url, document["shasums_signature_url"]))
+    return 1
+
+
+def _mirror(public: Path, listing: Path, version: str) -> int:
+    leaf = listing.parent / f"{version}.json"
+    archives = json.loads(leaf.read_bytes())["archives"]
+    for archive in archives.values():
+        promised = next(found for found in archive["hashes"] if found.startswith("zh:"))
+        assert f"zh:{_sha256(public, urljoin(_url(public, leaf), archive['url']))}" == promised
+    return len(archives)
+
+
+def _url(public: Path, path: Path) -> str:
+    return BASE + path.relative_to(public).as_posix()
+
+
+def _read(public: Path, url: str) -> bytes:
+    return (public / urlsplit(url).path.lstrip("/")).read_bytes()
+
+
+def _sha256(public: Path, url: str) -> str:
+    return hashlib.sha256(_read(public, url)).hexdigest()

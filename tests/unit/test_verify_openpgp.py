@@ -16,7 +16,7 @@ from pysequoia.packet import PacketPile
 from registry_gen.errors import RefusalError
 from registry_gen.model.facts import SigningKey
 from registry_gen.verify import armor, openpgp
-from registry_gen.verify.arithmetic import verifies
+from registry_gen.verify.arithmetic import tidy, verifies
 from registry_gen.verify.certificate import Key, issued_by, read_certificate
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "openpgp"
@@ -333,15 +333,20 @@ def test_every_truncation_is_refused(name: str) -> None:
         assert refusal_of(whole[:length], signer).code.id in {"SIG010", "SIG012", "SIG013"}
 
 
-def test_a_number_whose_length_go_wrote_wrong_is_read_as_clients_do() -> None:
-    tsk = new_key(pysequoia.CipherSuite.RSA2k)
+def short_number(tsk: pysequoia.Tsk) -> tuple[bytes, bytes]:
+    """Data, and a signature packet's body whose RSA number has fewer than 2,048 bits, as every other one has."""
     for attempt in count():
         data = str(attempt).encode()
         body = next(armor.packets(sign(tsk, data))).body
-        start = len(body) - 258
-        if int.from_bytes(body[start : start + 2], "big") in range(2041, 2048):
-            break
-    sloppy = body[:start] + (2048).to_bytes(2, "big") + body[start + 2 :]
+        if int.from_bytes(body[-258:-256], "big") in range(2041, 2048):
+            return data, body
+    raise AssertionError
+
+
+def test_a_number_whose_length_go_wrote_wrong_is_read_as_clients_do() -> None:
+    tsk = new_key(pysequoia.CipherSuite.RSA2k)
+    data, body = short_number(tsk)
+    sloppy = body[:-258] + (2048).to_bytes(2, "big") + body[-256:]
     packet = b"\xc2\xff" + len(sloppy).to_bytes(4, "big") + sloppy
     with pytest.raises(RuntimeError):
         pysequoia.Sig.from_bytes(packet)
@@ -382,6 +387,12 @@ def test_our_arithmetic_takes_no_key_that_cannot_sign() -> None:
 def test_our_arithmetic_calls_every_truncation_bad(name: str) -> None:
     whole, signer = body_of(name), fact(name)
     assert not any(verifies(signer, whole[:length], DATA) for length in range(len(whole)))
+
+
+def test_numbers_that_cannot_be_read_stay_as_they_are() -> None:
+    body = body_of("renewed-rsa2048")
+    assert tidy(body) == body
+    assert tidy(body[:-1]) == body[:-1]
 
 
 def test_a_self_signature_counts_whether_it_names_its_key_in_full_or_in_short() -> None:
@@ -434,3 +445,18 @@ def test_what_others_say_of_a_key_counts_for_nothing() -> None:
     certification = next(packet for packet in PacketPile.from_bytes(other) if packet.signature_type is not None)
     certified = pysequoia.armor(own + bytes(certification), pysequoia.ArmorKind.PublicKey)
     assert refusal_of(signature("expired-late"), openpgp.parse_key(certified, "x")).code.id == "SIG014"
+
+
+def test_a_subkey_that_was_bound_by_nobody_signs_nothing_although_it_was_prolonged() -> None:
+    block = bytearray(armor.read_block(key("renewed-subkey").armor, "x"))
+    block[-1] ^= 1
+    forged = openpgp.parse_key(pysequoia.armor(bytes(block), pysequoia.ArmorKind.PublicKey), "x")
+    assert refusal_of(signature("renewed-subkey"), forged).code.id == "SIG013"
+
+
+def test_a_prolonged_key_that_may_not_sign_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read_certificate(armor.read_block(key("renewed-ed25519").armor, "x"), "x")
+    history = tuple(replace(statement, signing=False) for statement in whole.primary.history)
+    silent = replace(whole, primary=replace(whole.primary, history=history))
+    monkeypatch.setattr(openpgp, "read_certificate", lambda *_: silent)
+    assert refusal_of(signature("renewed-ed25519"), key("renewed-ed25519")).code.id == "SIG013"

@@ -35,4 +35,4 @@ def selected(workspace: Workspace, only: tuple[str, ...]) -> Catalog:
         if address not in workspace.catalog.entries:
             raise InputError(codes.NOT_IN_CATALOG, where=str(address), hint=codes.NOT_IN_CATALOG.fix)
     entries = {address: entry for address, entry in workspace.catalog.entries.items() if address in addresses}
-    return replace(workspace.catalog, entries=entries)
+    return replace(workspace.catalog, entries=entries, whole=False)

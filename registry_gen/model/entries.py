@@ -118,8 +118,10 @@ class Catalog:
     """Every entry by address, and the commit of the catalog repository where there is one.
 
     An entry's ``digest`` covers its file and every shared file it depends on (namespace, organization, keys,
-    registry.yaml's relevant part), so that equal digests mean an equal entry.
+    registry.yaml's relevant part), so that equal digests mean an equal entry. ``whole`` is False where a run was
+    limited to some packages, so that the others being absent says nothing.
     """
 
     entries: Mapping[Address, Entry]
     commit: str | None
+    whole: bool = True

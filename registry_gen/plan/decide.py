@@ -114,6 +114,7 @@ def _add(
     )
     total.refusals.extend(outcome.refusals)
     total.notes.extend(outcome.notes)
+    total.notes.extend(_hosted_otherwise(entry, package))
 
 
 def _decide(entry: Entry, sighting: GoodSighting, package: Package | None) -> Outcome:
@@ -141,6 +142,14 @@ def state_of(entry: Entry, context: Context) -> PackageState:
             return PackageState(rendering=context.rendering)
 
 
+def _hosted_otherwise(entry: Entry, package: Package | None) -> list[Note]:
+    others = [facts for facts in package.versions if facts.hosting is not entry.hosting] if package else []
+    if not others:
+        return []
+    count = f"{len(others)} published version{'s' if len(others) > 1 else ''}"
+    return [Note(entry.address, f"hosting: {entry.hosting} is for new versions; {count} stay as they are")]
+
+
 def _why(before: PackageState, after: PackageState) -> str:
     changed = []
     if before.signing_keys != after.signing_keys:
@@ -153,7 +162,7 @@ def _why(before: PackageState, after: PackageState) -> str:
 
 
 def _no_longer_listed(catalog: Catalog, heads: Mapping[Address, PackageHead]) -> list[Note]:
-    gone = sorted((address for address in heads if address not in catalog.entries), key=str)
+    gone = sorted((address for address in heads if catalog.whole and address not in catalog.entries), key=str)
     return [
         Note(address, "published, but no longer in the catalog; it stays listed until it is withdrawn")
         for address in gone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -10,6 +11,7 @@ import pytest
 
 from registry_gen.errors import Code, SourceError
 from registry_gen.model.digest import sha256
+from registry_gen.model.facts import Hosting
 from registry_gen.model.plan import (
     ArchiveSeen,
     ChangeState,
@@ -383,6 +385,18 @@ def test_a_package_that_left_the_catalog_is_noted_and_stays() -> None:
     planned = plan(catalog(), {}, {NETWORK: known.head}, {}, CONTEXT)
     assert "no longer in the catalog" in planned.notes[0].text
     assert planned.packages == ()
+
+
+def test_a_run_limited_to_some_packages_says_nothing_of_the_others() -> None:
+    known = after(module(), tags("v1.0.0"), module_facts("1.0.0"))
+    limited = replace(catalog(), whole=False)
+    assert plan(limited, {}, {NETWORK: known.head}, {}, CONTEXT).notes == ()
+
+
+def test_another_hosting_is_for_new_versions_only_and_says_so() -> None:
+    planned = decide(module(hosting=Hosting.LINK), tags("v1.0.0"), module_facts("1.0.0"))
+    assert versions(planned) == []
+    assert "1 published version stay" in planned.notes[0].text
 
 
 def test_a_plan_does_not_depend_on_the_order_of_what_was_seen() -> None:

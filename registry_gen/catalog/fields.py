@@ -156,9 +156,11 @@ def _matching(grammar: re.Pattern[str], text: str, expected: str) -> str:
 
 
 def _distinct(values: tuple[_Value, ...]) -> tuple[_Value, ...]:
-    for index, value in enumerate(values):
-        if value in values[:index]:
+    seen: set[_Value] = set()
+    for value in values:
+        if value in seen:
             raise problem(InputError(codes.WRONG_VALUE, "a list that names something twice", found=shorten(str(value))))
+        seen.add(value)
     return values
 
 

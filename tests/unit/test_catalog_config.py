@@ -80,6 +80,12 @@ limits:
     assert found.limits == Limits(64 * 2**20, 10, 1_500_000_000, 1000, 300.0, 3600.0, 4)
 
 
+def test_storages_may_lie_in_the_state_folder() -> None:
+    text = SITE + "storage: {public: ./.registry/public, private: ./.registry/private}"
+
+    assert config(text).public == "file:///srv/registry/.registry/public"
+
+
 @pytest.mark.parametrize(
     "ledger",
     ["embedded", "env:X", "postgresql://registry@db.example.com/registry?sslmode=verify-full", "postgres:///registry"],
@@ -104,6 +110,8 @@ def test_a_ledger_without_a_secret_is_taken_as_it_is(ledger: str) -> None:
         (SITE + "storage: {public: ./a/b, private: //srv/registry/a}", ["2:19 CFG004"]),
         (SITE + "storage: {public: ./catalog/x, private: ./b}", ["2:19 CFG004"]),
         (SITE + "storage: {public: ./, private: /b}", ["2:19 CFG004", "2:19 CFG004"]),
+        (BASE + "state: ./public/state", ["2:19 CFG004"]),
+        (BASE + "state: ./private", ["2:38 CFG004"]),
         (SITE + "storage: {public: 's3://key:s3cret@bucket', private: b}", ["2:19 CFG003", "2:54 CFG003"]),
         (SITE + "storage: {public: ./a%20b, private: './b#c'}", ["2:19 CFG003", "2:37 CFG003"]),
         (BASE + "ledger: postgresql://u:s3cret@h/db", ["3:9 CFG005"]),

@@ -89,17 +89,19 @@ def test_an_alias_to_what_holds_it_or_to_nothing_is_refused(text: str, place: st
     assert told(text) == [f"{place} CAT004"]
 
 
-@pytest.mark.parametrize("bomb_width", [2, 9, 30])
-def test_a_billion_laughs_is_refused_by_counting_alone(bomb_width: int) -> None:
-    lines = ["a0: &a0 [" + ",".join(["x"] * bomb_width) + "]"]
-    for level in range(1, 40):
-        inner = ",".join([f"*a{level - 1}"] * bomb_width)
+@pytest.mark.parametrize("width", [3, 9, 30])
+def test_a_billion_laughs_is_refused_by_counting_alone(width: int) -> None:
+    lines = ["a0: &a0 [" + ",".join(["x"] * width) + "]"]
+    for level in range(1, 12):
+        inner = ",".join([f"*a{level - 1}"] * width)
         lines.append(f"a{level}: &a{level} [{inner}]")
 
     document = read("\n".join(lines))
 
-    assert [p.code.id for p in document.problems] == ["CAT003"]
     assert document.root is None
+    [problem] = document.problems
+    assert "CAT003" in str(problem)
+    assert "values, those behind an alias counted each time" in str(problem)
 
 
 def test_aliases_cannot_add_up_to_more_depth_than_brackets() -> None:

@@ -460,3 +460,12 @@ def test_a_prolonged_key_that_may_not_sign_proves_nothing(monkeypatch: pytest.Mo
     silent = replace(whole, primary=replace(whole.primary, history=history))
     monkeypatch.setattr(openpgp, "read_certificate", lambda *_: silent)
     assert refusal_of(signature("renewed-ed25519"), key("renewed-ed25519")).code.id == "SIG013"
+
+
+def test_a_key_that_was_not_prolonged_is_for_pysequoia_alone_to_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("registry_gen.verify.openpgp.pysequoia.verify", refuse)
+    assert refusal_of(signature("good"), key("good")).code.id == "SIG013"
+    assert verify(signature("renewed-ed25519"), key("renewed-ed25519"))

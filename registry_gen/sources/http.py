@@ -263,7 +263,8 @@ class Fetcher:
         size = 0
         # A read returns what is there, so a server that trickles comes by the clock below; one that sends nothing
         # at all is left by the socket's timeout; one that trickles inside a chunk's frame is cut by the timer.
-        timer = threading.Timer(max(0.0, deadline - self._clock()), _cut, [response])
+        seconds = min(max(0.0, deadline - self._clock()), threading.TIMEOUT_MAX)
+        timer = threading.Timer(seconds, _cut, [response])
         timer.daemon = True
         timer.start()
         try:

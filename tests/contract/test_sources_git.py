@@ -241,7 +241,7 @@ def test_hostile_names_of_tags_are_left_out_and_run_nothing(
 
 
 def test_hooks_and_configuration_of_anybody_are_not_used(
-    tmp_path: Path, git: Git, repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, repo: GitRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
@@ -253,7 +253,7 @@ def test_hooks_and_configuration_of_anybody_are_not_used(
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "/")
     monkeypatch.setenv("GIT_SSH_COMMAND", f"touch {canary}")
     tag = tagged(repo, {"main.tf": ""})
-    assert files_of(git, repo.url, tag)
+    assert files_of(Git(tmp_path / "state", LOCAL, Limits()), repo.url, tag)
     assert not canary.exists()
 
 
@@ -506,11 +506,14 @@ def wrapper(folder: Path, script: str) -> None:
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
-def test_a_killed_fetch_is_told_and_the_next_one_works(
+def test_a_killed_fetch_is_told_and_the_next_one_goes_on_from_there(
     tmp_path: Path, repo: GitRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The killed git has made its lock files and half a pack."""
-    tag = tagged(repo, {"main.tf": "x"})
+    first = tagged(repo, {"main.tf": "1"}, "v1.0.0")
+    second = tagged(repo, {"main.tf": "2"}, "v1.1.0")
+    git = Git(tmp_path / "state", LOCAL, Limits())
+    git.fetch(repo.url, [first])
     wrapper(
         tmp_path / "bin",
         'case "$*" in *" fetch "*) touch shallow.lock packed-refs.lock objects/pack/tmp_pack_1; kill -9 $$;; esac\n'
@@ -519,11 +522,11 @@ def test_a_killed_fetch_is_told_and_the_next_one_works(
     with monkeypatch.context() as patch:
         patch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
         killed = Git(tmp_path / "state", LOCAL, Limits())
-        error = refused(codes.GIT_FAILED, lambda: killed.fetch(repo.url, [tag]))
-        assert "killed" in str(error)
+        assert "killed" in str(refused(codes.GIT_FAILED, lambda: killed.fetch(repo.url, [second])))
     assert list((tmp_path / "state").rglob("shallow.lock"))
-    git = Git(tmp_path / "state", LOCAL, Limits())
-    assert files_of(git, repo.url, tag) == (TreeFile("main.tf", "file", b"x"),)
+    assert files_of(git, repo.url, second) == (TreeFile("main.tf", "file", b"2"),)
+    # What was fetched before is still there: the cache was mended and not made anew.
+    assert tuple(git.tree(repo.url, first.commit, "")) == (TreeFile("main.tf", "file", b"1"),)
 
 
 def test_time_that_is_up_kills_the_whole_group(tmp_path: Path, repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:

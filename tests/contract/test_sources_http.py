@@ -6,6 +6,7 @@ import hashlib
 import io
 import itertools
 import threading
+import tracemalloc
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -197,10 +198,11 @@ def test_nonsense_in_retry_after_means_the_usual_pause(
 
 @pytest.mark.parametrize("text", ["61", "999999999", "Tue, 02 Jan 2024 12:00:00 GMT"])
 def test_a_host_that_wants_a_long_pause_is_left_for_the_next_run(
-    fetcher: Fetcher, server: HttpServer, pauses: Pauses, text: str
+    authority: Authority, server: HttpServer, pauses: Pauses, text: str
 ) -> None:
     server.route("/x", Reply.busy(text))
-    assert "429 Too Many Requests, asking to wait for" in str(refused(codes.BUSY, fetcher, server.url("/x")))
+    patient = make(authority, pauses, seconds=10.0**12)
+    assert "429 Too Many Requests, asking to wait for" in str(refused(codes.BUSY, patient, server.url("/x")))
     assert pauses.seconds == []
     assert server.asked("/x") == 1
 
@@ -359,6 +361,22 @@ def test_a_server_that_trickles_where_no_byte_of_the_body_comes_is_cut(authority
         server.mount("/x", trickle)
         refused(codes.TOO_SLOW, make(authority, schemes=("http",), seconds=0.4), server.url("/x"))
         stop.set()
+
+
+def test_a_large_download_takes_no_more_memory_than_a_small_one(
+    fetcher: Fetcher, server: HttpServer, tmp_path: Path
+) -> None:
+    chunk = bytes(65536)
+    server.route("/x", Reply(body=lambda: itertools.repeat(chunk, 640)))
+    tracemalloc.start()
+    try:
+        with (tmp_path / "x").open("w+b") as out:
+            done = fetcher.download(server.url("/x"), out, limit=50_000_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert done.size == 640 * 65536
+    assert peak < 4_000_000
 
 
 class FullDisk(io.BytesIO):

@@ -44,14 +44,18 @@ def make_release(
     platforms: Sequence[str] = PLATFORMS,
     protocols: Sequence[str] | None = ("5.0",),
     size: int = 0,
+    compression: int = zipfile.ZIP_DEFLATED,
 ) -> Release:
     """Write a release; ``key`` None leaves it unsigned, ``protocols`` None leaves out the manifest.
 
-    ``size`` adds so many bytes that do not compress to each binary.
+    ``size`` adds so many bytes that do not compress to each binary. ``compression`` is zipfile's; what is only stored
+    has the same bytes with every zlib.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"terraform-provider-{type_}_{version}"
-    zips = {platform: provider_zip(type_, version, platform, size=size) for platform in platforms}
+    zips = {
+        platform: provider_zip(type_, version, platform, size=size, compression=compression) for platform in platforms
+    }
     files = {f"{stem}_{platform}.zip": data for platform, data in zips.items()}
     if protocols is not None:
         files[f"{stem}_manifest.json"] = manifest(protocols)
@@ -75,19 +79,21 @@ def sums_document(files: Mapping[str, bytes]) -> bytes:
     return b"".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n".encode() for name in sorted(files))
 
 
-def provider_zip(type_: str, version: str, platform: str, *, size: int = 0) -> bytes:
+def provider_zip(
+    type_: str, version: str, platform: str, *, size: int = 0, compression: int = zipfile.ZIP_DEFLATED
+) -> bytes:
     """A zip with a stub binary and a licence."""
     suffix = ".exe" if platform.startswith("windows") else ""
     binary = f"#!/bin/sh\n# stub of {type_} {version} for {platform}\nexit 1\n".encode()
     binary += b"".join(hashlib.sha256(f"{platform}{block}".encode()).digest() for block in range((size + 31) // 32))
     out = BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for name, data, mode in (
             ("LICENSE", b"MIT\n", 0o644),
             (f"terraform-provider-{type_}_v{version}{suffix}", binary, 0o755),
         ):
             entry = zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0))
             entry.external_attr = (0o100000 | mode) << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.compress_type = compression
             archive.writestr(entry, data)
     return out.getvalue()

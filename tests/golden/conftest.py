@@ -1,0 +1,5 @@
+"""The server that the golden tests share."""
+
+from tests.support.postgres import postgres
+
+__all__ = ["postgres"]

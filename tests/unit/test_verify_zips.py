@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import struct
 import tracemalloc
 import zipfile
+from dataclasses import replace
 
 import pytest
 
 from registry_gen.errors import RefusalError
-from registry_gen.verify.zips import CHUNK, ZipContents, check_zip, require_binary
+from registry_gen.verify.zip_directory import read_directory
+from registry_gen.verify.zips import CHUNK, ZipContents, check_zip, require_binary, unpack
 from tests.support.hostile_archives import EXECUTABLE, HONEST_ZIPS, HOSTILE_ZIPS, Member, make_zip
 
 
@@ -118,3 +121,33 @@ def test_a_zip_without_the_program_is_refused(names: tuple[str, ...]) -> None:
 def test_the_order_of_entries_in_the_file_does_not_change_the_h1() -> None:
     first, second = Member(b"terraform-provider-a", b"1", mode=EXECUTABLE), Member(b"B", b"2")
     assert check(make_zip([first, second])).h1 == check(make_zip([second, first])).h1
+
+
+def test_nothing_is_inflated_beyond_the_declared_size() -> None:
+    data = HOSTILE_ZIPS["much more than declared"][0]
+    file = io.BytesIO(data)
+    (declared,) = read_directory(file, len(data), max_unpacked=10, max_entries=1, where="widget.zip")
+    sizes: list[int] = []
+
+    def drain() -> None:
+        for piece in unpack(file, declared, "widget.zip"):
+            sizes.append(len(piece))  # noqa: PERF401 - what came before the refusal counts
+
+    with pytest.raises(RefusalError):
+        drain()
+    assert sum(sizes) <= declared.size
+
+
+def test_bytes_behind_deflate_data_that_fills_a_chunk_are_seen() -> None:
+    # Four stored blocks that take exactly one chunk, so that what follows is read on its own.
+    data = hashlib.shake_256(b"x").digest(CHUNK - 4 * 5)
+    blocks = [data[start : start + 65_535] for start in range(0, len(data), 65_535)]
+    raw = b"".join(
+        struct.pack("<BHH", block is blocks[-1], len(block), 0xFFFF - len(block)) + block for block in blocks
+    )
+    assert len(raw) == CHUNK
+    whole = Member(b"terraform-provider-x", data, raw=raw)
+    assert check(make_zip([whole])).unpacked == len(data)
+    with pytest.raises(RefusalError) as caught:
+        check(make_zip([replace(whole, raw=raw + b"hidden")]))
+    assert caught.value.code.id == "ARC012"

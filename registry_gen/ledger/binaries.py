@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _SYSTEM_USER: Final = "embedded_postgres"
 _INITDB_SECONDS: Final = 120
-_STOP_SECONDS: Final = 60
 _LOG_LINES: Final = 12
 
 
@@ -78,12 +77,6 @@ class Binaries:
         log = data / "server.log"
         arguments = ["start", "-D", str(data), "-w", "-s", "-t", str(seconds), "-l", str(log), "-o", options]
         self._run("pg_ctl", arguments, data, seconds + 10)
-
-    def stop(self, data: Path) -> None:
-        """Stop the server, ending its sessions; one that does not run is no error."""
-        if (data / "postmaster.pid").exists():
-            arguments = ["stop", "-D", str(data), "-w", "-s", "-m", "fast", "-t", str(_STOP_SECONDS)]
-            self._run("pg_ctl", arguments, data, _STOP_SECONDS + 10)
 
     def _run(self, program: str, arguments: Sequence[str], data: Path, seconds: float) -> None:
         try:

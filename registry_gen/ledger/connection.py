@@ -26,8 +26,9 @@ FROZEN_STATE: Final = "LG006"
 
 _OLDEST_SERVER: Final = 150_000
 _CONNECT_SECONDS: Final = 10
+_PORTS: Final = re.compile(r"[0-9,]*")
 # libpq keeps the SQLSTATE of a failed connection to itself, so the server's words must do.
-_ACCESS = re.compile(
+_ACCESS: Final = re.compile(
     r"authentication|pg_hba\.conf|password|(role|database|user) .* does not exist|permission denied for"
 )
 _BY_STATE: Final = {
@@ -55,10 +56,7 @@ def complete(dsn: str) -> str:
 
     Raises LedgerError LED017 for text that libpq cannot read; the text is not repeated, it may hold a password.
     """
-    try:
-        parts = conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError:
-        raise LedgerError(codes.BAD_DSN, hint=codes.BAD_DSN.fix) from None
+    parts: dict[str, str | int] = {**_parts(dsn)}
     # PostgreSQL keeps 63 bytes of a name and turns others than printable ASCII into question marks.
     parts.setdefault("application_name", f"registry-gen {os.getpid()}@{socket.gethostname()}"[:63])
     parts.setdefault("connect_timeout", _CONNECT_SECONDS)
@@ -69,8 +67,8 @@ def complete(dsn: str) -> str:
 def describe(dsn: str) -> str:
     """Where a DSN points, for people: ``postgresql://user@host:port/database`` without password or options."""
     try:
-        parts = {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
-    except psycopg.ProgrammingError:
+        parts = _parts(dsn)
+    except LedgerError:
         return "postgresql:"
     user = f"{quote(parts['user'])}@" if "user" in parts else ""
     host = parts.get("host", "")
@@ -79,6 +77,17 @@ def describe(dsn: str) -> str:
     if host.startswith("/"):
         return f"postgresql://{user}/{database}?host={quote(host)}"
     return f"postgresql://{user}{host}{port}/{database}"
+
+
+def _parts(dsn: str) -> dict[str, str]:
+    """The parameters of a DSN. A password with a bare '/' or '@' ends up in port and database: both are looked at."""
+    try:
+        parts = {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
+    except psycopg.ProgrammingError:
+        parts = {"port": "unreadable"}
+    if not _PORTS.fullmatch(parts.get("port", "")) or "@" in parts.get("dbname", "") + parts.get("host", ""):
+        raise LedgerError(codes.BAD_DSN, hint=codes.BAD_DSN.fix)
+    return parts
 
 
 def connect(dsn: str) -> Connection[TupleRow]:

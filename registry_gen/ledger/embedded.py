@@ -14,6 +14,8 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
+import socket
 import tempfile
 import time
 from contextlib import contextmanager, suppress
@@ -39,17 +41,18 @@ _SOCKET_NAME: Final = ".s.PGSQL.5432"
 _LONGEST_SOCKET_PATH: Final = 103
 """Bytes of a socket's path: 107 on Linux, 103 on macOS (sun_path, less the final NUL)."""
 _START_SECONDS: Final = 120
-_POLL_SECONDS: Final = 0.05
+_STOP_SECONDS: Final = 60
+_POLL_SECONDS: Final = 0.02
+_PROC: Final = Path("/proc")
 
 
 class EmbeddedServer:
     """A running server that this process uses; made by ``start``."""
 
-    def __init__(self, folder: Path, binaries: Binaries, users: BufferedRandom, socket: Path) -> None:
+    def __init__(self, folder: Path, users: BufferedRandom, sockets: Path) -> None:
         self._folder = folder
-        self._binaries = binaries
         self._users: BufferedRandom | None = users
-        self._socket = socket
+        self._sockets = sockets
 
     @classmethod
     def start(cls, folder: Path, settings: Mapping[str, str] | None = None) -> Self:
@@ -66,21 +69,22 @@ class EmbeddedServer:
             try:
                 fcntl.flock(users, fcntl.LOCK_SH)
                 data = _ensure_data(folder, binaries)
-                socket = _running_socket(data) or _start(folder, data, binaries, settings or {})
-                _ensure_database(socket, folder)
+                running = _running(data)
+                sockets = running[1] if running else _start(folder, data, binaries, settings or {})
+                _ensure_database(sockets, folder)
             except BaseException:
                 users.close()
                 raise
-        return cls(folder, binaries, users, socket)
+        return cls(folder, users, sockets)
 
     def dsn(self, database: str = DATABASE) -> str:
         """How to connect."""
-        return _dsn(self._socket, database)
+        return _dsn(self._sockets, database)
 
     @property
     def pid(self) -> int:
         """The process id of the server."""
-        return int((self._folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+        return int((self._folder / "data" / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
 
     def close(self) -> None:
         """Leave the server; the last user of all processes stops it."""
@@ -92,9 +96,9 @@ class EmbeddedServer:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            self._binaries.stop(self._folder / "data")
-            if self._socket.parent != self._folder:
-                shutil.rmtree(self._socket, ignore_errors=True)
+            _stop(self._folder / "data")
+            if self._sockets.parent != self._folder:
+                shutil.rmtree(self._sockets, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -105,9 +109,9 @@ class EmbeddedServer:
         self.close()
 
 
-def _dsn(socket: Path, database: str) -> str:
+def _dsn(sockets: Path, database: str) -> str:
     # An address given as keywords needs no escapes for spaces and slashes in the folder's path.
-    return make_conninfo("", host=str(socket), port=5432, user=_USER, dbname=database)
+    return make_conninfo("", host=str(sockets), port=5432, user=_USER, dbname=database)
 
 
 @contextmanager
@@ -144,28 +148,44 @@ def _ensure_data(folder: Path, binaries: Binaries) -> Path:
     return data
 
 
-def _running_socket(data: Path) -> Path | None:
-    """The socket folder of a server that runs on this data folder; a stale postmaster.pid is removed.
+def _running(data: Path) -> tuple[int, Path] | None:
+    """Process id and socket folder of the server that runs on this data folder; a stale postmaster.pid is removed.
 
-    A process id alone proves nothing: after a crash of the machine it may belong to anything, and PostgreSQL would
-    refuse to start beside it. A postmaster's working directory is its data folder.
+    A process id alone proves nothing: after a crash it may belong to anything, or to a zombie, and PostgreSQL would
+    refuse to start beside it. So a server is one that works in the folder, or answers (from another container).
+    PostgreSQL relies on that file to not start beside backends of a killed server: their end is waited for.
     """
     pid_file = data / "postmaster.pid"
-    try:
-        lines = pid_file.read_text().split("\n")
-        pid, socket = int(lines[0]), Path(lines[4])
-    except (FileNotFoundError, IndexError, ValueError):
-        return None  # never started, stopped, or killed while it started: PostgreSQL tells these apart by itself
-    if _works_in(pid, data):
-        return socket
-    pid_file.unlink(missing_ok=True)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while pid_file.exists():
+        found = _told(pid_file)
+        if found is not None and (_works_in(found[0], data) or _answers(found[1])):
+            return found
+        if not (_PROC / "self" / "cwd").exists():
+            return None  # nothing more can be known here; PostgreSQL judges the file by itself
+        if not any(_works_in(int(process.name), data) for process in _PROC.glob("[0-9]*")):
+            pid_file.unlink(missing_ok=True)
+        elif time.monotonic() > deadline:
+            raise LedgerError(codes.EMBEDDED_FAILED, "processes of a killed server do not end", where=str(data))
+        else:
+            time.sleep(_POLL_SECONDS)
     return None
 
 
+def _told(pid_file: Path) -> tuple[int, Path] | None:
+    """What a complete postmaster.pid says: the process in its first line, the socket folder in its fifth."""
+    try:
+        lines = pid_file.read_text(encoding="utf-8").split("\n")
+        return int(lines[0]), Path(lines[4])
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
+
+
 def _works_in(pid: int, data: Path) -> bool:
-    if Path("/proc/self/cwd").exists():
+    """Whether the process lives and, where that can be seen, has the folder as its own, as all of a server's do."""
+    if (_PROC / "self" / "cwd").exists():
         with suppress(OSError):
-            return Path(f"/proc/{pid}/cwd").samefile(data)
+            return (_PROC / str(pid) / "cwd").samefile(data)
         return False
     try:
         os.kill(pid, 0)
@@ -176,24 +196,49 @@ def _works_in(pid: int, data: Path) -> bool:
     return True
 
 
+def _answers(folder: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
+        client.connect(str(folder / _SOCKET_NAME))
+        return True
+    return False
+
+
 def _start(folder: Path, data: Path, binaries: Binaries, settings: Mapping[str, str]) -> Path:
-    socket = _socket_folder(folder)
-    binaries.own_folder(socket)
+    sockets = _socket_folder(folder)
+    binaries.own_folder(sockets)
     options = {
         "listen_addresses": "",
         "port": "5432",
-        "unix_socket_directories": _quoted(str(socket)),
+        "unix_socket_directories": _quoted(str(sockets)),
         "unix_socket_permissions": "0700",
         **settings,
     }
     binaries.start(data, options, _START_SECONDS)
-    return socket
+    return sockets
+
+
+def _stop(data: Path) -> None:
+    """End the server and its sessions. By signal: pg_ctl would need the server's user to reach the folder once more."""
+    running = _running(data)
+    if running is None or not _works_in(running[0], data):
+        return  # gone, or out of our sight in another container, where the same number is somebody else
+    deadline = time.monotonic() + _STOP_SECONDS
+    with suppress(ProcessLookupError):
+        os.kill(running[0], signal.SIGINT)  # a fast shutdown
+    while (data / "postmaster.pid").exists():
+        if time.monotonic() > deadline:
+            found = f"process {running[0]} still runs after {_STOP_SECONDS} s"
+            raise LedgerError(
+                codes.EMBEDDED_FAILED, "the embedded PostgreSQL does not stop", where=str(data), found=found
+            )
+        time.sleep(_POLL_SECONDS)
 
 
 def _socket_folder(folder: Path) -> Path:
-    socket = folder / "socket"
-    if len(os.fsencode(socket / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
-        return socket
+    sockets = folder / "socket"
+    if len(os.fsencode(sockets / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
+        shutil.rmtree(sockets, ignore_errors=True)  # a killed server leaves a lock there, with a process id in it
+        return sockets
     # Under a name that nobody can guess and take first; postmaster.pid tells it to the next process.
     return Path(tempfile.mkdtemp(prefix="registry-gen-"))
 
@@ -203,13 +248,13 @@ def _quoted(path: str) -> str:
     return '"' + path.replace('"', '""') + '"'
 
 
-def _ensure_database(socket: Path, folder: Path) -> None:
+def _ensure_database(sockets: Path, folder: Path) -> None:
     """Wait until the server answers (it may be recovering from a crash), and make the ledger's database."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:
-            with psycopg.connect(_dsn(socket, "postgres"), autocommit=True, connect_timeout=10) as connection:
-                made = connection.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
+            with psycopg.connect(_dsn(sockets, "postgres"), autocommit=True, connect_timeout=10) as connection:
+                made = connection.execute("SELECT oid FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
                 if made is None:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
                 return

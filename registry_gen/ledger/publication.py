@@ -135,10 +135,10 @@ class PostgresPublication:
         with self._fenced() as connection:
             if owner is None:
                 return reading.documents_of_site(connection)
-            return reading.documents_of(connection, [owner])[owner]
+            return reading.documents_of(connection, [owner]).get(owner, {})
 
     def documents_of(self, owners: Sequence[Address]) -> Mapping[Address, Mapping[str, PublishedDocument]]:
-        """``documents`` for many packages in one query."""
+        """The mutable documents of several packages, in one query; packages without any are left out."""
         with self._fenced() as connection:
             return reading.documents_of(connection, owners)
 
@@ -163,12 +163,8 @@ class PostgresPublication:
             if row is None or row[0] != len(documents):
                 raise self._frozen(f"a document of {owner or 'the site'} has another owner or a later revision")
 
-    def package(self, address: Address) -> Package | None:
-        """A package as of now, with all its versions; None where it was never published."""
-        return self.packages([address]).get(address)
-
     def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
-        """``package`` for many addresses, in a constant number of queries."""
+        """Packages as of now, with all their versions; those that were never published are left out."""
         with self._fenced() as connection:
             return reading.packages(connection, addresses)
 

@@ -96,9 +96,9 @@ def packages(connection: Connection[TupleRow], addresses: Sequence[Address]) -> 
 def documents_of(
     connection: Connection[TupleRow], owners: Sequence[Address]
 ) -> dict[Address, dict[str, PublishedDocument]]:
-    """The mutable documents of packages, by owner and key; an owner without documents has an empty mapping."""
+    """The mutable documents of packages, by owner and key; owners without any are left out."""
     by_text = {str(owner): owner for owner in owners}
-    result: dict[Address, dict[str, PublishedDocument]] = {owner: {} for owner in owners}
+    result: dict[Address, dict[str, PublishedDocument]] = defaultdict(dict)
     rows = connection.execute(
         """
         SELECT p.address, d.key, d.content, d.revision, d.etag FROM documents d JOIN packages p ON p.id = d.owner
@@ -108,7 +108,7 @@ def documents_of(
     )
     for address, *document in rows:
         result[by_text[address]][document[0]] = PublishedDocument(*document)
-    return result
+    return dict(result)
 
 
 def documents_of_site(connection: Connection[TupleRow]) -> dict[str, PublishedDocument]:

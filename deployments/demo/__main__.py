@@ -223,7 +223,7 @@ def _conclude(proven: bool | None) -> None:
 
 def _stay(server: subprocess.Popen[bytes], upstream: str) -> None:
     """Serve until Ctrl-C or until the server ends by itself."""
-    python = shlex.quote(os.path.relpath(sys.executable))
+    python = shlex.quote(sys.executable)
     click.echo("\nServing until Ctrl-C. Change the catalog, then publish from another terminal:\n")
     click.echo(f"    {UPSTREAM_VARIABLE}={upstream} {python} -m registry_gen publish\n")
     server.wait()

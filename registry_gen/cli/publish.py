@@ -31,8 +31,8 @@ def command(output: Output, only: tuple[str, ...]) -> int:
     catalog = selected(workspace, only)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         report = publish(registry, catalog, datetime.now(UTC), progress)
-    if report.plan.notes:
-        output.say(notes_text(report.plan.notes))
+    if report.notes:
+        output.say(notes_text(report.notes))
     output.json(_as_json(report))
     output.result(report_text(report))
     return 1 if report.refusals else 0
@@ -51,7 +51,7 @@ def _as_json(report: Report) -> Mapping[str, object]:
             for intent in (*report.recovered, *report.published)
         ],
         "refusals": [refusal_json(refusal) for refusal in report.refusals],
-        "notes": [{"address": str(note.address), "text": note.text} for note in report.plan.notes],
+        "notes": [{"address": str(note.address), "text": note.text} for note in report.notes],
         "unchanged": report.plan.unchanged,
         "puts": report.puts,
     }

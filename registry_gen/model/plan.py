@@ -193,9 +193,10 @@ class Plan:
 class Staged:
     """One action, carried out up to the door: facts that are true of the staged bytes, and what must be put.
 
-    For an action that adds platforms, ``facts`` are the version's whole facts afterwards.
+    For an action that adds platforms, ``facts`` are the version's whole facts afterwards. ``notes`` are for people.
     """
 
     action: PublishModule | PublishProvider | MirrorProvider
     facts: VersionFacts
     artifacts: tuple[Artifact, ...]
+    notes: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from registry_gen.errors import RefusalError
 from registry_gen.log.entries import deprecated, key_changed, platform_added, published
 from registry_gen.model.facts import MirrorVersion, ModuleVersion, Package, PackageHead, PackageState, VersionFacts
 from registry_gen.model.intent import Entry, Intent
-from registry_gen.model.plan import ChangeState, PackagePlan, Refusal, Staged
+from registry_gen.model.plan import ChangeState, Note, PackagePlan, Refusal, Staged
 from registry_gen.plan import codes
 from registry_gen.render.lint import lint
 from registry_gen.render.package import render_package
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The second half of a plan: the intent (None where nothing is left to do), its documents, late refusals."""
+    """The second half of a plan: the intent (None where nothing is left to do), its documents, refusals and notes."""
 
     intent: Intent | None
     documents: tuple[Document, ...]
     refusals: tuple[Refusal, ...]
+    notes: tuple[Note, ...] = ()
 
 
 def settle(
@@ -76,7 +77,8 @@ def settle(
         due_at=planned.due_at,
         created_at=now,
     )
-    return Settled(intent, documents, refusals)
+    notes = tuple(Note(planned.address, text) for item in good for text in item.notes)
+    return Settled(intent, documents, refusals, notes)
 
 
 def _late_refusals(

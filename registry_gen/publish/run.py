@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from registry_gen.errors import LedgerError
 from registry_gen.ledger import Ledger, Publication, Violation
 from registry_gen.model.facts import Package, PackageHead
-from registry_gen.model.plan import ChangeState, PackagePlan, Plan, Refusal, Sighting
+from registry_gen.model.plan import ChangeState, Note, PackagePlan, Plan, Refusal, Sighting
 from registry_gen.plan import Context, Settled, plan, settle, stale
 from registry_gen.publish import codes
 from registry_gen.publish.commit import Bucket, Committed, commit, recover
@@ -67,12 +67,13 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a run ended: the plan, what it staged, what it made visible, and everything that was refused on the way."""
+    """How a run ended: the plan, what became visible, and everything that was refused or noted on the way."""
 
     plan: Plan
     published: tuple[Intent, ...]
     recovered: tuple[Intent, ...]
     refusals: tuple[Refusal, ...]
+    notes: tuple[Note, ...]
     puts: int
 
 
@@ -159,6 +160,7 @@ class _Total:
     def __init__(self, plan: Plan, recovered: Committed) -> None:
         self.plan = plan
         self.refusals = [*recovered.refusals, *plan.refusals]
+        self.notes = [*plan.notes]
         self.recovered = recovered.finished
         self.published: list[Intent] = []
         self.puts = recovered.puts
@@ -174,6 +176,7 @@ class _Total:
             published=tuple(self.published),
             recovered=tuple(item.intent for item in self.recovered),
             refusals=tuple(self.refusals),
+            notes=tuple(self.notes),
             puts=self.puts,
         )
 
@@ -195,6 +198,7 @@ def _batches(staged: Iterator[tuple[PackagePlan, Settled]], total: _Total) -> It
     started = time.monotonic()
     for _, settled in staged:
         total.refusals += settled.refusals
+        total.notes += settled.notes
         if settled.intent:
             batch.append(settled.intent)
         if len(batch) >= BATCH_PACKAGES or (batch and time.monotonic() - started > BATCH_SECONDS):

@@ -66,7 +66,7 @@ def _pack(stage: Stage, entry: ModuleEntry, action: PublishModule, tree: Iterabl
     checked = check_tree(tree, max_bytes=stage.limits.module_bytes, max_files=stage.limits.module_files, where=where)
     copied = entry.hosting is Hosting.COPY
     with stage.staging.file() as out:
-        packed = pack_module(_collected(checked, collector), out)
+        packed = pack_module(_collected(checked.files, collector), out)
         contents = collector.contents()
         if not contents.hcl:
             raise RefusalError(codes.NO_PATH, where=where, expected="at least one .tf file", hint=codes.NO_PATH.fix)
@@ -87,10 +87,11 @@ def _pack(stage: Stage, entry: ModuleEntry, action: PublishModule, tree: Iterabl
         recorded_at=stage.now,
         evidence=action.archive.sha256 if action.archive else None,
     )
-    record = module_record(entry.address, facts, contents, stage.catalog_commit)
+    record = module_record(entry.address, facts, contents, checked.dangling, stage.catalog_commit)
     facts = replace(facts, record=sha256(record))
     artifacts.append(stage.staging.keep_bytes(record, paths.record(facts.record)))
-    return Staged(action, facts, tuple(artifacts))
+    notes = tuple(f"{action.version} is published without a link to nothing: {link}" for link in checked.dangling)
+    return Staged(action, facts, tuple(artifacts), notes)
 
 
 def git_location(url: str, path: str, commit: Commit) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import quote
 
 from registry_gen import paths
 from registry_gen.model.digest import Sha256, sha256
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from registry_gen.model.address import Platform
     from registry_gen.model.entries import ProviderEntry
     from registry_gen.model.intent import Artifact
-    from registry_gen.model.plan import PublishProvider, ReleaseSeen
+    from registry_gen.model.plan import PublishProvider
     from registry_gen.publish.stage import Stage
 
 
@@ -49,8 +48,12 @@ def stage_provider(
         sums=sha256(sums),
         signature=sha256(signature),
         signer=signer,
-        sums_url=_url(release, sums_name(action.address.type, action.version)) if linked else None,
-        signature_url=_url(release, signature_name(action.address.type, action.version)) if linked else None,
+        sums_url=stage.sources.releases.url(release, sums_name(action.address.type, action.version))
+        if linked
+        else None,
+        signature_url=stage.sources.releases.url(release, signature_name(action.address.type, action.version))
+        if linked
+        else None,
     )
     if not linked:
         artifacts.append(
@@ -96,11 +99,6 @@ def _own_sums(stage: Stage, packages: Sequence[ProviderPackage]) -> tuple[bytes,
     return sums, stage.signer.sign(sums), stage.signer.key.fingerprint
 
 
-def _url(release: ReleaseSeen, name: str) -> str:
-    """Where clients get a file of a linked release; the catalog lets only URLs be linked."""
-    return f"{release.location.rstrip('/')}/{quote(name)}"
-
-
 def _stage_platform(
     stage: Stage, action: PublishProvider, platform: Platform, hosting: Hosting
 ) -> tuple[ProviderPackage, Artifact | None]:
@@ -119,6 +117,6 @@ def _stage_platform(
         action.release.files[filename],
         download,
         key=paths.provider_zip(address, action.version, platform) if copied else None,
-        url=None if copied else _url(action.release, filename),
+        url=None if copied else stage.sources.releases.url(action.release, filename),
         where=f"{address} {action.version}",
     )

@@ -13,7 +13,7 @@ from registry_gen.model.facts import MirrorVersion, ModuleVersion, ProviderVersi
 from registry_gen.render.records import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from registry_gen.extract.module import ModuleContents
     from registry_gen.model.address import Address
@@ -22,9 +22,16 @@ SCHEMA = 1
 
 
 def module_record(
-    address: Address, facts: ModuleVersion, contents: ModuleContents, catalog_commit: str | None
+    address: Address,
+    facts: ModuleVersion,
+    contents: ModuleContents,
+    left_out: Sequence[str],
+    catalog_commit: str | None,
 ) -> bytes:
-    """The record of a module's version; ``facts.record`` is not part of it."""
+    """The record of a module's version; ``facts.record`` is not part of it.
+
+    ``left_out`` are the links to nothing ("link -> target") that the source has and the archive lacks.
+    """
     fields: dict[str, object] = {
         "source": {
             "url": facts.source,
@@ -36,6 +43,7 @@ def module_record(
         "archive": {"sha256": facts.archive, "size": facts.archive_size},
         "location": facts.location,
         "tree": facts.tree,
+        "left_out": list(left_out),
         **contents.as_json(),
     }
     return _record(address, facts, catalog_commit, fields)

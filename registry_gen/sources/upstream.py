@@ -13,6 +13,7 @@ from registry_gen.model.address import Platform, parse_platform
 from registry_gen.model.digest import Sha256, parse_sha256
 from registry_gen.model.plan import MirrorSighting, UpstreamSeen
 from registry_gen.model.version import Version, parse_version
+from registry_gen.policy.upstreams import usable_upstream
 from registry_gen.sources import codes
 from registry_gen.sources.guard import shown
 
@@ -56,7 +57,7 @@ class Upstream:
         Raises SourceError NET0xx; SRC007 and SRC008 where the answers break the protocol.
         """
         address = entry.address
-        url = f"{self._service(entry.upstream)}{address.namespace}/{address.type}/versions"
+        url = f"{self._service(usable_upstream(entry))}{address.namespace}/{address.type}/versions"
         document, _ = self._fetcher.json(url, _VERSIONS_BYTES)
         found: dict[Version, UpstreamSeen] = {}
         for each in _list(_field(document, "versions", url), url):
@@ -72,7 +73,7 @@ class Upstream:
         """
         address = entry.address
         path = f"{address.namespace}/{address.type}/{version}/download/{platform.os}/{platform.arch}"
-        url = self._service(entry.upstream) + path
+        url = self._service(usable_upstream(entry)) + path
         document, final = self._fetcher.json(url, _PACKAGE_BYTES)
         for name, asked in (("os", platform.os), ("arch", platform.arch)):
             if _text(document, name, url) != asked:

@@ -233,14 +233,8 @@ RESERVED_NAME = Code(
     "git runs programs that such a folder names.",
     "Remove it from the module.",
 )
-LINK_DANGLES = Code(
-    "ARC023",
-    "a symbolic link that leads to nothing in the module",
-    "Clients cannot unpack links, so the archive holds what a link points at; here that is nothing.",
-    "Remove the link, or add what it points at. Where the module is a folder of a repository, only that folder counts.",
-)
 EMPTY_TREE = Code(
-    "ARC024",
+    "ARC023",
     "no files",
     "A module without files installs, and then fails in every plan.",
     "Check the path inside the repository, and that it exists at this tag.",

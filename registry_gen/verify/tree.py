@@ -2,11 +2,13 @@
 
 Symbolic links are replaced by what they point at. Terraform and OpenTofu unpack archives with go-getter, which makes
 an empty file of every link in a tar and a file that holds the target's name of every link in a zip (tried with
-Terraform 1.11.4): a published link would install without an error and mean something else.
+Terraform 1.11.4): a published link would install without an error and mean something else. A link to nothing has no
+content to copy; real repositories have such links among their tests, so it is left out and told.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.errors import RefusalError
@@ -21,12 +23,20 @@ MAX_LINKS: Final = 1_000
 MAX_HOPS: Final = 16
 
 
-def check_tree(files: Iterable[TreeFile], *, max_bytes: int, max_files: int, where: str) -> tuple[TreeFile, ...]:
+@dataclass(frozen=True, slots=True)
+class CheckedTree:
+    """``files`` in the order of their paths' bytes; ``dangling`` the links that lead to nothing, "link -> target"."""
+
+    files: tuple[TreeFile, ...]
+    dangling: tuple[str, ...] = ()
+
+
+def check_tree(files: Iterable[TreeFile], *, max_bytes: int, max_files: int, where: str) -> CheckedTree:
     """Every file of the tree in the order of its path's bytes, links replaced by copies, all under both limits.
 
     The files may come in any order. They are held in memory, ``max_bytes`` at most, because a link may point at
     a file that came long before it. Limits count what comes out: copies too. Two names that differ only in
-    case are allowed, as in real repositories. Raises RefusalError ARC002 to ARC005 and ARC020 to ARC024.
+    case are allowed, as in real repositories. Raises RefusalError ARC002 to ARC005, ARC020 to ARC023.
     """
     budget = _Budget(max_bytes, max_files, where)
     entries: dict[str, TreeFile] = {}
@@ -42,8 +52,8 @@ def check_tree(files: Iterable[TreeFile], *, max_bytes: int, max_files: int, whe
         raise RefusalError(codes.EMPTY_TREE, where=where)
     tree = _Tree(entries, where)
     if tree.links == 0:
-        return tuple(sorted(entries.values(), key=_order))
-    return tuple(sorted(_expand(tree, _Budget(max_bytes, max_files, where)), key=_order))
+        return CheckedTree(tuple(sorted(entries.values(), key=_order)))
+    return _expand(tree, _Budget(max_bytes, max_files, where))
 
 
 def _order(file: TreeFile) -> bytes:
@@ -77,7 +87,7 @@ class _Tree:
         self.folders: dict[str, list[str]] = {"": []}
         self.links = 0
         self.where = where
-        self._resolved: dict[str, str] = {}
+        self._resolved: dict[str, str | None] = {}
         for path, file in entries.items():
             self._place(path)
             self.links += file.kind == "symlink"
@@ -97,13 +107,13 @@ class _Tree:
                 return
             path = folder
 
-    def resolve(self, link: str) -> str:
-        """The path of the file or folder that a link leads to in the end ("" for the root)."""
+    def resolve(self, link: str) -> str | None:
+        """The path of the file or folder that a link leads to in the end ("" for the root); None for nothing."""
         if link not in self._resolved:
             self._resolved[link] = self._follow(link)
         return self._resolved[link]
 
-    def _follow(self, link: str) -> str:
+    def _follow(self, link: str) -> str | None:
         real: list[str] = []
         pending = link.split("/")[::-1]
         hops = 0
@@ -113,7 +123,7 @@ class _Tree:
                 continue
             if part == "..":
                 if not real:
-                    raise RefusalError(codes.LINK_LEAVES, where=self.where, found=self._described(link))
+                    raise RefusalError(codes.LINK_LEAVES, where=self.where, found=self.described(link))
                 real.pop()
                 continue
             real.append(part)
@@ -122,31 +132,31 @@ class _Tree:
             if entry is not None and entry.kind == "symlink":
                 hops += 1
                 if hops > MAX_HOPS:
-                    raise RefusalError(codes.LINK_LOOP, where=self.where, found=self._described(link))
+                    raise RefusalError(codes.LINK_LOOP, where=self.where, found=self.described(link))
                 real.pop()
                 pending.extend(self._target(entry).split("/")[::-1])
             elif here not in self.folders and (entry is None or pending):
-                raise RefusalError(codes.LINK_DANGLES, where=self.where, found=self._described(link))
+                return None
         return "/".join(real)
 
     def _target(self, link: TreeFile) -> str:
         target = decode_path(link.data, self.where)
         if target.startswith("/") or "\\" in target or "\0" in target or len(link.data) > MAX_PATH:
-            raise RefusalError(codes.LINK_LEAVES, where=self.where, found=self._described(link.path))
-        if not target:
-            raise RefusalError(codes.LINK_DANGLES, where=self.where, found=self._described(link.path))
+            raise RefusalError(codes.LINK_LEAVES, where=self.where, found=self.described(link.path))
         return target
 
-    def _described(self, link: str) -> str:
+    def described(self, link: str) -> str:
+        """The link and its target, printable."""
         return f"{link} -> {ascii(self.entries[link].data[:80].decode('utf-8', 'replace'))[1:-1]}"
 
 
-def _expand(tree: _Tree, budget: _Budget) -> list[TreeFile]:
+def _expand(tree: _Tree, budget: _Budget) -> CheckedTree:
     """Walk the tree as a program would that follows links.
 
     A folder may be met often, but never inside itself: that walk would not end.
     """
     found: list[TreeFile] = []
+    dangling: set[str] = set()
     pending: list[tuple[str, str, frozenset[str]]] = [("", "", frozenset({""}))]
     while pending:
         shown, real, inside = pending.pop()
@@ -154,7 +164,11 @@ def _expand(tree: _Tree, budget: _Budget) -> list[TreeFile]:
             path = f"{shown}/{name}" if shown else name
             target = f"{real}/{name}" if real else name
             if target in tree.entries and tree.entries[target].kind == "symlink":
-                target = tree.resolve(target)
+                resolved = tree.resolve(target)
+                if resolved is None:
+                    dangling.add(tree.described(target))
+                    continue
+                target = resolved
             check_path(path, tree.where)
             if target in tree.folders:
                 if target in inside:
@@ -164,4 +178,4 @@ def _expand(tree: _Tree, budget: _Budget) -> list[TreeFile]:
             file = TreeFile(path, tree.entries[target].kind, tree.entries[target].data)
             budget.take(file)
             found.append(file)
-    return found
+    return CheckedTree(tuple(sorted(found, key=_order)), tuple(sorted(dangling)))

@@ -1,7 +1,7 @@
 """Storage and ledger that fail at one chosen operation, before it is done or after it was done all the same.
 
-    fault = Fault(at=7, done=True)
-    publish(replace(registry, public=FaultyStorage(registry.public, fault), ledger=FaultyLedger(registry.ledger, fault)))
+fault = Fault(at=7, done=True)
+publish(replace(registry, public=FaultyStorage(registry.public, fault), ledger=FaultyLedger(registry.ledger, fault)))
 """
 
 from __future__ import annotations

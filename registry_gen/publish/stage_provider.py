@@ -43,19 +43,13 @@ def stage_provider(
     packages = tuple(sorted(packages, key=lambda package: package.platform))
     artifacts = [artifact for _, artifact in results if artifact]
     sums, signature, signer = documents or _own_sums(stage, packages)
-    linked = hosting is Hosting.LINK and entry.signature == "publisher"
-    served = Sums(
-        sums=sha256(sums),
-        signature=sha256(signature),
-        signer=signer,
-        sums_url=stage.sources.releases.url(release, sums_name(action.address.type, action.version))
-        if linked
-        else None,
-        signature_url=stage.sources.releases.url(release, signature_name(action.address.type, action.version))
-        if linked
-        else None,
-    )
-    if not linked:
+    served = Sums(sha256(sums), sha256(signature), signer)
+    if hosting is Hosting.LINK and entry.signature == "publisher":
+        url = stage.sources.releases.url
+        sums_url = url(release, sums_name(entry.address.type, action.version))
+        signature_url = url(release, signature_name(entry.address.type, action.version))
+        served = replace(served, sums_url=sums_url, signature_url=signature_url)
+    else:
         artifacts.append(
             stage.staging.keep_bytes(sums, paths.provider_sums(entry.address, action.version, served.sums))
         )

@@ -74,12 +74,12 @@ class _Faulty:
 
 def faulty_storage(storage: Storage, fault: Fault) -> Storage:
     """A storage whose writes may fail."""
-    return _Faulty(storage, fault, WRITES, StorageError)  # type: ignore[return-value]
+    return _Faulty(storage, fault, WRITES, StorageError)
 
 
 def faulty_ledger(ledger: Ledger, fault: Fault) -> Ledger:
     """A ledger whose publication's steps may fail."""
-    return _FaultyLedger(ledger, fault)  # type: ignore[return-value]
+    return _FaultyLedger(ledger, fault)
 
 
 class _FaultyLedger(_Faulty):

@@ -112,7 +112,7 @@ def _require_free(address: str, port: int) -> None:
             pass
     except OSError as error:
         raise DemoError(
-            f"{address}:{port} cannot be listened on: {error.strerror}.\n"
+            f"{address}:{port} cannot be listened on: {os.strerror(error.errno or 0)}.\n"
             "  hint: stop what uses the port (another demo?), or choose another one under site in registry.yaml."
         ) from error
 

@@ -34,6 +34,7 @@ _NETWORK: Final[Mapping[str, File]] = {
     "modules/subnet/main.tf": 'variable "zone" {\n  type = string\n}\n',
     "scripts/check.sh": Executable("#!/bin/sh\nexit 0\n"),
     "LATEST.md": Link("README.md"),
+    "OLDEST.md": Link("gone.md"),
 }
 
 

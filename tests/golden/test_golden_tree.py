@@ -19,9 +19,8 @@ import subprocess
 import sys
 import tarfile
 import zlib
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -100,15 +99,38 @@ def test_no_order_of_files_packages_or_sightings_changes_a_byte(
     assert publish_small_registry(tmp_path, new_dsn(), order).tree() == tree
 
 
-def _shuffled_scandir(order: random.Random) -> Callable[..., Any]:
+class _Shuffled:
+    """What ``os.scandir`` returns is an iterator that closes at the end of a with block."""
+
+    def __init__(self, entries: list[Any]) -> None:
+        self._entries = entries
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        if not self._entries:
+            raise StopIteration
+        return self._entries.pop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._entries.clear()
+
+
+def _shuffled_scandir(order: random.Random) -> Callable[..., _Shuffled]:
     scandir = os.scandir
 
-    @contextmanager
-    def shuffled(path: Any = ".") -> Iterator[Iterator[os.DirEntry[Any]]]:
+    def shuffled(path: Any = ".") -> _Shuffled:
         with scandir(path) as found:
             entries = list(found)
         order.shuffle(entries)
-        yield iter(entries)
+        return _Shuffled(entries)
 
     return shuffled
 

@@ -19,12 +19,13 @@ from registry_gen.verify.archives import read_archive
 from registry_gen.verify.tree import check_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from registry_gen.model.digest import Sha256
     from registry_gen.model.entries import ModuleEntry
     from registry_gen.model.plan import PublishModule
     from registry_gen.model.tree import TreeFile
+    from registry_gen.model.version import Version
     from registry_gen.publish.stage import Stage
 
 
@@ -90,8 +91,14 @@ def _pack(stage: Stage, entry: ModuleEntry, action: PublishModule, tree: Iterabl
     record = module_record(entry.address, facts, contents, checked.dangling, stage.catalog_commit)
     facts = replace(facts, record=sha256(record))
     artifacts.append(stage.staging.keep_bytes(record, paths.record(facts.record)))
-    notes = tuple(f"{action.version} is published without a link to nothing: {link}" for link in checked.dangling)
-    return Staged(action, facts, tuple(artifacts), notes)
+    return Staged(action, facts, tuple(artifacts), _notes(action.version, checked.dangling))
+
+
+def _notes(version: Version, dangling: Sequence[str]) -> tuple[str, ...]:
+    if not dangling:
+        return ()
+    links = f"{len(dangling)} symbolic links lead" if len(dangling) > 1 else "a symbolic link leads"
+    return (f"{version} is published without what is not there: {links} to nothing ({dangling[0]})",)
 
 
 def git_location(url: str, path: str, commit: Commit) -> str:

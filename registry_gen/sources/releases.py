@@ -171,7 +171,15 @@ def _protocols(
     name = manifest_name(entry.address.type, version)
     where = f"{shown(location)} {name}"
     if name in files:
-        data = there.read(name, _MANIFEST_BYTES)
+        data = _optional(there, name, _MANIFEST_BYTES)
+        if data is None:
+            raise SourceError(
+                codes.BAD_MANIFEST,
+                "SHA256SUMS names a manifest that is not there",
+                where=where,
+                hint="goreleaser puts it on the release page only, not into dist/: "
+                f"copy terraform-registry-manifest.json beside the sums as {name}.",
+            )
         if sha256(data) != files[name]:
             raise SourceError(
                 codes.SUMS_DIFFER, where=where, expected=files[name], found=sha256(data), hint=codes.SUMS_DIFFER.fix

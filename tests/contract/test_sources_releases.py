@@ -220,6 +220,14 @@ def test_a_manifest_with_other_bytes_than_the_sums_name_is_a_problem(tmp_path: P
     assert problem(releases.sight(entry(tmp_path))).code is codes.SUMS_DIFFER
 
 
+def test_a_manifest_that_goreleaser_left_on_the_release_page_is_asked_for(tmp_path: Path, releases: Releases) -> None:
+    make_release(tmp_path, "widget", "1.0.0")
+    (tmp_path / "terraform-provider-widget_1.0.0_manifest.json").unlink()
+    error = problem(releases.sight(entry(tmp_path)))
+    assert error.code is codes.BAD_MANIFEST
+    assert "copy terraform-registry-manifest.json" in error.hint
+
+
 def test_a_manifest_that_nothing_vouches_for_is_a_problem_unless_the_catalog_says_the_protocols(
     tmp_path: Path, releases: Releases
 ) -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from registry_gen.catalog.config import load_config
 from registry_gen.catalog.load import load_catalog
+from registry_gen.errors import LedgerError
+from registry_gen.ledger.codes import NO_DSN
 from registry_gen.ledger.postgres import open_embedded, open_server
 from registry_gen.publish.look import Sources
 from registry_gen.publish.run import Registry
 from registry_gen.publish.staging import Staging
-from registry_gen.signing.keys import read_reference
 from registry_gen.signing.log import open_log_signer
 from registry_gen.signing.openpgp import open_sums_signer
 from registry_gen.sources.archives import Archives
@@ -66,11 +67,18 @@ def open_ledger(config: Config) -> Iterator[Ledger]:
     if config.ledger == "embedded":
         ledger = open_embedded(config.state / "postgres")
     elif config.ledger.startswith("env:"):
-        ledger = open_server(read_reference(config.ledger).decode())
+        ledger = open_server(_dsn(config.ledger))
     else:
         ledger = open_server(config.ledger)
     with closing(ledger):
         yield ledger
+
+
+def _dsn(reference: str) -> str:
+    dsn = os.environ.get(reference.removeprefix("env:"), "")
+    if not dsn:
+        raise LedgerError(NO_DSN, where=reference, hint=NO_DSN.fix)
+    return dsn
 
 
 @contextmanager

@@ -158,7 +158,7 @@ NOT_REGISTRY = Code(
     "CFG001",
     "there is no registry.yaml",
     "It says where the catalog is and where to publish.",
-    "Run the command in the folder of registry.yaml, or name it.",
+    "Run the command in the folder of registry.yaml, or name it: registry-gen --config PATH.",
 )
 BAD_SITE = Code(
     "CFG002",

@@ -1,5 +1,7 @@
 """Codes of the command line."""
 
+from typing import Final
+
 from registry_gen.errors import Code
 
 UNKNOWN_CODE = Code(
@@ -14,21 +16,12 @@ NOT_IN_CATALOG = Code(
     "--only limits a run to packages of the catalog.",
     "Compare the address with the paths under catalog/: modules/NAMESPACE/NAME/SYSTEM.yaml and so on.",
 )
-INVALID_CATALOG = Code(
-    "CLI003",
-    "the catalog has problems, so nothing was planned",
-    "The catalog is reviewed as one; publishing a part of it would publish what nobody reviewed.",
-    "Mend what 'registry-gen validate' prints.",
-)
-NO_CONFIG = Code(
-    "CLI004",
-    "there is no registry.yaml to work with",
-    "It says where the catalog, the storage and the ledger are.",
-    "Run in the folder of registry.yaml, or name it: registry-gen --config PATH.",
-)
 INTERNAL = Code(
     "CLI900",
     "registry-gen itself failed",
     "This is a mistake in registry-gen, not in what you did. What was published before stays whole.",
     "Run again with --debug and report the trace. The next publish finishes what this one began.",
 )
+
+WRONG_USAGE: Final = frozenset({UNKNOWN_CODE, NOT_IN_CATALOG})
+"""What was typed is wrong, not what was found."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from registry_gen.cli.output import Output
 
 
-@click.command("explain", short_help="Say what a code means and what to do.")
+@click.command("explain")
 @click.argument("code", required=False)
 @click.pass_obj
 def command(output: Output, code: str | None) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from registry_gen.cli.output import Output
 
 
-@click.group("ledger", short_help="Look after the database.")
+@click.group("ledger")
 def command() -> None:
     """Look after the ledger: the PostgreSQL database that remembers what was published."""
 

@@ -5,29 +5,30 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Final
 
 import click
 
 from registry_gen import __version__
-from registry_gen.cli import codes
-from registry_gen.cli.output import Output
-from registry_gen.errors import InputError, RegistryError
+from registry_gen.cli import codes, output
+from registry_gen.errors import RegistryError
 
 FAILED: Final = 1
 USAGE: Final = 64
+INTERRUPTED: Final = 130
 
 COMMANDS: Final = {
-    "explain": "registry_gen.cli.explain",
-    "ledger": "registry_gen.cli.ledger",
-    "plan": "registry_gen.cli.plan",
-    "publish": "registry_gen.cli.publish",
-    "schema": "registry_gen.cli.schema",
-    "serve": "registry_gen.cli.serve",
-    "validate": "registry_gen.cli.validate",
+    "explain": "Say what a code means and what to do.",
+    "ledger": "Look after the database.",
+    "plan": "Show what publish would do.",
+    "publish": "Publish what the catalog says.",
+    "schema": "Write the JSON Schemas of the catalog's files.",
+    "serve": "Serve the public folder over TLS on this machine.",
+    "validate": "List every problem of the catalog.",
 }
-"""Each command and the module whose ``command`` it is; importing all of them would make each one start slowly."""
+"""Each command, the ``command`` of the module of its name in this room; importing all would make each start slowly."""
 
 
 class _Commands(click.Group):
@@ -37,9 +38,13 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command = importlib.import_module(COMMANDS[name]).command
+        command = importlib.import_module(f"registry_gen.cli.{name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - narrows for the type checker
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -70,8 +75,13 @@ class _Commands(click.Group):
 @click.option("--debug", is_flag=True, help="Show the trace of an internal error.")
 @click.pass_context
 def group(ctx: click.Context, config: Path, quiet: bool, as_json: bool, debug: bool) -> None:
-    """A static registry for Terraform and OpenTofu, made from a catalog in git."""
-    ctx.obj = Output(config=config, quiet=quiet, as_json=as_json, debug=debug)
+    """A static registry for Terraform and OpenTofu, made from a catalog in git.
+
+    Results go to stdout, progress and problems to stderr. Exits 0 where all is well, 1 where something failed,
+    64 for wrong usage.
+    """
+    ctx.color = output.color()
+    ctx.obj = output.Output(config=config, quiet=quiet, as_json=as_json, debug=debug)
 
 
 def main() -> None:
@@ -91,10 +101,10 @@ def run(arguments: list[str]) -> int:
         return FAILED
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped. The next publish finishes what was begun.", err=True)
-        return 130
+        return INTERRUPTED
     except RegistryError as error:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
-        return USAGE if isinstance(error, InputError) and error.code.id.startswith("CLI") else FAILED
+        output.show_failure(error, as_json="--json" in arguments)
+        return USAGE if error.code in codes.WRONG_USAGE else FAILED
     except BrokenPipeError:
         # Whoever read our output has seen enough; flushing it again at exit must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -102,11 +112,14 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if "--debug" in arguments:
             raise
-        _internal(error)
+        output.show_failure(_internal(error), as_json="--json" in arguments)
         return FAILED
     return result if isinstance(result, int) else 0
 
 
-def _internal(error: Exception) -> None:
-    click.echo(f"error: {codes.INTERNAL.id} {codes.INTERNAL.title}: {type(error).__name__}: {error}", err=True)
-    click.echo(f"  hint: {codes.INTERNAL.fix}", err=True)
+def _internal(error: Exception) -> RegistryError:
+    """What a person is told of a mistake of ours: what and where. Its own text may hold anything, a secret too."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    said = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+    found = f"{type(error).__name__}{said} in {frame.f_globals.get('__name__')}, line {line}"
+    return RegistryError(codes.INTERNAL, found=found, hint=codes.INTERNAL.fix)

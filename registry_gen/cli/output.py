@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING
 import click
 import orjson
 
+from registry_gen.catalog.problems import ProblemsError
+from registry_gen.cli.show_error import failure_text, problems_text
+from registry_gen.plan.as_json import error_json
 from registry_gen.publish.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -19,6 +23,28 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
     from registry_gen.errors import RegistryError
+
+
+def color() -> bool | None:
+    """False where NO_COLOR is set (no-color.org); None leaves it to whether a terminal listens."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def show_failure(error: RegistryError, *, as_json: bool) -> None:
+    """Tell why a command ended early: on stderr for people, with --json on stdout too."""
+    problems = error.problems if isinstance(error, ProblemsError) else (error,)
+    if as_json:
+        _print_json({"problems": [error_json(problem) for problem in problems]})
+    if isinstance(error, ProblemsError):
+        count = f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}, so nothing was done."
+        text = f"{problems_text(problems)}\n{click.style(count, fg='red', bold=True)}"
+    else:
+        text = failure_text(error)
+    click.echo(text, err=True, color=color())
+
+
+def _print_json(value: object) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +64,7 @@ class Output:
     def json(self, value: object) -> None:
         """Print a result for machines, where --json asked for it."""
         if self.as_json:
-            click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+            _print_json(value)
 
     def say(self, text: str) -> None:
         """Tell on stderr what goes on."""
@@ -46,9 +72,9 @@ class Output:
             click.echo(text, err=True)
 
     def problems(self, errors: Sequence[RegistryError]) -> None:
-        """Print errors, one or two lines each, on stderr."""
-        for error in errors:
-            click.echo(str(error), err=True)
+        """Print problems of files, one or two lines each, on stderr."""
+        if errors:
+            click.echo(problems_text(errors), err=True)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CHANGES = 2
 
 
-@click.command("plan", short_help="Show what publish would do.")
+@click.command("plan")
 @click.option("--only", metavar="ADDRESS", multiple=True, help="Plan for this package only; may be repeated.")
 @click.option("--fetch", is_flag=True, help="Also fetch, verify and stage everything; publish nothing.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are changes.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from registry_gen.cli.output import Output
 
 
-@click.command("publish", short_help="Publish what the catalog says.")
+@click.command("publish")
 @click.option("--only", metavar="ADDRESS", multiple=True, help="Publish this package only; may be repeated.")
 @click.pass_obj
 def command(output: Output, only: tuple[str, ...]) -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from registry_gen.cli.output import Output
 
 
-@click.command("schema", short_help="Write the JSON Schemas of the catalog's files.")
+@click.command("schema")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("schemas"))
 @click.pass_obj
 def command(output: Output, folder: Path) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import click
+
+from registry_gen.catalog.problems import ProblemsError, nearest
 from registry_gen.cli import codes
 from registry_gen.errors import InputError
 from registry_gen.model.address import parse_address
 
 if TYPE_CHECKING:
+    from registry_gen.model.address import Address
     from registry_gen.model.entries import Catalog
     from registry_gen.wiring import Workspace
 
@@ -17,22 +21,28 @@ if TYPE_CHECKING:
 def selected(workspace: Workspace, only: tuple[str, ...]) -> Catalog:
     """The whole catalog, or the entries that --only names.
 
-    Raises InputError: the first problem of the catalog where there is one (``validate`` lists all), ADR001 or CLI002
-    for an address that is none or is not in the catalog.
+    Raises ProblemsError where the catalog has any: it is reviewed as one, and publishing a part of it would publish
+    what nobody reviewed. Raises click.BadParameter for what is no address, InputError CLI002 for one that is not there.
     """
     if workspace.problems:
-        first = workspace.problems[0]
-        raise InputError(
-            codes.INVALID_CATALOG,
-            where=str(first.position or first.where),
-            found=f"{len(workspace.problems)} problems, first {first.code.id} {first.message}",
-            hint=codes.INVALID_CATALOG.fix,
-        )
+        raise ProblemsError(workspace.problems)
     if not only:
         return workspace.catalog
-    addresses = {parse_address(text) for text in only}
+    addresses = {_address(text) for text in only}
     for address in sorted(addresses, key=str):
         if address not in workspace.catalog.entries:
-            raise InputError(codes.NOT_IN_CATALOG, where=str(address), hint=codes.NOT_IN_CATALOG.fix)
+            raise InputError(codes.NOT_IN_CATALOG, where=str(address), hint=_hint(address, workspace))
     entries = {address: entry for address, entry in workspace.catalog.entries.items() if address in addresses}
     return replace(workspace.catalog, entries=entries, whole=False)
+
+
+def _address(text: str) -> Address:
+    try:
+        return parse_address(text)
+    except InputError as error:
+        raise click.BadParameter(str(error), param_hint="--only") from None
+
+
+def _hint(address: Address, workspace: Workspace) -> str:
+    close = nearest(str(address), map(str, workspace.catalog.entries))
+    return close or codes.NOT_IN_CATALOG.fix

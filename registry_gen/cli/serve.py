@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from registry_gen.cli.output import Output
 
 
-@click.command("serve", short_help="Serve the public folder over TLS on this machine.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8443, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
+@click.command("serve")
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", metavar="PORT", default=8443, show_default=True, help="The port; 0 takes any free one.")
 @click.option("--watch", is_flag=True, help="Publish again whenever the catalog changes.")
 @click.pass_obj
 def command(output: Output, host: str, port: int, watch: bool) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_gen.cli.show_error import details
 from registry_gen.model.plan import (
     Action,
     ChangeState,
@@ -130,16 +131,10 @@ def _platforms(platforms: Sequence[Platform]) -> str:
 def _refusal_lines(refusal: Refusal) -> Iterator[str]:
     error = refusal.error
     word = click.style("alarm" if refusal.violation else "refused", fg="red", bold=True)
-    version = f" {refusal.version}" if refusal.version else ""
-    yield f"  {word} {refusal.address}{version}: {error.code.id} {error.detail or error.code.title}"
-    about = f"{refusal.address}{version}"
-    if error.where and error.where != about:
-        yield f"    where     {error.where}"
-    if error.expected:
-        yield f"    expected  {error.expected}"
-    if error.found:
-        yield f"    found     {error.found}"
-    yield f"    hint      {error.hint or error.code.fix}"
+    about = f"{refusal.address} {refusal.version}" if refusal.version else str(refusal.address)
+    yield f"  {word} {click.style(about, bold=True)}: {error.code.id} {error.detail or error.code.title}"
+    place = str(error.position or error.where)
+    yield from details(error, "" if place == about else place, indent=4)
 
 
 def _summary(head: str, refusals: Sequence[Refusal], unchanged: int) -> str:

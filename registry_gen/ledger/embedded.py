@@ -225,7 +225,7 @@ def _stop(data: Path) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
     with suppress(ProcessLookupError):
         os.kill(running[0], signal.SIGINT)  # a fast shutdown
-    while (data / "postmaster.pid").exists():
+    while (data / "postmaster.pid").exists() or _works_in(running[0], data):
         if time.monotonic() > deadline:
             found = f"process {running[0]} still runs after {_STOP_SECONDS} s"
             raise LedgerError(

@@ -271,6 +271,16 @@ def test_a_dsn_is_shown_without_its_password(dsn: str, shown: str) -> None:
     assert connections.describe(dsn) == shown
 
 
+def test_text_is_sent_in_utf8_whatever_the_dsn_asks_for(database: str) -> None:
+    opened = open_server(make_conninfo(database, client_encoding="LATIN1"))
+
+    with opened.publication(0) as held:
+        publish(held, intent_of(MODULE, deprecated="\N{SNOWMAN}"))
+
+    assert opened.heads()[MODULE].state.deprecated == "\N{SNOWMAN}"
+    opened.close()
+
+
 def test_an_old_server_is_refused(monkeypatch: pytest.MonkeyPatch, database: str) -> None:
     monkeypatch.setattr(psycopg.ConnectionInfo, "server_version", 140_012)
 
@@ -410,6 +420,25 @@ def test_an_altered_audit_row_is_named(
     run(database, statement)
 
     with pytest.raises(LedgerError, match=rf"audit_log row {row}: LED018"):
+        ledger.verify_audit()
+
+
+def test_an_audit_row_that_was_rewritten_with_its_hash_breaks_the_chain_after_it(
+    ledger: PostgresLedger, database: str
+) -> None:
+    with ledger.publication(0) as held:
+        held.audit([audit_row(action) for action in ("one", "two", "three")])
+    ((previous,),) = run(database, "SELECT prev_hash FROM audit_log WHERE seq = 2")
+    text = f'[2,"2026-01-01T00:00:00+00:00","eve","two","acme/network/aws","{{}}","{{}}",null,"{previous}"]'
+
+    run(database, "ALTER TABLE audit_log DISABLE TRIGGER audit_log_stays")
+    run(
+        database,
+        "UPDATE audit_log SET actor = 'eve', after = '{}', hash = %s WHERE seq = 2",
+        digest_of(text),
+    )
+
+    with pytest.raises(LedgerError, match=r"audit_log row 3: LED018 .* of the row before"):
         ledger.verify_audit()
 
 

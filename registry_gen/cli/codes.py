@@ -16,6 +16,12 @@ NOT_IN_CATALOG = Code(
     "--only limits a run to packages of the catalog.",
     "Compare the address with the paths under catalog/: modules/NAMESPACE/NAME/SYSTEM.yaml and so on.",
 )
+CANNOT_WRITE = Code(
+    "CLI003",
+    "the schemas cannot be written",
+    "The system's own message says more.",
+    "Make room, correct the folder's permissions, or name another folder.",
+)
 INTERNAL = Code(
     "CLI900",
     "registry-gen itself failed",

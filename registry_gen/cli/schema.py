@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen.catalog.schema import json_schemas
+from registry_gen.cli import codes
+from registry_gen.errors import StorageError
 
 if TYPE_CHECKING:
     from registry_gen.cli.output import Output
@@ -18,9 +20,13 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(output: Output, folder: Path) -> None:
     """Write the JSON Schemas of the catalog's files into FOLDER (schemas/ if not given), for editors to check with."""
-    folder.mkdir(parents=True, exist_ok=True)
     written = json_schemas()
     for name, text in written.items():
-        (folder / name).write_bytes(text)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(text)
+        except OSError as error:
+            found = error.strerror or str(error)
+            raise StorageError(codes.CANNOT_WRITE, where=str(folder / name), found=found) from None
     output.json({"written": [str(folder / name) for name in written]})
     output.result("\n".join(f"wrote {folder / name}" for name in written))

@@ -90,4 +90,4 @@ def _watch(
     for _ in watch(folder, watch_filter=concerns_us, stop_event=stop, recursive=recursive):
         with one_at_a_time:
             output.say("The catalog changed; publishing.")
-            run(["--config", str(output.config), "publish"])
+            run([*(["--quiet"] if output.quiet else []), "--config", str(output.config), "publish"])

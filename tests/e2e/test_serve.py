@@ -152,14 +152,15 @@ def test_a_signal_ends_it_well(tmp_path: Path, database: str, number: signal.Sig
         assert server.stop(number) == 0
 
 
-def test_a_port_in_use_is_one_clear_line_without_a_traceback(tmp_path: Path, database: str) -> None:
+def test_a_port_in_use_is_a_clear_error_without_a_traceback(tmp_path: Path, database: str) -> None:
     work = Workspace(tmp_path, database)
 
     with Serving(work, "--port", str(port := free_port())):
         done = work.cli("serve", "--port", str(port))
 
     assert done.returncode == 1
-    assert f"127.0.0.1:{port}: SRV001" in done.stderr
+    assert "error SRV001 the address cannot be listened on" in done.stderr
+    assert f"127.0.0.1:{port}" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -53,11 +53,13 @@ def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:
     work = [package for package in plan.packages if package.actions]
     for package in work:
         yield f"{click.style(package.address.kind, dim=True)} {click.style(str(package.address), bold=True)}"
-        shown = package.actions if len(package.actions) <= SHOWN_VERSIONS else package.actions[-SHOWN_VERSIONS:]
-        if len(shown) < len(package.actions):
-            yield f"  {click.style('+', fg='green')} {len(package.actions) - len(shown)} earlier versions"
+        shown = package.actions[-SHOWN_VERSIONS:]
+        earlier = len(package.actions) - len(shown)
+        if earlier:
+            yield f"  {click.style('+', fg='green')} {_count(earlier, 'earlier version')}"
+        width = max(len(_version(action)) for action in shown)
         for action in shown:
-            yield f"  {_action(action)}"
+            yield f"  {_action(action, width)}"
         yield ""
     if plan.notes:
         yield notes_text(plan.notes)
@@ -68,56 +70,60 @@ def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:
         yield ""
     actions = [action for package in work for action in package.actions]
     versions = sum(not isinstance(action, ChangeState) for action in actions)
+    packages = _count(len(work), "package")
     if not actions:
-        yield _summary("No changes.", refusals, plan.unchanged)
+        head = "No changes."
+    elif versions:
+        head = f"Plan: {_count(versions, 'version')} in {packages}."
     else:
-        yield _summary(
-            f"Plan: {_count(versions, 'version')} in {_count(len(work), 'package')}.", refusals, plan.unchanged
-        )
+        head = f"Plan: new documents for {packages}."
+    yield _summary(head, refusals, plan.unchanged)
 
 
 def _report_lines(report: Report) -> Iterator[str]:
-    for intent in report.recovered:
-        yield _intent(intent, "finished from an earlier run")
-    for intent in report.published:
-        yield _intent(intent, "published")
-    if report.published or report.recovered:
+    changed = [*report.recovered, *report.published]
+    kinds = max((len(intent.address.kind) for intent in changed), default=0)
+    addresses = max((len(str(intent.address)) for intent in changed), default=0)
+    for intent in changed:
+        earlier = click.style("  begun by an earlier run", dim=True) if intent in report.recovered else ""
+        kind = click.style(f"{intent.address.kind:<{kinds}}", dim=True)
+        yield f"  {click.style('✓', fg='green')} {kind}  {intent.address!s:<{addresses}}  {_versions(intent)}{earlier}"
+    if changed:
         yield ""
     if report.refusals:
         yield refusals_text(report.refusals)
         yield ""
-    changed = [*report.recovered, *report.published]
     versions = sum(len(intent.versions) for intent in changed)
-    unchanged = report.plan.unchanged
-    if not changed:
-        head = "No changes." if not report.refusals else "Nothing was published."
-        yield _summary(head, report.refusals, unchanged)
-    else:
-        packages, puts = _count(len(changed), "package"), _count(report.puts, "put")
+    packages, puts = _count(len(changed), "package"), _count(report.puts, "put")
+    if versions:
         head = f"Published {_count(versions, 'version')} in {packages} with {puts}."
-        yield _summary(head, report.refusals, unchanged)
+    elif changed:
+        head = f"Published new documents for {packages} with {puts}."
+    else:
+        head = "Nothing was published." if report.refusals else "No changes."
+    yield _summary(head, report.refusals, report.plan.unchanged)
 
 
-def _intent(intent: Intent, what: str) -> str:
+def _versions(intent: Intent) -> str:
     versions = [str(facts.version) for facts in intent.versions]
     if len(versions) > SHOWN_VERSIONS:
         versions = [*versions[:3], "…", *versions[-3:]]
-    detail = ", ".join(versions) or "documents only"
-    mark = click.style("✓", fg="green")
-    return (
-        f"  {mark} {click.style(intent.address.kind, dim=True)} {intent.address} {detail} {click.style(what, dim=True)}"
-    )
+    return ", ".join(versions) or "new documents"
 
 
-def _action(action: Action) -> str:
-    plus = click.style("+", fg="green")
+def _version(action: Action) -> str:
+    return "" if isinstance(action, ChangeState) else str(action.version)
+
+
+def _action(action: Action, width: int) -> str:
+    version = f"{click.style('+', fg='green')} {_version(action):<{width}}"
     match action:
         case PublishModule(tag=tag, archive=archive):
             source = f"tag {tag.name} at {tag.commit[:12]}" if tag else f"archive {archive.filename}" if archive else ""
-            return f"{plus} {action.version}  {click.style(source, dim=True)}"
+            return f"{version}  {click.style(source, dim=True)}"
         case PublishProvider() | MirrorProvider():
             what = "more platforms: " if action.added else ""
-            return f"{plus} {action.version}  {click.style(what + _platforms(action.platforms), dim=True)}"
+            return f"{version}  {click.style(what + _platforms(action.platforms), dim=True)}"
         case ChangeState():
             return f"{click.style('~', fg='yellow')} documents change: {action.why}"
 

@@ -6,8 +6,8 @@ import json
 import ssl
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
+import urllib3
 
 from tests.support.http_server import HttpServer
 from tests.support.postgres import database, postgres
@@ -70,8 +70,9 @@ class ServedRegistry(Workspace):
 
     def get(self, key: str) -> tuple[int, bytes]:
         """Ask the server for an object, as a client does; status and body."""
-        answer = httpx.get(self.server.url + key, verify=self._context, timeout=30)
-        return answer.status_code, answer.content
+        with urllib3.PoolManager(ssl_context=self._context, timeout=30) as pool:
+            answer = pool.request("GET", self.server.url + key)
+        return answer.status, answer.data
 
     def json(self, key: str) -> Any:
         """A document as a client gets it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,15 @@ if TYPE_CHECKING:
 
 @click.command("publish")
 @click.option("--only", metavar="ADDRESS", multiple=True, help="Publish this package only; may be repeated.")
+@click.option(
+    "--lock-timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=600,
+    help="How long to wait for another publisher.  [default: 600]",
+)
 @click.pass_obj
-def command(output: Output, only: tuple[str, ...]) -> int:
+def command(output: Output, only: tuple[str, ...], lock_timeout: float) -> int:
     """Publish what the catalog says, after finishing whatever an earlier run left.
 
     A package that fails stops no other; it is reported at the end and tried again next time. Exits 1 then.
@@ -30,7 +38,8 @@ def command(output: Output, only: tuple[str, ...]) -> int:
     workspace = wiring.read_workspace(output.config)
     catalog = selected(workspace, only)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
-        report = publish(registry, catalog, datetime.now(UTC), progress)
+        patient = replace(registry, lock_seconds=lock_timeout)
+        report = publish(patient, catalog, datetime.now(UTC), progress)
     if report.notes:
         output.say(notes_text(report.notes))
     output.json(_as_json(report))

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from registry_gen.signing.openpgp import SumsSigner
     from registry_gen.storage import Storage
 
+LOCK_PHASE: Final = "Waiting for other publishers"
 BATCH_PACKAGES: Final = 500
 BATCH_SECONDS: Final = 5.0
 UPLOADS: Final = 16
@@ -141,7 +142,9 @@ def publish(registry: Registry, catalog: Catalog, now: datetime, progress: Progr
             registry.actor,
             catalog.commit,
         )
+        progress.begin(LOCK_PHASE, 1)
         with registry.ledger.publication(registry.lock_seconds) as publication:
+            progress.step(LOCK_PHASE, "")
             recovered = recover(publication, bucket)
             registry.staging.sweep(_needed(publication), now.timestamp() - 86_400)
             run = publication.start_run(catalog.commit, registry.actor, now)

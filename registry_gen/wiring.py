@@ -85,7 +85,8 @@ def _dsn(reference: str) -> str:
 def open_registry(workspace: Workspace) -> Iterator[Registry]:
     """Everything a run works with, for as long as the block runs."""
     config = workspace.config
-    with open_ledger(config) as ledger:
+    git = Git(config.state, config.network, config.limits)
+    with open_ledger(config) as ledger, closing(git):
         ledger.migrate()
         published = any(head.revision for head in ledger.heads().values())
         fetcher = Fetcher(config.network, config.limits)
@@ -94,7 +95,7 @@ def open_registry(workspace: Workspace) -> Iterator[Registry]:
             ledger=ledger,
             public=open_storage(config.public),
             sources=Sources(
-                git=Git(config.state, config.network, config.limits),
+                git=git,
                 archives=Archives(fetcher, config.limits),
                 releases=Releases(fetcher, config.limits),
                 upstream=Upstream(fetcher),

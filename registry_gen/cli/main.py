@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -85,23 +86,32 @@ def group(ctx: click.Context, config: Path, quiet: bool, as_json: bool, debug: b
 
 
 def main() -> None:
-    """Run the command line and leave with its exit status."""
-    sys.exit(run(sys.argv[1:]))
+    """Run the command line and leave with its exit status; Ctrl-C and SIGTERM end it at once."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = run(sys.argv[1:])
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Stopped. The next publish finishes what was begun.", err=True)
+        # The interpreter's own end would wait for threads, and so for downloads that hang.
+        os._exit(INTERRUPTED)
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and return its exit status; every error becomes a message on stderr."""
+    """Run one command and return its exit status; every error becomes a message on stderr.
+
+    Raises click.Abort where a person interrupts it.
+    """
     try:
         result = group.main(arguments, prog_name="registry-gen", standalone_mode=False)
+    except click.Abort:
+        raise
     except click.UsageError as error:
         error.show()
         return USAGE
     except click.ClickException as error:
         error.show()
         return FAILED
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Stopped. The next publish finishes what was begun.", err=True)
-        return INTERRUPTED
     except RegistryError as error:
         output.show_failure(error, as_json="--json" in arguments)
         return USAGE if error.code in codes.WRONG_USAGE else FAILED

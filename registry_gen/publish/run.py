@@ -80,7 +80,7 @@ class Report:
 
 def make_plan(registry: Registry, catalog: Catalog, progress: Progress) -> Planned:
     """Look at every source and decide; changes nothing."""
-    with ThreadPoolExecutor(registry.config.limits.workers, "look") as executor:
+    with _pool(registry.config.limits.workers, "look") as executor:
         sightings = look(catalog, registry.sources, executor, progress)
     heads = registry.ledger.heads()
     return _plan(registry, catalog, sightings, heads)
@@ -275,11 +275,14 @@ def _needed(publication: Publication) -> Iterator[Artifact]:
 
 @contextmanager
 def _pool(workers: int, name: str) -> Iterator[Executor]:
-    """A pool that gives up what has not begun when the run is interrupted."""
+    """A pool that gives up what has not begun when the run fails.
+
+    Whoever presses Ctrl-C does not wait for a download that hangs: what its thread leaves is what a crash leaves.
+    """
     pool = ThreadPoolExecutor(workers, name)
     try:
         yield pool
-    except BaseException:
-        pool.shutdown(wait=True, cancel_futures=True)
+    except BaseException as reason:
+        pool.shutdown(wait=not isinstance(reason, KeyboardInterrupt), cancel_futures=True)
         raise
     pool.shutdown(wait=True)

@@ -122,6 +122,10 @@ class Git:
             said = last_words(error.ended.said) if isinstance(error, CommandError) else str(error)
             raise SourceError(codes.GIT_FAILED, where=where, found=said, hint=codes.GIT_FAILED.fix) from None
 
+    def close(self) -> None:
+        """Kill every git that runs at this moment; meant for the end, also that by Ctrl-C."""
+        self._command.close()
+
     def _list(self, url: str, place: Remote, *only: str) -> bytes:
         try:
             return self._command.run(

@@ -91,6 +91,8 @@ class GitCommand:
     def __init__(self, schemes: Sequence[str], home: Path, seconds: float) -> None:
         self._seconds = seconds
         self._checked = False
+        self._running: set[_Watched] = set()
+        self._running_lock = threading.Lock()
         self._environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(home),
@@ -155,12 +157,29 @@ class GitCommand:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-        with _Watched(process, self._seconds) as watched:
+        with self._watched(process) as watched:
             running = Running(watched.output)
             yield running
             running.ended = watched.wait()
         if running.ended.status or running.ended.late:
             raise CommandError(running.ended)
+
+    def close(self) -> None:
+        """Kill whatever runs at this moment: a session of its own, which Ctrl-C does not reach."""
+        with self._running_lock:
+            for watched in self._running:
+                watched.kill()
+
+    @contextlib.contextmanager
+    def _watched(self, process: subprocess.Popen[bytes]) -> Iterator[_Watched]:
+        with _Watched(process, self._seconds) as watched:
+            with self._running_lock:
+                self._running.add(watched)
+            try:
+                yield watched
+            finally:
+                with self._running_lock:
+                    self._running.discard(watched)
 
     def _check_version(self) -> None:
         if self._checked:
@@ -211,7 +230,7 @@ class _Watched:
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
         if self._process.poll() is None:
-            self._kill()
+            self.kill()
         self.output.close()
         self._process.wait()
         self._listener.join()
@@ -226,9 +245,10 @@ class _Watched:
 
     def _expire(self) -> None:
         self._late.set()
-        self._kill()
+        self.kill()
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
+        """Kill git and all that it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 

@@ -104,14 +104,10 @@ class Running:
             self.process.kill()
         self.process.communicate()
 
-    def interrupt(self) -> Ran:
-        """Press Ctrl-C and wait for the end."""
-        self.process.send_signal(signal.SIGINT)
-        return self.wait()
-
-    def wait(self) -> Ran:
-        """Wait for the end."""
-        out, err = self.process.communicate(timeout=120)
+    def stop(self, number: signal.Signals = signal.SIGINT, seconds: float = 60) -> Ran:
+        """Send a signal, which Ctrl-C is too, and wait for the end."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=seconds)
         return Ran(self.process.returncode, out, err)
 
 

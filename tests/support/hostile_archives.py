@@ -195,7 +195,7 @@ HOSTILE_ZIPS: dict[str, tuple[bytes, str]] = {
     "text": (b"<html>not found</html>" * 10, "ARC001"),
     "cut short": (HONEST_ZIPS["plain"][:-1], "ARC001"),
     "cut in the middle": (HONEST_ZIPS["plain"][:100], "ARC001"),
-    "end only": (make_zip([]), "ARC024"),
+    "end only": (make_zip([]), "ARC023"),
     "more records promised": (make_zip([_GOOD], Frame(count=2)), "ARC001"),
     "records with a wrong mark": (make_zip([_GOOD]).replace(b"PK\x01\x02", b"PK\x01\x03"), "ARC001"),
     "a local header with a wrong mark": (make_zip([_GOOD]).replace(b"PK\x03\x04", b"PK\x03\x05"), "ARC012"),

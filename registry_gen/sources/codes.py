@@ -181,6 +181,12 @@ MOVED_REPOSITORY = Code(
     "Open the URL in a browser and write the URL that it leads to into the catalog.",
 )
 
+CACHE = Code(
+    "GIT015",
+    "the cache of repositories in the state folder cannot be used",
+    "What was fetched is kept there, so that the next run asks only for what is new.",
+    "Free space on, or correct the permissions of, the state folder that registry.yaml names.",
+)
 NO_RELEASES_FOLDER = Code(
     "SRC001",
     "the folder does not exist or cannot be read",

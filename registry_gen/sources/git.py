@@ -5,6 +5,7 @@ Git itself is the client, held by ``git_command`` and ``git_url``. Nothing is ev
 
 from __future__ import annotations
 
+import contextlib
 import re
 import ssl
 import threading
@@ -64,11 +65,13 @@ class Git:
         """All tags of a repository with the ids that they peel to, sorted by name.
 
         Names that git's own grammar does not allow are left out. A tag of something else than a commit cannot be
-        told here; ``fetch`` refuses it. Raises SourceError GIT001 to GIT014, NET002 to NET005.
+        told here; ``fetch`` refuses it. Raises SourceError GIT001 to GIT015, NET002 to NET005.
         """
         place = remote(url, self._guard)
-        listed = self._list(url, place, "--tags")
-        if not listed and not self._list(url, place):
+        with self._own_files():
+            listed = self._list(url, place, "--tags")
+            anything = listed or self._list(url, place)
+        if not anything:
             # Git reads a page that is no repository as the listing of an empty one (the old "dumb" protocol).
             raise SourceError(
                 codes.NO_REPOSITORY,
@@ -88,7 +91,7 @@ class Git:
         if not wanted:
             return
         place = remote(url, self._guard)
-        with self._cache.locked(url) as path:
+        with self._own_files(), self._cache.locked(url) as path:
             try:
                 self._fetch(url, place, path, wanted)
             except (DamagedCacheError, CommandError) as error:
@@ -106,7 +109,8 @@ class Git:
         """The files of a fetched commit under ``path`` ("" for all), which becomes the root; by path as bytes.
 
         Refuses before reading what is over ``limits.module_bytes`` and ``limits.module_files``. Raises SourceError
-        GIT006, GIT010, RefusalError GIT008, GIT009, GIT013; SourceError GIT005 where the cache turns out damaged.
+        GIT006, GIT010, RefusalError GIT008, GIT009, GIT013; SourceError GIT005 and GIT015 where the cache
+        turns out damaged or cannot be used.
         """
         cache = self._cache.path(url)
         where = f"{shown(url)} at {commit}"
@@ -121,6 +125,20 @@ class Git:
                 self._cache.discard(cache)
             said = last_words(error.ended.said) if isinstance(error, CommandError) else str(error)
             raise SourceError(codes.GIT_FAILED, where=where, found=said, hint=codes.GIT_FAILED.fix) from None
+        except OSError as error:
+            raise self._cannot_cache(error) from error
+
+    @contextlib.contextmanager
+    def _own_files(self) -> Iterator[None]:
+        """Turn what the disk says of the state folder into SourceError GIT015."""
+        try:
+            yield
+        except OSError as error:
+            raise self._cannot_cache(error) from error
+
+    def _cannot_cache(self, error: OSError) -> SourceError:
+        found = error.strerror or str(error)
+        return SourceError(codes.CACHE, where=str(self._folder), found=found, hint=codes.CACHE.fix)
 
     def close(self) -> None:
         """Kill every git that runs at this moment; meant for the end, also that by Ctrl-C."""

@@ -67,7 +67,7 @@ class FileStorage:
     def put_new(self, key: str, body: bytes | Path, sha256: Sha256) -> Stored:
         """Write an immutable object, once for good: see ``Storage.put_new``."""
         _check_key(key)
-        with _failing(key):
+        with _failing(f"{self.name}/{key}"):
             found = self.head(key)
             if found:
                 _require(key, sha256, _digest(body))
@@ -87,7 +87,7 @@ class FileStorage:
         """Write a mutable document by compare-and-swap: see ``Storage.put_if``."""
         if _check_key(key).immutable:
             raise StorageError(codes.BAD_KEY, "an immutable object is never replaced", where=key)
-        with _failing(key), self._staged(body) as (staged, digest, size):
+        with _failing(f"{self.name}/{key}"), self._staged(body) as (staged, digest, size):
             with self._lock(fcntl.LOCK_EX), self._folder(key, create=True) as (folder, name):
                 found = self._head(folder, name, key)
                 if (found.etag if found else None) != expected:
@@ -104,7 +104,7 @@ class FileStorage:
     def get(self, key: str) -> tuple[bytes, Stored] | None:
         """All bytes of a document, or None."""
         _check_key(key)
-        with _failing(key), self._existing(key) as file:
+        with _failing(f"{self.name}/{key}"), self._existing(key) as file:
             if file is None:
                 return None
             data = b"".join(_chunks(file))
@@ -113,7 +113,7 @@ class FileStorage:
     def head(self, key: str) -> Stored | None:
         """What is stored under a key, or None."""
         _check_key(key)
-        with _failing(key), self._existing(key) as file:
+        with _failing(f"{self.name}/{key}"), self._existing(key) as file:
             return _stored(key, file) if file is not None else None
 
     def list(self, prefix: str) -> Iterator[Stored]:
@@ -127,7 +127,7 @@ class FileStorage:
         for key in keys:
             _check_key(key)
         for key in keys:
-            with _failing(key), self._lock(fcntl.LOCK_EX), suppress(FileNotFoundError):
+            with _failing(f"{self.name}/{key}"), self._lock(fcntl.LOCK_EX), suppress(FileNotFoundError):
                 with self._folder(key) as (folder, name):
                     os.unlink(name, dir_fd=folder)
                     self._sync(folder)
@@ -249,14 +249,14 @@ class FileStorage:
             if name.endswith("/"):
                 yield from self._walk(key, prefix)
                 continue
-            with _failing(key), self._existing(key) as file:
+            with _failing(f"{self.name}/{key}"), self._existing(key) as file:
                 found = _stored(key, file) if file is not None else None
             if found:
                 yield found
 
     def _names(self, folder: str) -> Sequence[str]:
         """Files and folders in ``folder``; a folder's name ends in "/", so that names sort as their keys do."""
-        with _failing(folder or self.name):
+        with _failing(f"{self.name}/{folder}"):
             try:
                 with self._folder(folder) as (opened, _), os.scandir(opened) as entries:
                     return sorted(filter(None, (_shown(entry) for entry in entries if folder or entry.name != STAGING)))

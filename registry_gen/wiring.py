@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from registry_gen.catalog.config import load_config
 from registry_gen.catalog.load import load_catalog
-from registry_gen.errors import LedgerError
+from registry_gen.errors import InputError, LedgerError
 from registry_gen.ledger.codes import NO_DSN
 from registry_gen.ledger.postgres import open_embedded, open_server
 from registry_gen.publish.look import Sources
-from registry_gen.publish.run import Registry
+from registry_gen.publish.registry import Keys, Registry
 from registry_gen.publish.staging import Staging
 from registry_gen.signing.log import open_log_signer
 from registry_gen.signing.openpgp import open_sums_signer
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from registry_gen.ledger import Ledger
     from registry_gen.model.config import Config
     from registry_gen.model.entries import Catalog
+    from registry_gen.model.facts import SigningKey
     from registry_gen.storage import Storage
 
 
@@ -88,7 +89,6 @@ def open_registry(workspace: Workspace) -> Iterator[Registry]:
     git = Git(config.state, config.network, config.limits)
     with open_ledger(config) as ledger, closing(git):
         ledger.migrate()
-        published = any(head.revision for head in ledger.heads().values())
         fetcher = Fetcher(config.network, config.limits)
         yield Registry(
             config=config,
@@ -101,12 +101,30 @@ def open_registry(workspace: Workspace) -> Iterator[Registry]:
                 upstream=Upstream(fetcher),
             ),
             staging=Staging(config.state / "staging"),
-            sums_signer=open_sums_signer(config.signing.openpgp, config.state, config.site.host, create=not published),
-            log_signer=open_log_signer(
-                config.signing.log, config.state, f"{config.site.host}/log", create=not published
-            ),
             actor=actor(),
         )
+
+
+def open_keys(registry: Registry) -> Keys:
+    """The registry's private keys; keys of its own are made where it never published.
+
+    Raises InputError KEY001 to KEY006.
+    """
+    config = registry.config
+    create = not any(head.revision for head in registry.ledger.heads().values())
+    return Keys(
+        sums=open_sums_signer(config.signing.openpgp, config.state, config.site.host, create=create),
+        log=open_log_signer(config.signing.log, config.state, f"{config.site.host}/log", create=create),
+    )
+
+
+def registry_key(registry: Registry) -> SigningKey | None:
+    """The certificate that this registry signs sums with, where its key is at hand; makes none."""
+    config = registry.config
+    try:
+        return open_sums_signer(config.signing.openpgp, config.state, config.site.host, create=False).key
+    except InputError:
+        return None
 
 
 def open_storage(url: str) -> Storage:

@@ -21,8 +21,7 @@ def command() -> None:
 @click.pass_obj
 def migrate(output: Output) -> None:
     """Bring the ledger's schema up to date. Every other command does this too before it uses the ledger."""
-    workspace = wiring.read_workspace(output.config)
-    with wiring.open_ledger(workspace.config) as ledger:
+    with wiring.open_ledger(wiring.read_settings(output.config)) as ledger:
         applied = ledger.migrate()
     output.json({"applied": list(applied)})
     output.result("\n".join(f"applied {name}" for name in applied) or "The ledger is up to date.")

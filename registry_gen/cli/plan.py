@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,15 @@ from registry_gen import wiring
 from registry_gen.cli.selection import selected
 from registry_gen.cli.show_plan import plan_text
 from registry_gen.plan.as_json import plan_json, refusal_json
-from registry_gen.publish.run import Planned, Registry, make_plan, stage_plan
+from registry_gen.publish.planning import Planned, make_plan
+from registry_gen.publish.stage import stage_plan
 
 if TYPE_CHECKING:
     from registry_gen.cli.output import Output
     from registry_gen.model.entries import Catalog
-    from registry_gen.model.plan import Refusal
+    from registry_gen.plan import Settled
     from registry_gen.publish.progress import Progress
+    from registry_gen.publish.registry import Registry
 
 CHANGES = 2
 
@@ -35,16 +38,24 @@ def command(output: Output, only: tuple[str, ...], fetch: bool, detailed_exitcod
     workspace = wiring.read_workspace(output.config)
     catalog = selected(workspace, only)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
-        planned = make_plan(registry, catalog, progress)
+        planned = make_plan(registry, catalog, wiring.registry_key(registry), progress)
         late = _stage(registry, planned, catalog, progress) if fetch else ()
-    output.json({**plan_json(planned.plan), "late_refusals": [refusal_json(refusal) for refusal in late]})
-    output.result(plan_text(planned.plan, late))
-    if planned.plan.refusals or late:
+    refusals = [refusal for settled in late for refusal in settled.refusals]
+    plan = replace(planned.plan, notes=(*planned.plan.notes, *(note for settled in late for note in settled.notes)))
+    output.json({**plan_json(plan), "late_refusals": [refusal_json(refusal) for refusal in refusals]})
+    output.result(plan_text(plan, refusals))
+    if plan.refusals or refusals:
         return 1
-    changes = any(package.actions for package in planned.plan.packages)
+    changes = any(package.actions for package in plan.packages)
     return CHANGES if detailed_exitcode and changes else 0
 
 
-def _stage(registry: Registry, planned: Planned, catalog: Catalog, progress: Progress) -> tuple[Refusal, ...]:
-    staged = stage_plan(registry, catalog, planned, datetime.now(UTC), progress)
-    return tuple(refusal for _, settled in staged for refusal in settled.refusals)
+def _stage(registry: Registry, planned: Planned, catalog: Catalog, progress: Progress) -> list[Settled]:
+    """Stage everything and keep nothing of it; sorted by address, whatever was done first."""
+    late = []
+    for done in stage_plan(registry, wiring.open_keys(registry), catalog, planned, datetime.now(UTC), progress):
+        for settled in done:
+            if settled.intent:
+                registry.staging.discard(settled.intent.artifacts)
+            late.append(settled)
+    return sorted(late, key=lambda settled: str(settled.address))

@@ -39,7 +39,7 @@ def command(output: Output, only: tuple[str, ...], lock_timeout: float) -> int:
     catalog = selected(workspace, only)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         patient = replace(registry, lock_seconds=lock_timeout)
-        report = publish(patient, catalog, datetime.now(UTC), progress)
+        report = publish(patient, wiring.open_keys(registry), catalog, datetime.now(UTC), progress)
     if report.notes:
         output.say(notes_text(report.notes))
     output.json(_as_json(report))

@@ -86,7 +86,16 @@ class Publication(Protocol):
         """Every intent that is neither finished nor abandoned, oldest first."""
 
     def abandon(self, ids: Sequence[int]) -> None:
-        """Give up intents that were not logged. Raises LedgerError LED006 for a logged one: logged is frozen."""
+        """Give up intents that were not logged. Raises LedgerError LED006 for a logged one: logged is frozen.
+
+        This is committed before anything of theirs is deleted; until ``collected``, ``abandoned`` gives them back.
+        """
+
+    def abandoned(self) -> tuple[OpenIntent, ...]:
+        """Every intent that was given up and whose artifacts may still be in the bucket, oldest first."""
+
+    def collected(self, ids: Sequence[int]) -> None:
+        """The bucket holds nothing of these abandoned intents that no version refers to."""
 
     def log(self, intents: Sequence[OpenIntent]) -> LogHead:
         """The fenced transaction: fix indices, size and tail, and make the intents' facts the packages' own.

@@ -216,6 +216,14 @@ def abandon(connection: Connection[TupleRow], ids: Sequence[int], where: str) ->
     connection.execute("UPDATE intents SET status = 'abandoned' WHERE id = ANY(%s) AND status = 'open'", (list(ids),))
 
 
+def collected(connection: Connection[TupleRow], ids: Sequence[int]) -> None:
+    """Close abandoned intents whose artifacts are gone."""
+    connection.execute(
+        "UPDATE intents SET status = 'collected', payload = NULL WHERE id = ANY(%s) AND status = 'abandoned'",
+        (list(ids),),
+    )
+
+
 def log(connection: Connection[TupleRow], intents: Sequence[OpenIntent], where: str) -> LogHead:
     """Fix entries, indices and tail of all intents that are not logged yet, and make their facts the packages' own.
 
@@ -254,7 +262,10 @@ def finish(connection: Connection[TupleRow], intents: Sequence[OpenIntent], wher
     """Close logged intents: what they changed is listed. Raises LedgerError LED006 for one that is not logged."""
     ids = [intent.id for intent in intents]
     unlogged = connection.execute(
-        "SELECT id, address FROM intents WHERE id = ANY(%s) AND status IN ('open', 'abandoned') ORDER BY id LIMIT 1",
+        """
+        SELECT id, address FROM intents WHERE id = ANY(%s) AND status IN ('open', 'abandoned', 'collected')
+        ORDER BY id LIMIT 1
+        """,
         (ids,),
     ).fetchone()
     if unlogged is not None:
@@ -276,7 +287,7 @@ def _pending(connection: Connection[TupleRow], intents: Sequence[OpenIntent], wh
     pending = []
     for intent in intents:
         status, payload = found.get(intent.id, ("unknown", None))
-        if status in ("abandoned", "unknown"):
+        if status in ("abandoned", "collected", "unknown"):
             raise _frozen(where, f"intent {intent.id} of {intent.intent.address} is {status} and cannot be logged")
         if status == "open":
             pending.append((intent.id, payload))

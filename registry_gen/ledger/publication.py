@@ -89,6 +89,16 @@ class PostgresPublication:
         with self._fenced() as connection:
             intents.abandon(connection, ids, self._where)
 
+    def abandoned(self) -> tuple[OpenIntent, ...]:
+        """Every intent that was given up and is not collected, oldest first."""
+        with self._fenced() as connection:
+            return reading.abandoned_intents(connection)
+
+    def collected(self, ids: Sequence[int]) -> None:
+        """Close abandoned intents of which the bucket holds nothing any more."""
+        with self._fenced() as connection:
+            intents.collected(connection, ids)
+
     def log(self, begun: Sequence[OpenIntent]) -> LogHead:
         """Fix indices, size and tail, and make the intents' facts the packages' own; returns the new head."""
         with self._fenced() as connection:

@@ -119,7 +119,16 @@ def documents_of_site(connection: Connection[TupleRow]) -> dict[str, PublishedDo
 
 def open_intents(connection: Connection[TupleRow]) -> tuple[OpenIntent, ...]:
     """Intents that are neither finished nor abandoned, oldest first."""
-    rows = connection.execute("SELECT id, payload, status FROM intents WHERE status IN ('open', 'logged') ORDER BY id")
+    return _intents(connection, ["open", "logged"])
+
+
+def abandoned_intents(connection: Connection[TupleRow]) -> tuple[OpenIntent, ...]:
+    """Intents that were given up and whose artifacts are not collected, oldest first."""
+    return _intents(connection, ["abandoned"])
+
+
+def _intents(connection: Connection[TupleRow], statuses: list[str]) -> tuple[OpenIntent, ...]:
+    rows = connection.execute("SELECT id, payload, status FROM intents WHERE status = ANY(%s) ORDER BY id", (statuses,))
     return tuple(OpenIntent(id_, intent_from_json(payload), status == "logged") for id_, payload, status in rows)
 
 

@@ -25,9 +25,10 @@ from registry_gen.plan.modules import decide_module
 from registry_gen.plan.providers import decide_provider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from registry_gen.model.address import Address
+    from registry_gen.model.facts import SigningKey
     from registry_gen.plan.outcome import Outcome
 
 
@@ -51,14 +52,15 @@ def plan(
     heads: Mapping[Address, PackageHead],
     packages: Mapping[Address, Package],
     context: Context,
+    addresses: Sequence[Address],
 ) -> Plan:
-    """Decide what is to be done.
+    """Decide what is to be done about ``addresses``: those that ``stale`` gives for the same arguments, sorted.
 
     ``sightings`` has one for every entry of the catalog, ``heads`` every package of the ledger, and ``packages``
-    every published package that ``stale`` names. Packages are sorted by address.
+    every published package among ``addresses``.
     """
     total = _Total()
-    for address in stale(catalog, sightings, heads, context):
+    for address in addresses:
         entry, sighting = catalog.entries[address], sightings[address]
         if isinstance(sighting, FailedSighting):
             total.refusals.append(Refusal(address, None, sighting.error))
@@ -95,7 +97,7 @@ def _add(
     context: Context,
 ) -> None:
     outcome = _decide(entry, sighting, package)
-    state = state_of(entry, context)
+    state = state_of(entry, context, head)
     revision = head.revision if head else 0
     actions: list[Action] = list(outcome.actions)
     if package and package.versions and package.head.state != state:
@@ -130,16 +132,23 @@ def _decide(entry: Entry, sighting: GoodSighting, package: Package | None) -> Ou
             raise TypeError(f"{entry.address}: a sighting of another kind")
 
 
-def state_of(entry: Entry, context: Context) -> PackageState:
-    """The package's state as the catalog wants it."""
+def state_of(entry: Entry, context: Context, head: PackageHead | None = None) -> PackageState:
+    """The package's state as the catalog wants it; ``head`` tells the registry's key where the context does not."""
     match entry:
         case ModuleEntry():
             return PackageState(deprecated=entry.deprecated, rendering=context.rendering)
         case ProviderEntry():
-            keys = (context.registry_key,) if entry.signature == "registry" else tuple(sorted(entry.signing_keys))
-            return PackageState(entry.deprecated, keys, context.rendering)
+            return PackageState(entry.deprecated, _keys(entry, context, head), context.rendering)
         case MirrorEntry():
             return PackageState(rendering=context.rendering)
+
+
+def _keys(entry: ProviderEntry, context: Context, head: PackageHead | None) -> tuple[SigningKey, ...]:
+    if entry.signature == "publisher":
+        return tuple(sorted(entry.signing_keys))
+    if context.registry_key:
+        return (context.registry_key,)
+    return head.state.signing_keys if head else ()
 
 
 def _hosted_otherwise(entry: Entry, package: Package | None) -> list[Note]:

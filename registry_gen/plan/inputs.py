@@ -7,22 +7,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry_gen.model.digest import Sha256
+from registry_gen.model.entries import GitSource, ModuleEntry, ProviderEntry
 from registry_gen.model.plan import MirrorSighting, ModuleSighting, ProviderSighting
 from registry_gen.render.document import RENDERER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from registry_gen.model.entries import Entry
     from registry_gen.model.facts import SigningKey
+    from registry_gen.model.plan import Tag
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every package depends on beside its entry: the site's URL and the key the registry signs sums with."""
+    """What packages depend on beside their entries: the site's URL and the key the registry signs sums with.
+
+    The key is None where a plan is made without it: then it counts as unchanged, and the packages that it signs are
+    looked at each time.
+    """
 
     site_url: str
-    registry_key: SigningKey
+    registry_key: SigningKey | None
 
     @property
     def rendering(self) -> str:
@@ -43,12 +49,13 @@ def inputs_digest(entry: Entry, sighting: GoodSighting, revision: int, context: 
 
 def _lines(entry: Entry, sighting: GoodSighting, revision: int, context: Context) -> Iterator[str]:
     yield f"rendering {context.rendering}"
-    yield f"key {context.registry_key.fingerprint}"
+    if isinstance(entry, ProviderEntry) and entry.signature == "registry":
+        yield f"key {context.registry_key.armor if context.registry_key else 'unknown'}"
     yield f"entry {entry.address} {entry.digest}"
     yield f"revision {revision}"
     match sighting:
         case ModuleSighting():
-            for tag in sorted(sighting.tags):
+            for tag in sorted(_own_tags(entry, sighting.tags)):
                 yield f"tag {tag.name} {tag.commit}"
             for archive in sorted(sighting.archives):
                 yield f"archive {archive.version} {archive.filename} {archive.sha256}"
@@ -59,3 +66,11 @@ def _lines(entry: Entry, sighting: GoodSighting, revision: int, context: Context
             for seen in sorted(sighting.versions):
                 platforms = ",".join(sorted(str(platform) for platform in seen.platforms))
                 yield f"upstream {seen.version} {','.join(seen.protocols)} {platforms}"
+
+
+def _own_tags(entry: Entry, tags: Sequence[Tag]) -> list[Tag]:
+    """A monorepo's other modules have tags of their own."""
+    if not (isinstance(entry, ModuleEntry) and isinstance(entry.source, GitSource)):
+        return []
+    ends = [pattern.split("{version}") for pattern in entry.source.tag_patterns]
+    return [tag for tag in tags if any(tag.name.startswith(head) and tag.name.endswith(tail) for head, tail in ends)]

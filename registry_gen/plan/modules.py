@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from registry_gen.errors import InputError, RefusalError
@@ -25,8 +26,20 @@ def decide_module(entry: ModuleEntry, sighting: ModuleSighting, published: Seque
     """New versions become actions; a published version whose source now says something else is a violation."""
     known = {facts.version: facts for facts in published if isinstance(facts, ModuleVersion)}
     if isinstance(entry.source, ArchiveSource):
-        return _from_archives(entry, sighting.archives, known)
-    return _from_tags(entry, entry.source, sighting.tags, known)
+        outcome = _from_archives(entry, sighting.archives, known)
+    else:
+        outcome = _from_tags(entry, entry.source, sighting.tags, known)
+    return replace(outcome, notes=(*outcome.notes, *_from_elsewhere(entry, known.values())))
+
+
+def _from_elsewhere(entry: ModuleEntry, known: Iterable[ModuleVersion]) -> list[Note]:
+    """Tags cannot be held against archives, nor archives against tags."""
+    kind = "git" if isinstance(entry.source, GitSource) else "archives"
+    others = [facts for facts in known if (facts.commit is None) == (kind == "git")]
+    if not others:
+        return []
+    count = f"{len(others)} published version{'s' if len(others) > 1 else ''}"
+    return [Note(entry.address, f"{count} did not come from {kind}, so the source is not compared with them")]
 
 
 def _from_tags(
@@ -107,17 +120,12 @@ def _refuse(
         return Refusal(
             address, version, RefusalError(codes.TWO_COMMITS, where=where, found=found, hint=codes.TWO_COMMITS.fix)
         )
+    if pin and pin not in ([facts.commit] if facts and facts.commit else commits):
+        found = f"{facts.commit}, as published" if facts and facts.commit else f"tag {tags[0].name} at {tags[0].commit}"
+        error = RefusalError(codes.PIN_MISMATCH, where=where, expected=pin, found=found, hint=codes.PIN_MISMATCH.fix)
+        return Refusal(address, version, error)
     if facts:
         return None
-    if pin and pin not in commits:
-        error = RefusalError(
-            codes.PIN_MISMATCH,
-            where=where,
-            expected=pin,
-            found=f"tag {tags[0].name} at {tags[0].commit}",
-            hint=codes.PIN_MISMATCH.fix,
-        )
-        return Refusal(address, version, error)
     if version.build:
         error = RefusalError(codes.BUILD_METADATA, where=where, found=str(version), hint=codes.BUILD_METADATA.fix)
         return Refusal(address, version, error)

@@ -15,22 +15,20 @@ from registry_gen.render.lint import lint
 from registry_gen.render.package import render_package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from registry_gen.model.address import Address
     from registry_gen.model.config import Site
-    from registry_gen.model.version import Version
-    from registry_gen.render.document import Document
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The second half of a plan: the intent (None where nothing is left to do), its documents, refusals and notes."""
+    """The second half of a plan: the intent (None where nothing is left to do), late refusals and notes."""
 
+    address: Address
     intent: Intent | None
-    documents: tuple[Document, ...]
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[Refusal, ...] = ()
     notes: tuple[Note, ...] = ()
 
 
@@ -47,57 +45,59 @@ def settle(
     """Turn the staged actions of one package into its intent.
 
     ``complete`` says that every action of the plan was staged; only then may the next run take the package as
-    unchanged. Documents are rendered and linted as they would be published; a document that breaks a rule of
-    the protocols refuses the whole package.
+    unchanged. Documents are rendered and linted as they would be published; one that breaks a rule of the
+    protocols refuses the whole package. Raises nothing: what is wrong becomes a refusal.
     """
     before = package.versions if package else ()
     known = {facts.version: facts for facts in before}
-    refusals = tuple(_late_refusals(planned.address, staged, known))
-    refused = {refusal.version for refusal in refusals}
-    good = [item for item in staged if item.facts.version not in refused]
     revision = planned.base + 1
+    good: list[Staged] = []
+    entries: list[Entry] = []
+    refusals: list[Refusal] = []
+    for item in sorted(staged, key=lambda item: item.facts.version):
+        version = item.facts.version
+        try:
+            _require_unchanged(planned.address, known.get(version), item.facts)
+            make = platform_added if version in known else published
+            entries.append(make(planned.address, item.facts, revision, catalog_commit))
+            good.append(item)
+        except RefusalError as error:
+            refusals.append(Refusal(planned.address, version, error, violation=error.code is codes.IMMUTABLE))
     if not good and not any(isinstance(action, ChangeState) for action in planned.actions):
-        return Settled(None, (), refusals)
+        return Settled(planned.address, None, tuple(refusals))
+    if package and package.versions:
+        entries += _state_entries(planned, package.head.state, revision, catalog_commit, now)
     after = {**known, **{item.facts.version: item.facts for item in good}}
     head = PackageHead(planned.address, revision, planned.base, None, planned.due_at, planned.state)
-    documents = render_package(Package(head, tuple(after[version] for version in sorted(after))), site)
-    errors = lint(documents)
+    errors = lint(render_package(Package(head, tuple(after[version] for version in sorted(after))), site))
     if errors:
-        return Settled(None, (), (*refusals, *(Refusal(planned.address, None, error) for error in errors)))
+        return Settled(planned.address, None, (*refusals, *(Refusal(planned.address, None, error) for error in errors)))
     intent = Intent(
         address=planned.address,
         base=planned.base,
-        versions=tuple(item.facts for item in sorted(good, key=lambda item: item.facts.version)),
+        versions=tuple(item.facts for item in good),
         state=planned.state,
-        artifacts=tuple(
-            sorted({artifact for item in good for artifact in item.artifacts}, key=lambda found: found.key)
-        ),
-        entries=tuple(_entries(planned, good, package, revision, catalog_commit, now)),
+        artifacts=tuple(sorted({found for item in good for found in item.artifacts}, key=lambda found: found.key)),
+        entries=tuple(entries),
         inputs=planned.inputs if complete and not refusals else None,
         due_at=planned.due_at,
         created_at=now,
     )
     notes = tuple(Note(planned.address, text) for item in good for text in item.notes)
-    return Settled(intent, documents, refusals, notes)
+    return Settled(planned.address, intent, tuple(refusals), notes)
 
 
-def _late_refusals(
-    address: Address, staged: Sequence[Staged], known: Mapping[Version, VersionFacts]
-) -> Iterator[Refusal]:
-    for item in staged:
-        before = known.get(item.facts.version)
-        if before is None:
-            continue
-        difference = _difference(before, item.facts)
-        if difference:
-            error = RefusalError(
-                codes.IMMUTABLE,
-                where=f"{address} {item.facts.version}",
-                expected=difference[0],
-                found=difference[1],
-                hint=codes.IMMUTABLE.fix,
-            )
-            yield Refusal(address, item.facts.version, error, violation=True)
+def _require_unchanged(address: Address, before: VersionFacts | None, after: VersionFacts) -> None:
+    """Raise RefusalError PLN008 where a published version would be more than completed."""
+    difference = _difference(before, after) if before else None
+    if difference:
+        raise RefusalError(
+            codes.IMMUTABLE,
+            where=f"{address} {after.version}",
+            expected=difference[0],
+            found=difference[1],
+            hint=codes.IMMUTABLE.fix,
+        )
 
 
 def _difference(before: VersionFacts, after: VersionFacts) -> tuple[str, str] | None:
@@ -111,22 +111,6 @@ def _difference(before: VersionFacts, after: VersionFacts) -> tuple[str, str] | 
     if isinstance(before, MirrorVersion) and before.sums.sums != after.sums.sums:
         return f"SHA256SUMS with SHA-256 {before.sums.sums}", after.sums.sums
     return None
-
-
-def _entries(
-    planned: PackagePlan,
-    good: Sequence[Staged],
-    package: Package | None,
-    revision: int,
-    catalog_commit: str | None,
-    now: datetime,
-) -> Iterator[Entry]:
-    known = {facts.version for facts in package.versions} if package else set()
-    for item in sorted(good, key=lambda item: item.facts.version):
-        make = platform_added if item.facts.version in known else published
-        yield make(planned.address, item.facts, revision, catalog_commit)
-    if package and package.versions:
-        yield from _state_entries(planned, package.head.state, revision, catalog_commit, now)
 
 
 def _state_entries(

@@ -19,6 +19,7 @@ from registry_gen.publish import codes
 from registry_gen.publish.checkpoint import CheckpointSigner, put_log
 from registry_gen.publish.documents import Change, changes, put_documents
 from registry_gen.render.discovery import render_site
+from registry_gen.render.lint import lint
 from registry_gen.render.package import render_package
 
 if TYPE_CHECKING:
@@ -59,16 +60,27 @@ class Committed:
 def recover(publication: Publication, bucket: Bucket) -> Committed:
     """Finish what an earlier run left: every logged intent, and those not logged whose bytes are all to be had.
 
-    Intents whose bytes are lost, or that were overtaken, are abandoned, and their unreferenced objects deleted.
+    Intents whose bytes are lost, or that were overtaken, are abandoned and collected.
     """
+    _collect(publication, bucket)
     ready: list[OpenIntent] = []
     lost: list[OpenIntent] = []
     for item in publication.open_intents():
         (ready if item.logged or _can_resume(publication, bucket, item) else lost).append(item)
-    for item in lost:
-        bucket.storage.delete(_unreferenced(publication, item))
-        publication.abandon([item.id])
+    if lost:
+        publication.abandon([item.id for item in lost])
+        _collect(publication, bucket)
     return commit(publication, bucket, ready, action="recover")
+
+
+def _collect(publication: Publication, bucket: Bucket) -> None:
+    """Delete what abandoned intents put and no version refers to; a key that other bytes hold would stay taken."""
+    for item in publication.abandoned():
+        package = publication.packages([item.intent.address]).get(item.intent.address)
+        held = artifact_keys(package) if package else frozenset[str]()
+        bucket.storage.delete([artifact.key for artifact in item.intent.artifacts if artifact.key not in held])
+        bucket.staging.discard(item.intent.artifacts)
+        publication.collected([item.id])
 
 
 def commit(
@@ -112,7 +124,9 @@ def _put_all_artifacts(
             puts += 0 if item.logged else _put_artifacts(bucket, item.intent.artifacts)
             ready.append(item)
         except ConflictError as error:
+            # Other bytes at our key may be what another ledger published: nothing is deleted, a person has to look.
             publication.abandon([item.id])
+            publication.collected([item.id])
             refusals.append(Refusal(item.intent.address, None, error))
         except StorageError as error:
             refusals.append(Refusal(item.intent.address, None, error))
@@ -136,7 +150,10 @@ def _site_changes(publication: Publication, bucket: Bucket) -> tuple[Change, ...
     """Documents that belong to no package count their revisions by themselves."""
     known = publication.documents(None)
     revision = max((document.revision for document in known.values()), default=0) + 1
-    return changes(None, revision, render_site(bucket.site), known)
+    documents = render_site(bucket.site)
+    for error in lint(documents):
+        raise error
+    return changes(None, revision, documents, known)
 
 
 def _package_changes(publication: Publication, bucket: Bucket, ready: Sequence[OpenIntent]) -> tuple[Change, ...]:
@@ -170,15 +187,13 @@ def _is_there(bucket: Bucket, artifact: Artifact) -> bool:
 
 
 def _stored(storage: Storage, artifact: Artifact) -> bool:
-    """Whether the bucket holds the artifact already. Its key is only ever written create-only, by one lock's holder."""
+    """Whether the bucket holds the artifact already.
+
+    Size decides: bytes are checked against their digest when they are put, keys are create-only, and what an
+    abandoned intent had put under this key is collected before another intent for it can begin.
+    """
     found = storage.head(artifact.key)
     return found is not None and found.size == artifact.size
-
-
-def _unreferenced(publication: Publication, item: OpenIntent) -> list[str]:
-    package = publication.packages([item.intent.address]).get(item.intent.address)
-    held = artifact_keys(package) if package else frozenset[str]()
-    return [artifact.key for artifact in item.intent.artifacts if artifact.key not in held]
 
 
 def _audit_row(bucket: Bucket, intent: Intent, action: str) -> AuditRow:

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import threading
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from registry_gen.errors import RegistryError
 from registry_gen.model.entries import Catalog, GitSource, MirrorEntry, ModuleEntry, ProviderEntry
 from registry_gen.model.facts import MirrorVersion, Package, ProviderVersion
-from registry_gen.model.plan import MirrorProvider, PackagePlan, PublishModule, PublishProvider, Refusal, Staged
+from registry_gen.model.plan import (
+    ChangeState,
+    MirrorProvider,
+    PackagePlan,
+    PublishModule,
+    PublishProvider,
+    Refusal,
+    Staged,
+)
+from registry_gen.plan import Settled, settle
+from registry_gen.publish.registry import pool
 from registry_gen.publish.stage_mirror import stage_mirror
 from registry_gen.publish.stage_module import stage_module
 from registry_gen.publish.stage_provider import stage_provider
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor
     from datetime import datetime
 
     from registry_gen.model.config import Limits
     from registry_gen.publish.look import Sources
+    from registry_gen.publish.planning import Planned
     from registry_gen.publish.progress import Progress
+    from registry_gen.publish.registry import Keys, Registry
     from registry_gen.publish.staging import Staging
     from registry_gen.signing.openpgp import SumsSigner
 
 PHASE = "Fetching and verifying"
+TICK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +53,53 @@ class Stage:
     downloads: Executor
     now: datetime
     catalog_commit: str | None
+    stopped: threading.Event
 
 
-Job = Callable[[], Staged]
+def stage_plan(
+    registry: Registry, keys: Keys, catalog: Catalog, planned: Planned, now: datetime, progress: Progress
+) -> Iterator[list[Settled]]:
+    """Stage and settle every package of the plan, several at a time.
+
+    Gives what was done since the last time, at least every ``TICK_SECONDS`` and then perhaps nothing. What is wrong
+    with a package becomes a refusal. Whoever stops asking stops the work after the action at hand.
+    """
+    work = [package for package in planned.plan.packages if package.actions]
+    progress.begin(PHASE, sum(not isinstance(action, ChangeState) for package in work for action in package.actions))
+    workers, stopped = registry.config.limits.workers, threading.Event()
+    with pool(workers, "stage") as executor, pool(workers, "download") as downloads:
+        stage = Stage(
+            registry.sources,
+            registry.staging,
+            registry.config.limits,
+            keys.sums,
+            downloads,
+            now,
+            catalog.commit,
+            stopped,
+        )
+
+        def settled(package: PackagePlan) -> Settled:
+            known = planned.packages.get(package.address)
+            staged, refused = stage_package(stage, catalog, package, known, progress)
+            result = settle(
+                package,
+                staged,
+                known,
+                complete=not refused,
+                catalog_commit=catalog.commit,
+                site=registry.config.site,
+                now=now,
+            )
+            return replace(result, refusals=(*refused, *result.refusals))
+
+        pending = {executor.submit(settled, package) for package in work}
+        try:
+            while pending:
+                done, pending = wait(pending, TICK_SECONDS, FIRST_COMPLETED)
+                yield [future.result() for future in done]
+        finally:
+            stopped.set()
 
 
 def stage_package(
@@ -58,6 +117,8 @@ def stage_package(
     except RegistryError as error:
         return (), tuple(Refusal(planned.address, action.version, error) for action in actions)
     for action in actions:
+        if stage.stopped.is_set():
+            break
         try:
             staged.append(_stage(stage, entry, action, package))
         except RegistryError as error:

@@ -61,8 +61,8 @@ def make(
         work.provider("acme/widget", sources / "widget", key=(sources / "key.asc").read_text())
         if keys.is_dir():
             shutil.copytree(keys, work.root / "state/keys")
-        with work.registry():
-            pass  # makes keys where there are none
+        with work.registry() as registry:
+            wiring.open_keys(registry)  # makes keys where there are none
         if not keys.is_dir():
             shutil.copytree(work.root / "state/keys", keys)
         return work
@@ -80,7 +80,7 @@ def run(work: Workspace, fault: Fault) -> bool:
             ledger=faulty_ledger(registry.ledger, fault),
         )
         try:
-            report = publish(faulty, workspace.catalog, NOW, Silent())
+            report = publish(faulty, wiring.open_keys(registry), workspace.catalog, NOW, Silent())
         except RegistryError:
             return False
     return not report.refusals

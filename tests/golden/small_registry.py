@@ -19,7 +19,7 @@ from unittest.mock import patch
 from registry_gen import wiring
 from registry_gen.model.digest import Commit
 from registry_gen.model.plan import FailedSighting, MirrorSighting, ModuleSighting, ProviderSighting
-from registry_gen.publish import run
+from registry_gen.publish import planning, run
 from registry_gen.publish.look import Sources, look
 from registry_gen.publish.progress import Silent
 from registry_gen.sources.archives import Archives
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from registry_gen.model.plan import Sighting, Tag
     from registry_gen.model.tree import TreeFile
     from registry_gen.publish.progress import Progress
-    from registry_gen.publish.run import Registry
+    from registry_gen.publish.registry import Registry
 
 T = TypeVar("T")
 
@@ -103,8 +103,8 @@ def _publish(registry: Registry, places: _Places, order: Random | None) -> run.R
     assert workspace.problems == ()
     catalog = replace(workspace.catalog, commit=CATALOG_COMMIT)
     # A slow machine would publish in two batches, and the log would be in another order.
-    with patch.object(run, "BATCH_SECONDS", math.inf), patch.object(run, "look", _shuffled_look(order)):
-        return run.publish(replace(registry, sources=sources), catalog, NOW, Silent())
+    with patch.object(run, "BATCH_SECONDS", math.inf), patch.object(planning, "look", _shuffled_look(order)):
+        return run.publish(replace(registry, sources=sources), wiring.open_keys(registry), catalog, NOW, Silent())
 
 
 def _shuffled_look(order: Random | None) -> Callable[..., Mapping[Address, Sighting]]:

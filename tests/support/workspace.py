@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 from registry_gen import wiring
 from registry_gen.cli.selection import selected
+from registry_gen.publish.planning import make_plan
 from registry_gen.publish.progress import Silent
-from registry_gen.publish.run import Registry, Report, make_plan, publish
+from registry_gen.publish.run import Report, publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from registry_gen.model.plan import Plan
+    from registry_gen.publish.registry import Registry
 
 HOST = "registry.example.com"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -100,13 +102,13 @@ network:
         """Publish the catalog in this process."""
         workspace = wiring.read_workspace(self.root / "registry.yaml")
         with wiring.open_registry(workspace) as registry:
-            return publish(registry, selected(workspace, ()), now, Silent())
+            return publish(registry, wiring.open_keys(registry), selected(workspace, ()), now, Silent())
 
     def plan(self) -> Plan:
         """Plan in this process."""
         workspace = wiring.read_workspace(self.root / "registry.yaml")
         with wiring.open_registry(workspace) as registry:
-            return make_plan(registry, selected(workspace, ()), Silent()).plan
+            return make_plan(registry, selected(workspace, ()), wiring.registry_key(registry), Silent()).plan
 
     def cli(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the command line in a process of its own."""

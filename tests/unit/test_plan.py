@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -25,7 +25,8 @@ from registry_gen.model.plan import (
     Sighting,
 )
 from registry_gen.model.version import parse_version
-from registry_gen.plan import Context, plan, stale
+from registry_gen.plan import Context, stale
+from registry_gen.plan import plan as plan_addresses
 from registry_gen.plan.as_json import plan_json
 from registry_gen.plan.decide import state_of
 from tests.support.entries import (
@@ -52,11 +53,16 @@ from tests.support.entries import (
 )
 
 if TYPE_CHECKING:
-    from registry_gen.model.entries import Entry
+    from registry_gen.model.entries import Catalog, Entry
     from registry_gen.model.facts import Package, VersionFacts
     from registry_gen.model.plan import Plan
 
 OUTAGE = SourceError(Code("TST001", "out of reach", "", ""), where="https://git.example.com/network.git")
+
+
+def plan(catalog: Catalog, sightings: Any, heads: Any, packages: Any, context: Context) -> Plan:
+    """The plan for whatever is stale."""
+    return plan_addresses(catalog, sightings, heads, packages, context, stale(catalog, sightings, heads, context))
 
 
 def decide(entry: Entry, sighting: Sighting, *published: VersionFacts, context: Context = CONTEXT) -> Plan:
@@ -155,6 +161,21 @@ def test_a_pin_chooses_between_tags_and_refuses_another_commit() -> None:
     assert isinstance(action, PublishModule)
     assert action.tag == tag("1.0.0", "b")
     assert codes(decide(module(pins={"1.0.0": "c"}), ModuleSighting(NETWORK, (tag("v1.0.0", "a"),)))) == ["PLN003"]
+
+
+def test_a_pin_that_differs_from_what_was_published_is_refused() -> None:
+    seen = tags("v1.0.0")
+    assert codes(decide(module(pins={"1.0.0": "other"}), seen, module_facts("1.0.0"))) == ["PLN003"]
+    assert codes(decide(module(pins={"1.0.0": "v1.0.0"}), seen, module_facts("1.0.0"))) == []
+
+
+def test_versions_from_another_kind_of_source_stay_and_are_told() -> None:
+    built = module_facts("1.0.0", evidence=sha256(b"x"))
+    planned = decide(module(), tags("v1.0.0"), built)
+    assert planned.packages[0].actions == ()
+    assert "did not come from git" in planned.notes[-1].text
+    seen = ModuleSighting(NETWORK, (), (archive("1.0.0"),))
+    assert "did not come from archives" in decide(module(archives=True), seen, module_facts("1.0.0")).notes[-1].text
 
 
 def test_a_pin_without_a_tag_is_refused() -> None:
@@ -380,6 +401,22 @@ def test_unchanged_inputs_are_not_looked_at_again_and_changed_ones_are(
     assert planned.packages == ()
 
 
+def test_another_modules_tags_in_a_monorepo_change_nothing() -> None:
+    entry = module(patterns=("network/v{version}",))
+    known = after(entry, tags("network/v1.0.0"), module_facts("1.0.0", at="network/v1.0.0"))
+    seen = tags("network/v1.0.0", "queue/v1.0.0")
+    assert stale(catalog(entry), {NETWORK: seen}, {NETWORK: known.head}, CONTEXT) == ()
+
+
+def test_without_the_registrys_key_at_hand_its_packages_are_looked_at_and_their_keys_stay() -> None:
+    entry, seen = provider(signature="registry"), ProviderSighting(WIDGET, (release("1.0.0", LINUX),))
+    known = after(entry, seen, provider_facts("1.0.0", LINUX))
+    keyless = Context(CONTEXT.site_url, None)
+    assert stale(catalog(entry), {WIDGET: seen}, {WIDGET: known.head}, keyless) == (WIDGET,)
+    assert plan_with(entry, seen, {WIDGET: known}, keyless).packages[0].actions == ()
+    assert state_of(entry, keyless).signing_keys == ()
+
+
 def test_a_package_that_left_the_catalog_is_noted_and_stays() -> None:
     known = after(module(), tags("v1.0.0"), module_facts("1.0.0"))
     planned = plan(catalog(), {}, {NETWORK: known.head}, {}, CONTEXT)
@@ -400,7 +437,7 @@ def test_another_hosting_is_for_new_versions_only_and_says_so() -> None:
 
 
 def test_a_plan_does_not_depend_on_the_order_of_what_was_seen() -> None:
-    entries = [module(), provider(), mirror()]
+    entries: list[Entry] = [module(), provider(), mirror()]
     names = [f"v1.{number}.0" for number in range(20)]
     seen: dict[object, Sighting] = {
         WIDGET: ProviderSighting(WIDGET, (release("1.0.0", LINUX), release("1.1.0", DARWIN, LINUX))),
@@ -412,7 +449,7 @@ def test_a_plan_does_not_depend_on_the_order_of_what_was_seen() -> None:
         shuffled.shuffle(names)
         shuffled.shuffle(entries)
         sightings = {**seen, NETWORK: tags(*names)}
-        planned = plan(catalog(*entries), sightings, {}, {}, CONTEXT)  # type: ignore[arg-type]
+        planned = plan(catalog(*entries), sightings, {}, {}, CONTEXT)
         outcomes.add(orjson.dumps(plan_json(planned)))
     assert len(outcomes) == 1
 
@@ -434,7 +471,7 @@ def test_a_plan_says_in_json_what_it_does_and_refuses() -> None:
         RANDOM: package(mirror(), mirror_facts("3.0.0", LINUX), state=state_of(mirror(), CONTEXT)),
     }
     heads = {address: found.head for address, found in known.items()}
-    value = plan_json(plan(catalog(*entries), sightings, heads, known, CONTEXT))  # type: ignore[arg-type]
+    value = plan_json(plan(catalog(*entries), sightings, heads, known, CONTEXT))
     text = orjson.loads(orjson.dumps(value))
     assert text["packages"][0]["actions"] == [
         {"action": "publish", "version": "1.1.0", "tag": "v1.1.0", "commit": commit("v1.1.0")},

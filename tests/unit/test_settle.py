@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from registry_gen import paths
-from registry_gen.model.address import ModuleAddress
+from registry_gen.model.address import ModuleAddress, Platform
 from registry_gen.model.config import Site
 from registry_gen.model.digest import Sha256, sha256
 from registry_gen.model.intent import Artifact
@@ -100,10 +100,6 @@ def test_staged_versions_become_one_intent_with_entries_in_order() -> None:
     assert [orjson.loads(entry.payload)["revision"] for entry in settled.intent.entries] == [1, 1]
     assert settled.intent.inputs == INPUTS
     assert settled.intent.artifacts[0].key == "v1/modules/acme/network/aws/1.10.0/module.tar.gz"
-    assert {document.key for document in settled.documents} >= {
-        "v1/modules/acme/network/aws/versions",
-        "v1/modules/acme/network/aws/1.2.0/download",
-    }
 
 
 def test_an_incomplete_package_is_published_and_looked_at_again_next_time() -> None:
@@ -173,6 +169,16 @@ def test_a_new_renderer_is_an_intent_without_entries() -> None:
     settled = outcome(planned(provider(), ChangeState(WIDGET, "renderer")), [], before)
     assert settled.intent
     assert settled.intent.entries == ()
+
+
+def test_a_version_that_the_log_cannot_hold_is_refused_and_stops_no_other() -> None:
+    huge = provider_facts("1.0.0", *(Platform("linux", f"cpu{number}") for number in range(450)))
+    items = [staged_provider(huge), staged_provider(provider_facts("1.1.0", LINUX))]
+    settled = outcome(planned(provider(), *(item.action for item in items), base=0), items)
+    (refusal,) = settled.refusals
+    assert (str(refusal.version), refusal.error.code.id) == ("1.0.0", "LOG001")
+    assert settled.intent
+    assert [str(facts.version) for facts in settled.intent.versions] == ["1.1.0"]
 
 
 def test_a_document_that_would_break_clients_refuses_the_package() -> None:

@@ -23,17 +23,18 @@ CREATE TRIGGER generation_only_grows BEFORE UPDATE ON publication
 CREATE TRIGGER publication_stays BEFORE DELETE OR TRUNCATE ON publication EXECUTE FUNCTION refuse_change();
 
 -- "token" is the digest of the payload, so that a repeated begin finds its own intent. A finished intent needs no
--- payload: its facts are in the tables and its entries in the log. An abandoned one keeps it, for its artifacts.
+-- payload: its facts are in the tables and its entries in the log. An abandoned one keeps it until its artifacts are
+-- collected.
 CREATE TABLE intents (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     address text NOT NULL,
     base bigint NOT NULL CHECK (base >= 0),
     token sha256_hex NOT NULL,
     payload jsonb,
-    status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'logged', 'finished', 'abandoned')),
+    status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'logged', 'finished', 'abandoned', 'collected')),
     generation bigint NOT NULL,
     created_at timestamptz NOT NULL,
-    CHECK ((payload IS NULL) = (status = 'finished'))
+    CHECK ((payload IS NULL) = (status IN ('finished', 'collected')))
 );
 CREATE UNIQUE INDEX one_unfinished_intent_per_package ON intents (address) WHERE status IN ('open', 'logged');
 
@@ -41,7 +42,7 @@ CREATE FUNCTION intents_move_forward() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (NEW.id, NEW.address, NEW.base, NEW.token) IS DISTINCT FROM (OLD.id, OLD.address, OLD.base, OLD.token)
         OR NEW.payload IS NOT NULL AND NEW.payload IS DISTINCT FROM OLD.payload
-        OR (OLD.status, NEW.status) NOT IN (('open', 'logged'), ('logged', 'finished'), ('open', 'abandoned'))
+        OR (OLD.status, NEW.status) NOT IN (('open', 'logged'), ('logged', 'finished'), ('open', 'abandoned'), ('abandoned', 'collected'))
     THEN
         RAISE EXCEPTION 'intent % is % and cannot become %', OLD.id, OLD.status, NEW.status USING ERRCODE = 'LG006';
     END IF;

@@ -1,0 +1,42 @@
+"""The first half of a run: look at every source, and decide. Changes nothing, and needs no private key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from registry_gen.plan import Context, plan, stale
+from registry_gen.publish.look import look
+from registry_gen.publish.registry import pool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from registry_gen.model.address import Address
+    from registry_gen.model.entries import Catalog
+    from registry_gen.model.facts import Package, SigningKey
+    from registry_gen.model.plan import Plan
+    from registry_gen.publish.progress import Progress
+    from registry_gen.publish.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan and the published packages that it was made against."""
+
+    plan: Plan
+    packages: Mapping[Address, Package]
+
+
+def make_plan(registry: Registry, catalog: Catalog, registry_key: SigningKey | None, progress: Progress) -> Planned:
+    """Look at every source and decide; ``registry_key`` is the one that signs sums, None where it is not at hand.
+
+    Raises LedgerError where the ledger cannot be read; what is wrong with a source becomes a refusal.
+    """
+    context = Context(registry.config.site.url, registry_key)
+    with pool(registry.config.limits.workers, "look") as executor:
+        sightings = look(catalog, registry.sources, executor, progress)
+    heads = registry.ledger.heads()
+    addresses = stale(catalog, sightings, heads, context)
+    packages = registry.ledger.packages(addresses) if addresses else {}
+    return Planned(plan(catalog, sightings, heads, packages, context, addresses), packages)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import stat
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
-from tests.support.command_line import Running, run_here
+from tests.support.command_line import Running, run_here, until
 from tests.support.git_repo import GitRepo
 from tests.support.http_server import HttpServer, Reply
 from tests.support.openpgp_keys import make_key
@@ -21,7 +21,7 @@ from tests.support.tls import Authority
 from tests.support.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.support.git_repo import GitRepo as Repo
 
@@ -55,14 +55,6 @@ def work(tmp_path: Path, database: str, server: HttpServer, repo: Repo) -> Works
     entry = made.root / "catalog/providers/acme/widget.yaml"
     entry.write_text(entry.read_text().replace("signing_keys", '  versions: ["1.0.0"]\nsigning_keys'))
     return made
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Look again and again; raises AssertionError where nothing happens for a minute."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -119,8 +111,6 @@ def test_waiting_for_another_publisher_can_be_given_up(work: Workspace) -> None:
 
 
 def _waits(dsn: str) -> bool:
-    import psycopg
-
     with psycopg.connect(dsn) as connection:
         found = connection.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchone()
     return found is not None

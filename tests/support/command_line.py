@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 from registry_gen.cli.main import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from tests.support.workspace import Workspace
 
@@ -140,6 +141,9 @@ def on_terminal(work: Workspace, *arguments: str, env: Mapping[str, str] | None 
     return status, shown.decode().replace("\r\n", "\n")
 
 
-def lines_with(text: str, words: str) -> Sequence[str]:
-    """The lines that hold the words."""
-    return [line for line in text.splitlines() if words in line]
+def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Look again and again until it is so; raises AssertionError where it is not so in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        time.sleep(0.02)

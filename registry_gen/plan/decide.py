@@ -22,6 +22,7 @@ from registry_gen.model.plan import (
 from registry_gen.plan.inputs import Context, GoodSighting, inputs_digest
 from registry_gen.plan.mirrors import decide_mirror
 from registry_gen.plan.modules import decide_module
+from registry_gen.plan.notes import note_on_nothing, notes_on_links, notes_on_published
 from registry_gen.plan.providers import decide_provider
 
 if TYPE_CHECKING:
@@ -66,12 +67,13 @@ def plan(
             total.refusals.append(Refusal(address, None, sighting.error))
             continue
         _add(total, entry, sighting, packages.get(address), heads.get(address), context)
-    planned = {package.address for package in total.packages} | {refusal.address for refusal in total.refusals}
+    changed = {package.address for package in total.packages if package.actions}
+    refused = {refusal.address for refusal in total.refusals}
     return Plan(
         packages=tuple(total.packages),
         refusals=tuple(total.refusals),
         notes=(*total.notes, *_no_longer_listed(catalog, heads)),
-        unchanged=len(catalog.entries.keys() - planned),
+        unchanged=len(catalog.entries.keys() - changed - refused),
     )
 
 
@@ -102,7 +104,9 @@ def _add(
     actions: list[Action] = list(outcome.actions)
     if package and package.versions and package.head.state != state:
         actions.append(ChangeState(entry.address, _why(package.head.state, state)))
-    complete = not outcome.refusals
+    published = package.versions if package else ()
+    offers_nothing = not (published or actions or outcome.refusals)
+    complete = not (outcome.refusals or offers_nothing)
     after = revision + 1 if actions else revision
     total.packages.append(
         PackagePlan(
@@ -116,7 +120,10 @@ def _add(
     )
     total.refusals.extend(outcome.refusals)
     total.notes.extend(outcome.notes)
-    total.notes.extend(_hosted_otherwise(entry, package))
+    total.notes.extend(notes_on_published(entry, published))
+    total.notes.extend(notes_on_links(entry))
+    if offers_nothing:
+        total.notes.append(note_on_nothing(entry, sighting))
 
 
 def _decide(entry: Entry, sighting: GoodSighting, package: Package | None) -> Outcome:
@@ -151,14 +158,6 @@ def _keys(entry: ProviderEntry, context: Context, head: PackageHead | None) -> t
     return head.state.signing_keys if head else ()
 
 
-def _hosted_otherwise(entry: Entry, package: Package | None) -> list[Note]:
-    others = [facts for facts in package.versions if facts.hosting is not entry.hosting] if package else []
-    if not others:
-        return []
-    count = f"{len(others)} published version{'s' if len(others) > 1 else ''}"
-    return [Note(entry.address, f"hosting: {entry.hosting} is for new versions; {count} stay as they are")]
-
-
 def _why(before: PackageState, after: PackageState) -> str:
     changed = []
     if before.signing_keys != after.signing_keys:
@@ -173,7 +172,7 @@ def _why(before: PackageState, after: PackageState) -> str:
 def _no_longer_listed(catalog: Catalog, heads: Mapping[Address, PackageHead]) -> list[Note]:
     gone = sorted((address for address in heads if catalog.whole and address not in catalog.entries), key=str)
     return [
-        Note(address, "published, but no longer in the catalog; it stays listed until it is withdrawn")
+        Note(address, "published, but no longer in the catalog; what is published stays listed")
         for address in gone
         if heads[address].revision > 0
     ]

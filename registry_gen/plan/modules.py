@@ -63,7 +63,8 @@ def _from_tags(
             codes.PIN_WITHOUT_TAG, where=f"{entry.address} {version}", expected=f"a tag at {source.pins[version]}"
         )
         refusals.append(Refusal(entry.address, version, error))
-    notes += _two_versions(entry.address, matched, entry)
+    refused = {refusal.version for refusal in refusals}
+    notes += _two_versions(entry, {version: found for version, found in matched.items() if version not in refused})
     notes += _gone(entry.address, known, matched)
     return Outcome(tuple(actions), tuple(refusals), tuple(notes))
 
@@ -132,13 +133,13 @@ def _refuse(
     return None
 
 
-def _two_versions(address: ModuleAddress, matched: Mapping[Version, Sequence[Tag]], entry: ModuleEntry) -> list[Note]:
+def _two_versions(entry: ModuleEntry, matched: Mapping[Version, Sequence[Tag]]) -> list[Note]:
     versions: dict[Commit, list[Version]] = defaultdict(list)
     for version in sorted(matched):
         if entry.versions.allows(version):
             versions[matched[version][0].commit].append(version)
     return [
-        Note(address, f"commit {commit} is published under {len(found)} versions: {', '.join(map(str, found))}")
+        Note(entry.address, f"commit {commit} is published under {len(found)} versions: {', '.join(map(str, found))}")
         for commit, found in versions.items()
         if len(found) > 1
     ]

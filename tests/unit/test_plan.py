@@ -11,6 +11,7 @@ import pytest
 
 from registry_gen.errors import Code, SourceError
 from registry_gen.model.digest import sha256
+from registry_gen.model.entries import GitSource
 from registry_gen.model.facts import Hosting
 from registry_gen.model.plan import (
     ArchiveSeen,
@@ -433,7 +434,49 @@ def test_a_run_limited_to_some_packages_says_nothing_of_the_others() -> None:
 def test_another_hosting_is_for_new_versions_only_and_says_so() -> None:
     planned = decide(module(hosting=Hosting.LINK), tags("v1.0.0"), module_facts("1.0.0"))
     assert versions(planned) == []
-    assert "1 published version stay" in planned.notes[0].text
+    assert planned.notes[0].text == "hosting: link is for new versions; hosted as before: 1.0.0"
+
+
+def test_what_the_catalog_no_longer_wants_stays_and_is_told() -> None:
+    planned = decide(
+        module(versions=">= 2.0.0"), tags("v1.0.0", "v1.1.0"), module_facts("1.0.0"), module_facts("1.1.0")
+    )
+    assert "leaves out what stays listed: 1.0.0, 1.1.0" in planned.notes[0].text
+    seen = ProviderSighting(WIDGET, (release("1.0.0", DARWIN, LINUX),))
+    planned = decide(provider(platforms=(LINUX,)), seen, provider_facts("1.0.0", DARWIN, LINUX))
+    assert planned.notes[0].text == "1.0.0 keeps unwanted platforms: darwin_arm64"
+    many = [module_facts(f"1.{minor}.0") for minor in range(7)]
+    planned = decide(module(versions=">= 2.0.0"), tags(*(f"v{facts.version}" for facts in many)), *many)
+    assert "and 2 more" in planned.notes[0].text
+
+
+@pytest.mark.parametrize(
+    ("entry", "sighting", "reason"),
+    [
+        (module(), tags(), "the repository has no tags"),
+        (
+            module(),
+            tags("network/v1.0.0", "zone"),
+            "none of 2 tags is a version by v{version}, {version}; one",
+        ),
+        (module(versions=">= 9.0.0"), tags("v1.0.0"), "none of the versions that v{version}, {version} finds"),
+        (module(archives=True), ModuleSighting(NETWORK, ()), "no archive is allowed"),
+        (provider(), ProviderSighting(WIDGET, ()), "terraform-provider-widget_VERSION_SHA256SUMS"),
+        (mirror(), MirrorSighting(RANDOM, ()), "upstream lists no version"),
+    ],
+)
+def test_an_entry_that_gives_nothing_says_why_each_time(entry: Entry, sighting: Sighting, reason: str) -> None:
+    planned = decide(entry, sighting)
+    assert reason in planned.notes[-1].text
+    assert planned.packages[0].inputs is None
+    assert planned.unchanged == 1
+
+
+def test_a_link_to_a_folder_of_this_machine_is_told() -> None:
+    entry = module(hosting=Hosting.LINK)
+    assert isinstance(entry.source, GitSource)
+    local = replace(entry, source=replace(entry.source, url="file:///srv/network"))
+    assert "a folder of this machine" in decide(local, tags("v1.0.0")).notes[0].text
 
 
 def test_a_plan_does_not_depend_on_the_order_of_what_was_seen() -> None:

@@ -118,7 +118,7 @@ def test_plan_with_fetch_stages_and_settles_but_commits_nothing(work: Workspace,
         assert registry.ledger.heads() == {}
         with registry.ledger.publication(0) as publication:
             assert publication.open_intents() == ()
-    assert any((work.root / "state/staging").iterdir()), "what was staged is kept for publish"
+    assert not any((work.root / "state/staging").iterdir()), "what was fetched is forgotten again"
 
 
 def test_publish_says_what_it_did_and_the_second_time_that_there_was_nothing_to_do(work: Workspace) -> None:

@@ -195,7 +195,7 @@ def test_a_folder_that_may_not_be_written(work: Workspace, database: str, folder
     with work.registry():
         pass  # makes the folders and keys
     path = work.root / folder
-    path.mkdir(exist_ok=True)
+    path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o555)
     open_socket(database)
     try:

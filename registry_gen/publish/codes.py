@@ -44,11 +44,11 @@ NO_PATH = Code(
     "An archive without a single configuration file is no module.",
     "Check the path in the catalog against the repository at this tag.",
 )
-NO_UPSTREAM = Code(
-    "PUB008",
-    "the commit that was planned for could not be read",
-    "The plan names one commit; nothing else may be published in its place.",
-    "Run publish again; if it stays, look at the repository's tags.",
+BUCKET_LOST = Code(
+    "PUB010",
+    "the bucket does not hold the log that this ledger published",
+    "Listings would offer versions whose files are gone: the bucket was emptied, replaced, or is another one.",
+    "Restore the bucket. To publish everything anew into an empty one, start with an empty ledger and state folder.",
 )
 LOST = Code(
     "PUB009",

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -58,3 +59,19 @@ def test_a_code_carries_the_prefix_of_its_room_and_plain_sentences(room: str, co
     assert code.title
     assert code.why.endswith(".")
     assert code.fix  # may end with a command to copy
+
+
+def test_no_code_is_declared_that_nothing_raises() -> None:
+    package = Path(registry_gen.__path__[0])
+    texts = {path: path.read_text() for path in package.rglob("*.py") if path.name != "codes.py"}
+    unused = []
+    for room in PREFIXES:
+        users = [
+            text
+            for path, text in texts.items()
+            if path.is_relative_to(package / room) or re.search(rf"registry_gen\.{room}(\.codes| import codes)", text)
+        ]
+        used = set(re.findall(r"\b[A-Z][A-Z0-9_]+\b", "\n".join(users)))
+        declared = vars(importlib.import_module(f"registry_gen.{room}.codes"))
+        unused += [code.id for name, code in declared.items() if isinstance(code, Code) and name not in used]
+    assert unused == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +65,7 @@ def read_workspace(path: Path) -> Workspace:
 @contextmanager
 def open_ledger(config: Config) -> Iterator[Ledger]:
     """The ledger that registry.yaml names, for as long as the block runs; its schema is brought up to date."""
+    _keep_out_of_git(config.state)
     if config.ledger == "embedded":
         ledger = open_embedded(config.state / "postgres")
     elif config.ledger.startswith("env:"):
@@ -73,6 +74,15 @@ def open_ledger(config: Config) -> Iterator[Ledger]:
         ledger = open_server(config.ledger)
     with closing(ledger):
         yield ledger
+
+
+def _keep_out_of_git(state: Path) -> None:
+    """The state folder holds private keys and often lies in the catalog's repository: git shall not offer it."""
+    with suppress(OSError):  # whoever needs the folder next says why it cannot be written
+        state.mkdir(parents=True, exist_ok=True)
+        ignore = state / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("# Private keys, the ledger, caches: made by registry-gen, never committed.\n*\n")
 
 
 def _dsn(reference: str) -> str:

@@ -19,6 +19,7 @@ from registry_gen.errors import RegistryError
 FAILED: Final = 1
 USAGE: Final = 64
 INTERRUPTED: Final = 130
+EVERYWHERE: Final = ("--json", "--quiet", "-q", "--debug")
 
 COMMANDS: Final = {
     "explain": "Say what a code means and what to do.",
@@ -103,7 +104,7 @@ def run(arguments: list[str]) -> int:
     Raises click.Abort where a person interrupts it.
     """
     try:
-        result = group.main(arguments, prog_name="registry-gen", standalone_mode=False)
+        result = group.main(_ordered(arguments), prog_name="registry-gen", standalone_mode=False)
     except click.Abort:
         raise
     except click.UsageError as error:
@@ -125,6 +126,12 @@ def run(arguments: list[str]) -> int:
         output.show_failure(_internal(error), as_json="--json" in arguments)
         return FAILED
     return result if isinstance(result, int) else 0
+
+
+def _ordered(arguments: list[str]) -> list[str]:
+    """Flags for every command may stand behind it too."""
+    flags = [argument for argument in arguments if argument in EVERYWHERE]
+    return [*flags, *(argument for argument in arguments if argument not in EVERYWHERE)]
 
 
 def _internal(error: Exception) -> RegistryError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import click
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry_gen.cli.output import Output
+    from registry_gen.model.config import Site
+
+DEFAULT_PORT: Final = 8443
 
 
 @click.command("serve")
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", metavar="PORT", default=8443, show_default=True, help="The port; 0 takes any free one.")
-@click.option("--watch", is_flag=True, help="Publish again whenever the catalog changes.")
+@click.option("--port", metavar="PORT", type=int, help="The port; 0 takes any.  [default: the site's, or 8443]")
+@click.option("--watch", is_flag=True, help="Publish now, and again whenever the catalog changes.")
 @click.pass_obj
-def command(output: Output, host: str, port: int, watch: bool) -> None:
+def command(output: Output, host: str, port: int | None, watch: bool) -> None:
     """Serve the public folder over TLS as a CDN in front of the bucket would, until Ctrl-C.
 
     The certificate is made by an authority of its own in the state folder. The private storage is never served.
@@ -40,11 +43,27 @@ def command(output: Output, host: str, port: int, watch: bool) -> None:
 
     def started(address: str, real_port: int) -> None:
         output.say(click.style(f"Serving {public} at https://{address}:{real_port}/", bold=True))
-        output.result(snippets(config.site, address, real_port, certificate.ca_file, offered(public)))
+        shown = offered(public)
+        if shown is None:
+            output.say("Nothing is published yet: registry-gen publish changes that, and this goes on serving.")
+        else:
+            output.result(snippets(config.site, address, real_port, certificate.ca_file, shown))
         output.say("Stop with Ctrl-C.")
 
     with _watching(output, config.catalog) if watch else _nothing():
-        serve(app, host, port, certificate.cert_file, certificate.key_file, started)
+        serve(
+            app,
+            host,
+            _port(config.site) if port is None else port,
+            certificate.cert_file,
+            certificate.key_file,
+            started,
+        )
+
+
+def _port(site: Site) -> int:
+    """The port that the site's own address names, so that what was published points here."""
+    return urlsplit(site.url).port or DEFAULT_PORT
 
 
 @contextmanager
@@ -54,7 +73,8 @@ def _nothing() -> Iterator[None]:
 
 @contextmanager
 def _watching(output: Output, catalog: Path) -> Iterator[None]:
-    """Publish on every change of the catalog or of registry.yaml."""
+    """Publish now, and on every change of the catalog or of registry.yaml."""
+    _publish(output)
     stop = threading.Event()
     one_at_a_time = threading.Lock()
     config = output.config.absolute()
@@ -85,9 +105,13 @@ def _watch(
 ) -> None:
     from watchfiles import watch
 
-    from registry_gen.cli.main import run
-
     for _ in watch(folder, watch_filter=concerns_us, stop_event=stop, recursive=recursive):
         with one_at_a_time:
-            output.say("The catalog changed; publishing.")
-            run([*(["--quiet"] if output.quiet else []), "--config", str(output.config), "publish"])
+            output.say("The catalog or registry.yaml changed; publishing.")
+            _publish(output)
+
+
+def _publish(output: Output) -> None:
+    from registry_gen.cli.main import run
+
+    run([*(["--quiet"] if output.quiet else []), "--config", str(output.config), "publish"])

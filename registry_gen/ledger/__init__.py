@@ -160,6 +160,9 @@ class Ledger(Protocol):
     def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
         """Packages with their versions; addresses that were never published are left out."""
 
+    def log_head(self) -> LogHead:
+        """Where the log stands."""
+
     def violations(self) -> tuple[Violation, ...]:
         """Every unacknowledged violation, oldest first."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
-    from registry_gen.ledger import Publication, Violation
+    from registry_gen.ledger import LogHead, Publication, Violation
     from registry_gen.model.address import Address
     from registry_gen.model.facts import Package, PackageHead
 
@@ -72,6 +72,11 @@ class PostgresLedger:
         """Packages with their versions; addresses that were never published are left out."""
         with self._snapshot() as connection:
             return reading.packages(connection, addresses)
+
+    def log_head(self) -> LogHead:
+        """Where the log stands."""
+        with self._snapshot() as connection:
+            return reading.log_head(connection)
 
     def violations(self) -> tuple[Violation, ...]:
         """Every unacknowledged violation, oldest first."""

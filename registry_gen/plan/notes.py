@@ -31,9 +31,7 @@ def notes_on_published(entry: Entry, published: Sequence[VersionFacts]) -> Itera
         held = () if isinstance(facts, ModuleVersion) else facts.packages
         dropped = [str(package.platform) for package in held if package.platform not in entry.platforms]
         if dropped:
-            yield Note(
-                entry.address, f"{facts.version} keeps platforms that are no longer wanted: {', '.join(dropped)}"
-            )
+            yield Note(entry.address, f"{facts.version} keeps unwanted platforms: {', '.join(dropped)}")
 
 
 def note_on_nothing(entry: Entry, sighting: GoodSighting) -> Note:

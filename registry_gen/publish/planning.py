@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from registry_gen.plan import Context, plan, stale
 from registry_gen.publish.look import look
+from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.registry import pool
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ class Planned:
 def make_plan(registry: Registry, catalog: Catalog, registry_key: SigningKey | None, progress: Progress) -> Planned:
     """Look at every source and decide; ``registry_key`` is the one that signs sums, None where it is not at hand.
 
-    Raises LedgerError where the ledger cannot be read; what is wrong with a source becomes a refusal.
+    Raises LedgerError where the ledger cannot be read, ConflictError PUB003 or StorageError PUB010 where the bucket is
+    not this ledger's; what is wrong with a source becomes a refusal.
     """
+    require_own_bucket(registry.ledger.log_head(), registry.public)
     context = Context(registry.config.site.url, registry_key)
     with pool(registry.config.limits.workers, "look") as executor:
         sightings = look(catalog, registry.sources, executor, progress)

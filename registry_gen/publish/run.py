@@ -12,7 +12,8 @@ from registry_gen.ledger import Publication, Violation
 from registry_gen.model.facts import PackageHead
 from registry_gen.model.plan import Note, Plan, Refusal
 from registry_gen.publish import codes
-from registry_gen.publish.commit import Bucket, Committed, commit, recover
+from registry_gen.publish.commit import Bucket, Committed, commit, recover, unfinished
+from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.planning import make_plan
 from registry_gen.publish.registry import pool
 from registry_gen.publish.stage import stage_plan
@@ -65,12 +66,13 @@ def publish(registry: Registry, keys: Keys, catalog: Catalog, now: datetime, pro
         progress.begin(LOCK_PHASE, 1)
         with registry.ledger.publication(registry.lock_seconds) as publication:
             progress.step(LOCK_PHASE, "")
+            require_own_bucket(publication.log_head(), registry.public)
             recovered = recover(publication, bucket)
-            unfinished = publication.open_intents()
-            needed = [artifact for item in unfinished for artifact in item.intent.artifacts]
+            waiting = unfinished(publication)
+            needed = [artifact for item in publication.open_intents() for artifact in item.intent.artifacts]
             registry.staging.sweep(needed, now.timestamp() - KEEP_SECONDS)
             run = publication.start_run(catalog.commit, registry.actor, now)
-        rest = _without(catalog, frozenset(item.intent.address for item in unfinished))
+        rest = _without(catalog, waiting)
         planned = make_plan(registry, rest, keys.sums.key, progress)
         total = _Total(planned.plan, recovered)
         for batch in _batches(stage_plan(registry, keys, rest, planned, now, progress), total):
@@ -107,11 +109,11 @@ class _Total:
         )
 
 
-def _without(catalog: Catalog, unfinished: frozenset[Address]) -> Catalog:
+def _without(catalog: Catalog, waiting: frozenset[Address]) -> Catalog:
     """The catalog less the packages that an earlier run left and recovery could not finish: they wait for it."""
-    if not unfinished & catalog.entries.keys():
+    if not waiting & catalog.entries.keys():
         return catalog
-    entries = {address: entry for address, entry in catalog.entries.items() if address not in unfinished}
+    entries = {address: entry for address, entry in catalog.entries.items() if address not in waiting}
     return replace(catalog, entries=entries, whole=False)
 
 
@@ -142,14 +144,14 @@ def _by_address(intent: Intent) -> str:
 def _commit(publication: Publication, bucket: Bucket, intents: Sequence[Intent]) -> Committed:
     """Begin and commit the intents of packages that nobody changed since the plan; refuse the others."""
     current = publication.packages([intent.address for intent in intents])
-    unfinished = {item.intent.address for item in publication.open_intents()}
+    waiting = unfinished(publication)
     refusals = []
     for intent in intents:
         package = current.get(intent.address)
         revision = package.head.revision if package else 0
-        if revision == intent.base and intent.address not in unfinished:
+        if revision == intent.base and intent.address not in waiting:
             continue
-        found = f"revision {revision}" + (" and an unfinished change" if intent.address in unfinished else "")
+        found = f"revision {revision}" + (" and an unfinished change" if intent.address in waiting else "")
         error = LedgerError(
             codes.OVERTAKEN,
             where=str(intent.address),

@@ -37,13 +37,13 @@ class Offered:
     mirrored_constraint: str = "~> 3.0"
 
 
-def offered(public: Path) -> Offered:
-    """Look into a public folder for packages to show: the first of each kind that has a version."""
+def offered(public: Path) -> Offered | None:
+    """Look into a public folder for packages to show: the first of each kind that has a version; None for none."""
     module, module_constraint = _first(public / paths.MODULES, "*/*/*/versions")
     provider, provider_constraint = _first(public / paths.PROVIDERS, "*/*/versions")
     mirrored, mirrored_constraint = _first(public / paths.MIRROR, "*/*/*/index.json")
     if not (module or provider or mirrored):
-        return Offered()
+        return None
     return Offered(module, module_constraint, provider, provider_constraint, mirrored, mirrored_constraint)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
+import shutil
 import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
 
+from registry_gen.errors import ConflictError, StorageError
 from tests.support.git_repo import GitRepo
 from tests.support.openpgp_keys import make_key
 from tests.support.releases import make_release
@@ -16,6 +19,8 @@ from tests.support.workspace import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.postgres import Postgres
 
 MAIN = {"main.tf": 'variable "name" {}\n', "README.md": "# Network\n"}
 
@@ -110,3 +115,38 @@ def test_a_platform_added_to_the_catalog_is_added_to_the_published_version(work:
     assert [entry.type for intent in report.published for entry in intent.entries] == ["platform-added"]
     platforms = work.document("v1/providers/acme/gadget/versions")["versions"][0]["platforms"]
     assert platforms == [{"os": "darwin", "arch": "arm64"}, {"os": "linux", "arch": "amd64"}]
+
+
+def test_a_bucket_that_was_emptied_is_noticed_before_anything_else_is_done(work: Workspace, repo: GitRepo) -> None:
+    work.module("acme/network/aws", repo.url)
+    work.publish()
+    shutil.rmtree(work.public)
+    for run in (work.plan, work.publish):
+        with pytest.raises(StorageError) as caught:
+            run()
+        assert caught.value.code.id == "PUB010"
+    assert work.tree() == {}
+
+
+def test_a_bucket_of_another_ledger_is_noticed_before_anything_else_is_done(
+    work: Workspace, repo: GitRepo, postgres: Postgres
+) -> None:
+    work.module("acme/network/aws", repo.url)
+    work.publish()
+    tree = work.tree()
+    text = (work.root / "registry.yaml").read_text()
+    (work.root / "registry.yaml").write_text(re.sub("ledger: .*", f"ledger: {postgres.create('another')}", text))
+    try:
+        for run in (work.plan, work.publish):
+            with pytest.raises(ConflictError) as caught:
+                run()
+            assert caught.value.code.id == "PUB003"
+    finally:
+        postgres.drop("another")
+    assert work.tree() == tree
+
+
+def test_the_state_folder_keeps_itself_out_of_git(work: Workspace, repo: GitRepo) -> None:
+    work.module("acme/network/aws", repo.url)
+    work.publish()
+    assert (work.root / "state/.gitignore").read_text().endswith("\n*\n")

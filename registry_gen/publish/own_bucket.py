@@ -1,0 +1,36 @@
+"""Whether the bucket is the one this ledger publishes to: asked before anything is planned for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry_gen import paths
+from registry_gen.errors import ConflictError, StorageError
+from registry_gen.log.note import stated_size
+from registry_gen.publish import codes
+
+if TYPE_CHECKING:
+    from registry_gen.ledger import LogHead
+    from registry_gen.storage import Storage
+
+
+def require_own_bucket(head: LogHead, storage: Storage) -> None:
+    """One read: the checkpoint must be there if the ledger has published, and must not be ahead of the ledger's log.
+
+    Raises ConflictError PUB003 where the bucket holds the log of another ledger, or a longer one, and StorageError
+    PUB010 where the log that this ledger has published is not there.
+    """
+    found = storage.get(paths.CHECKPOINT)
+    if found is None:
+        if head.stored_size:
+            raise StorageError(codes.BUCKET_LOST, where=storage.name, hint=codes.BUCKET_LOST.fix)
+        return
+    theirs = stated_size(found[0])
+    if head.tail.size < max(theirs, 1):
+        raise ConflictError(
+            codes.FOREIGN_CHECKPOINT,
+            where=f"{storage.name}/{paths.CHECKPOINT}",
+            expected=f"a log of {head.tail.size} entries, as in the ledger",
+            found=f"one of {theirs}",
+            hint=codes.FOREIGN_CHECKPOINT.fix,
+        )

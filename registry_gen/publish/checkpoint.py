@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from registry_gen import paths
 from registry_gen.errors import ConflictError, RefusalError
 from registry_gen.log.tiles import first_entry, tiles
-from registry_gen.log.tree import root
+from registry_gen.log.tree import Tail, append, root
 from registry_gen.model.digest import sha256
 from registry_gen.publish import codes
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from registry_gen.ledger import Publication
+    from registry_gen.ledger import LogHead, Publication
+    from registry_gen.log.note import Checkpoint
     from registry_gen.storage import Storage
+
+PAGE: Final = 10_000
+"""How many entries are read at once where all of them have to be hashed again."""
 
 
 class CheckpointSigner(Protocol):
@@ -24,20 +28,22 @@ class CheckpointSigner(Protocol):
     def sign_checkpoint(self, size: int, root: bytes) -> bytes:
         """The signed note for a log of ``size`` entries with this 32-byte root."""
 
-    def checked_size(self, note: bytes) -> int:
-        """The size that a checkpoint of this very log states; raises RefusalError where it is not one."""
+    def checked(self, data: bytes) -> Checkpoint:
+        """The checkpoint that a note of this very log's key states; raises RefusalError where it is not one."""
 
 
 def put_log(publication: Publication, storage: Storage, executor: Executor, signer: CheckpointSigner) -> int:
     """Bring the bucket's log to where the ledger's is; returns the number of puts.
 
     The ledger keeps the checkpoint before it is put, so a second one for the same size is never signed.
-    Raises ConflictError PUB003 where the bucket's checkpoint is not one that this ledger could have made.
+    Raises ConflictError PUB003, and puts nothing, where the bucket's checkpoint is not one that this ledger could
+    have made: a tile of another history could lie where a tile of the right one belongs.
     """
     head = publication.log_head()
     size = head.tail.size
     if head.stored_size == size:
         return 0
+    etag = _replaceable(publication, storage, signer, head)
     checkpoint = head.checkpoint
     if checkpoint is None:
         checkpoint = signer.sign_checkpoint(size, root(head.tail))
@@ -52,27 +58,42 @@ def put_log(publication: Publication, storage: Storage, executor: Executor, sign
     for _ in executor.map(put_tile, new_tiles):
         pass
     try:
-        stored = storage.put_if(paths.CHECKPOINT, checkpoint, head.etag)
+        stored = storage.put_if(paths.CHECKPOINT, checkpoint, etag)
     except ConflictError:
-        stored = storage.put_if(paths.CHECKPOINT, checkpoint, _adopted_etag(publication, storage, signer, size))
+        publication.log_head()  # raises where the lock was lost meanwhile, before anything is read again
+        stored = storage.put_if(paths.CHECKPOINT, checkpoint, _replaceable(publication, storage, signer, head))
     publication.checkpoint_stored(size, stored.etag)
     return len(new_tiles) + 1
 
 
-def _adopted_etag(publication: Publication, storage: Storage, signer: CheckpointSigner, size: int) -> str | None:
-    """The etag of a checkpoint of ours that was put by a run that was stopped before it said so."""
-    publication.log_head()  # raises where the lock was lost meanwhile, before anything is read again
+def _replaceable(publication: Publication, storage: Storage, signer: CheckpointSigner, head: LogHead) -> str | None:
+    """The etag of the bucket's checkpoint, None where there is none; raises ConflictError PUB003 where it is not ours.
+
+    Ours is also one that a run put that was stopped before it said so.
+    """
     found = storage.get(paths.CHECKPOINT)
     if found is None:
         return None
     body, stored = found
+    if stored.etag == head.etag:
+        return stored.etag
     try:
-        theirs = signer.checked_size(body)
+        theirs = signer.checked(body)
     except RefusalError as error:
         raise _foreign(f"a checkpoint that is not signed by this log's key: {error.message}") from error
-    if theirs > size:
-        raise _foreign(f"a checkpoint of {theirs} entries where the ledger has {size}")
+    if theirs.size > head.tail.size:
+        raise _foreign(f"a checkpoint of {theirs.size} entries where the ledger has {head.tail.size}")
+    if theirs.root != _root_at(publication, theirs.size):
+        raise _foreign(f"a checkpoint of {theirs.size} entries that are not those of the ledger")
     return stored.etag
+
+
+def _root_at(publication: Publication, size: int) -> bytes:
+    """The root of the ledger's log when it had ``size`` entries."""
+    tail = Tail()
+    for start in range(0, size, PAGE):
+        tail = append(tail, publication.log_entries(start, min(start + PAGE, size)))
+    return root(tail)
 
 
 def _foreign(found: str) -> ConflictError:

@@ -6,7 +6,7 @@ by content, and finishing closes what is open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from registry_gen import paths
@@ -23,9 +23,10 @@ from registry_gen.render.lint import lint
 from registry_gen.render.package import render_package
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor
 
+    from registry_gen.model.address import Address
     from registry_gen.model.config import Site
     from registry_gen.model.intent import Artifact, Intent, OpenIntent
     from registry_gen.publish.staging import Staging
@@ -62,25 +63,41 @@ def recover(publication: Publication, bucket: Bucket) -> Committed:
 
     Intents whose bytes are lost, or that were overtaken, are abandoned and collected.
     """
-    _collect(publication, bucket)
     ready: list[OpenIntent] = []
     lost: list[OpenIntent] = []
+    refusals: list[Refusal] = []
     for item in publication.open_intents():
-        (ready if item.logged or _can_resume(publication, bucket, item) else lost).append(item)
+        try:
+            (ready if item.logged or _can_resume(publication, bucket, item) else lost).append(item)
+        except StorageError as error:
+            refusals.append(Refusal(item.intent.address, None, error))
     if lost:
         publication.abandon([item.id for item in lost])
-        _collect(publication, bucket)
-    return commit(publication, bucket, ready, action="recover")
+    refusals += _collect(publication, bucket)
+    committed = commit(publication, bucket, ready, action="recover")
+    return replace(committed, refusals=(*refusals, *committed.refusals))
 
 
-def _collect(publication: Publication, bucket: Bucket) -> None:
-    """Delete what abandoned intents put and no version refers to; a key that other bytes hold would stay taken."""
+def _collect(publication: Publication, bucket: Bucket) -> Iterator[Refusal]:
+    """Delete what abandoned intents put and no version refers to; a key that other bytes hold would stay taken.
+
+    Gives a refusal for each whose objects cannot be deleted now; it stays abandoned, and its package waits for it.
+    """
     for item in publication.abandoned():
         package = publication.packages([item.intent.address]).get(item.intent.address)
         held = artifact_keys(package) if package else frozenset[str]()
-        bucket.storage.delete([artifact.key for artifact in item.intent.artifacts if artifact.key not in held])
-        bucket.staging.discard(item.intent.artifacts)
-        publication.collected([item.id])
+        try:
+            bucket.storage.delete([artifact.key for artifact in item.intent.artifacts if artifact.key not in held])
+            bucket.staging.discard(item.intent.artifacts)
+        except StorageError as error:
+            yield Refusal(item.intent.address, None, error)
+        else:
+            publication.collected([item.id])
+
+
+def unfinished(publication: Publication) -> frozenset[Address]:
+    """The packages that nothing new may begin for: an earlier change is neither finished nor collected."""
+    return frozenset(item.intent.address for item in (*publication.open_intents(), *publication.abandoned()))
 
 
 def commit(

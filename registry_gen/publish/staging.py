@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -69,8 +69,11 @@ class Staging:
 
     def discard(self, artifacts: Iterable[Artifact]) -> None:
         """Forget artifacts that have reached the bucket."""
-        for artifact in artifacts:
-            self._place(artifact).unlink(missing_ok=True)
+        try:
+            for artifact in artifacts:
+                self._place(artifact).unlink(missing_ok=True)
+        except OSError as error:
+            raise self._failed(error) from error
 
     def sweep(self, needed: Iterable[Artifact], older_than: float) -> None:
         """Remove what earlier runs left, except artifacts an open intent needs.
@@ -80,9 +83,13 @@ class Staging:
         if not self._root.is_dir():
             return
         kept = {self._place(artifact) for artifact in needed}
-        for path in self._root.iterdir():
-            if path not in kept and path.stat().st_mtime < older_than:
-                path.unlink(missing_ok=True)
+        try:
+            for path in self._root.iterdir():
+                with suppress(FileNotFoundError):  # a run that is staging at this moment was done with it
+                    if path not in kept and path.stat().st_mtime < older_than:
+                        path.unlink()
+        except OSError as error:
+            raise self._failed(error) from error
 
     def _place(self, artifact: Artifact) -> Path:
         return self._root / f"{artifact.sha256}-{sha256(artifact.key.encode())[:16]}"

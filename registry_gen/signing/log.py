@@ -21,6 +21,8 @@ from registry_gen.signing.keys import private_key
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from registry_gen.log.note import Checkpoint
+
 KEY_FILE: Final = "keys/log.key"
 
 
@@ -45,9 +47,9 @@ class LogSigner:
         body = checkpoint_body(self.name, size, root)
         return note(body, self.name, key_id(self.name, self.public_key), self._key.sign(body))
 
-    def checked_size(self, data: bytes) -> int:
-        """The size that a checkpoint of this log states; raises RefusalError LOG004 or LOG005 for any other."""
-        return parse_checkpoint(data, self.name, self.public_key).size
+    def checked(self, data: bytes) -> Checkpoint:
+        """Read a checkpoint of this log; raises RefusalError LOG004 or LOG005 for any other."""
+        return parse_checkpoint(data, self.name, self.public_key)
 
 
 def make_log_key() -> bytes:

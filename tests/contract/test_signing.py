@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from registry_gen.errors import InputError, RefusalError
-from registry_gen.log.note import parse_checkpoint, parse_verifier_key
+from registry_gen.log.note import Checkpoint, parse_checkpoint, parse_verifier_key
 from registry_gen.signing import keys
 from registry_gen.signing.log import LogSigner, make_log_key, open_log_signer
 from registry_gen.signing.openpgp import SumsSigner, make_sums_key, open_sums_signer
@@ -232,10 +232,10 @@ class TestLogSigner:
 
     def test_it_knows_its_own_checkpoints_from_those_of_others(self) -> None:
         signer = LogSigner(NAME, log_key())
-        assert signer.checked_size(signer.sign_checkpoint(7, ROOT)) == 7
+        assert signer.checked(signer.sign_checkpoint(7, ROOT)) == Checkpoint(signer.name, 7, ROOT)
         for other in (LogSigner(NAME, log_key(bytes([1]) * 32)), LogSigner("other.example.test", log_key())):
             with pytest.raises(RefusalError):
-                signer.checked_size(other.sign_checkpoint(7, ROOT))
+                signer.checked(other.sign_checkpoint(7, ROOT))
 
     def test_a_key_of_its_own_making_stays_the_same(self, tmp_path: Path) -> None:
         first = open_log_signer(None, tmp_path, NAME, create=True)

@@ -43,7 +43,7 @@ class LogHead:
 class Violation:
     """A source that now says something else than what was published; nothing was changed.
 
-    ``kind`` such as "tag-moved" or "sums-changed"; ``published`` and ``seen`` are both values as text.
+    ``kind`` is the refusal's code, such as "PLN001"; ``published`` and ``seen`` are both values as text.
     """
 
     address: Address

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Artifact:
     """An immutable object that must be in the public bucket before the intent is logged.
 
-    Its bytes wait in the staging area under their SHA-256; ``size`` in bytes.
+    Its bytes wait in the staging area; ``size`` in bytes.
     """
 
     key: str

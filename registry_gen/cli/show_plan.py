@@ -40,8 +40,8 @@ def report_text(report: Report) -> str:
 
 
 def refusals_text(refusals: Iterable[Refusal]) -> str:
-    """Refusals, each with its code, both values and what to do."""
-    return "\n".join(line for refusal in refusals for line in _refusal_lines(refusal))
+    """Refusals, each a block with its code, both values and what to do."""
+    return "\n\n".join("\n".join(_refusal_lines(refusal)) for refusal in refusals)
 
 
 def notes_text(notes: Iterable[Note]) -> str:

@@ -6,6 +6,7 @@ by content, and finishing closes what is open.
 
 from __future__ import annotations
 
+from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -158,8 +159,10 @@ def _put_artifacts(bucket: Bucket, artifacts: Sequence[Artifact]) -> int:
         elif not _stored(bucket.storage, artifact):
             raise StorageError(codes.LOST, where=artifact.key, hint=codes.LOST.fix)
 
-    for _ in bucket.executor.map(put, artifacts):
-        pass
+    pending = [bucket.executor.submit(put, artifact) for artifact in artifacts]
+    wait(pending)  # nothing of an intent is on its way any more when it is given up
+    for future in pending:
+        future.result()
     return len(artifacts)
 
 

@@ -1,7 +1,12 @@
 """Storage and ledger that fail at one chosen operation, before it is done or after it was done all the same.
 
 fault = Fault(at=7, done=True)
-publish(replace(registry, public=FaultyStorage(registry.public, fault), ledger=FaultyLedger(registry.ledger, fault)))
+publish(replace(registry, public=faulty_storage(registry.public, fault), ledger=faulty_ledger(registry.ledger, fault)))
+
+Others fail at every call of one method, or do something beside it:
+
+stuck_storage(registry.public, "put_if", "acme/stuck/")
+disturbed_ledger(registry.ledger, "begin", after=lambda: shutil.rmtree(staging))
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ WRITES = ("put_new", "put_if", "delete")
 STEPS = (
     "begin",
     "abandon",
+    "collected",
     "log",
     "checkpoint_signed",
     "checkpoint_stored",
@@ -90,3 +96,56 @@ class _FaultyLedger(_Faulty):
     def publication(self, wait_seconds: float) -> Iterator[Any]:
         with self._inner.publication(wait_seconds) as publication:  # type: ignore[attr-defined]
             yield _Faulty(publication, self._fault, STEPS, LedgerError)
+
+
+class CrashError(Exception):
+    """What nothing catches: the process was gone from here on."""
+
+
+def stuck_storage(storage: Storage, method: str, part: str, error: Exception | None = None) -> Storage:
+    """A storage whose ``method`` always fails for keys that contain ``part``, before it does anything."""
+
+    def guard(call: Callable[[], Any], key: str | list[str]) -> Any:
+        if any(part in one for one in ([key] if isinstance(key, str) else key)):
+            raise error or StorageError(BROKEN, where=f"{method} {key}")
+        return call()
+
+    return _Disturbed(storage, method, guard)
+
+
+def disturbed_ledger(
+    ledger: Ledger, step: str, *, before: Callable[[], Any] | None = None, after: Callable[[], Any] | None = None
+) -> Ledger:
+    """A ledger whose publication does more at ``step``: whatever ``before`` and ``after`` do, or raise."""
+
+    def around(call: Callable[[], Any], _argument: object) -> Any:
+        if before:
+            before()
+        done = call()
+        if after:
+            after()
+        return done
+
+    return _DisturbedLedger(ledger, step, around)
+
+
+class _Disturbed:
+    """Passes every call on; ``around`` is asked in place of one method, with the call and its first argument."""
+
+    def __init__(self, inner: object, method: str, around: Callable[[Callable[[], Any], Any], Any]) -> None:
+        self._inner = inner
+        self._method = method
+        self._around = around
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._inner, name)
+        if name != self._method:
+            return method
+        return lambda *args: self._around(lambda: method(*args), args[0])
+
+
+class _DisturbedLedger(_Disturbed):
+    @contextmanager
+    def publication(self, wait_seconds: float) -> Iterator[Any]:
+        with self._inner.publication(wait_seconds) as publication:  # type: ignore[attr-defined]
+            yield _Disturbed(publication, self._method, self._around)

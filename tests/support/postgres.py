@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import psycopg
 import pytest
@@ -46,12 +46,20 @@ class Postgres:
     def create(self, name: str) -> str:
         """A new, migrated database; returns its DSN as a URL."""
         self._admin("CREATE DATABASE {} TEMPLATE {}", name, _TEMPLATE)
-        parts = conninfo_to_dict(self.server.dsn(name))
-        return f"postgresql://{parts['user']}@/{name}?host={quote(str(parts['host']))}&port={parts['port']}"
+        return self._dsn(name)
+
+    def copy(self, dsn: str, name: str) -> str:
+        """A database that holds what another one held at this moment, as a restored backup does; returns its DSN."""
+        self._admin("CREATE DATABASE {} TEMPLATE {}", name, urlsplit(dsn).path.removeprefix("/"))
+        return self._dsn(name)
 
     def drop(self, name: str) -> None:
         """Remove a database, ending whatever is connected to it."""
         self._admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def _dsn(self, name: str) -> str:
+        parts = conninfo_to_dict(self.server.dsn(name))
+        return f"postgresql://{parts['user']}@/{name}?host={quote(str(parts['host']))}&port={parts['port']}"
 
     def _admin(self, statement: LiteralString, *names: str) -> None:
         with psycopg.connect(self.server.dsn("postgres"), autocommit=True) as connection:

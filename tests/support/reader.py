@@ -1,14 +1,26 @@
-"""What a client may do at any moment: follow every listing to the last byte, and find that all of it verifies."""
+"""What a client may do at any moment: follow every listing to the last byte, and find that all of it verifies.
+
+with watched(public):     # all of it over and over, from another thread
+    publish(...)
+"""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+from registry_gen import paths
+from registry_gen.log.tiles import parse_bundle
+from registry_gen.log.tree import Tail, append, leaf_hash, root
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 BASE = "https://reader.invalid/"
@@ -28,6 +40,49 @@ def check_reachable(public: Path) -> int:
         for version in json.loads(listing.read_bytes())["versions"]:
             verified += _mirror(public, listing, version)
     return verified
+
+
+def check_log(public: Path) -> int:
+    """Make the root of a small log's checkpoint from its entries; returns its size. Raises AssertionError."""
+    if not (public / paths.CHECKPOINT).exists():
+        return 0
+    _, size, promised, *_ = (public / paths.CHECKPOINT).read_text().splitlines()
+    count = int(size)
+    assert 0 < count < 256, "one partial tile"
+    entries = parse_bundle((public / paths.log_entries(0, count)).read_bytes())
+    assert len(entries) == count
+    assert (public / paths.log_tile(0, 0, count)).read_bytes() == b"".join(map(leaf_hash, entries))
+    assert root(append(Tail(), entries)) == base64.b64decode(promised)
+    return count
+
+
+@contextmanager
+def watched(public: Path) -> Iterator[None]:
+    """Check all that a reader could find, over and over while the block runs; raises the first failure at its end."""
+    stop, failures, rounds = threading.Event(), list[Exception](), 0
+
+    def look() -> None:
+        nonlocal rounds
+        while not failures:
+            try:
+                check_log(public)
+                check_reachable(public)
+                rounds += 1
+            except Exception as error:  # noqa: BLE001 - whatever it is, a reader met it
+                failures.append(error)
+            if stop.wait(0.003):
+                break
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        reader.join()
+    if failures:
+        raise AssertionError("a reader found something that does not fit") from failures[0]
+    assert rounds, "nobody looked"
 
 
 def _module(public: Path, listing: Path, version: str) -> int:

@@ -111,7 +111,13 @@ def listed(work: Workspace, package: str) -> list[str]:
 
 
 def codes(report: Report) -> list[tuple[str, str]]:
-    return [(str(refusal.address), refusal.error.code.id) for refusal in report.refusals]
+    """Address and code of every refusal, sorted: packages are staged side by side."""
+    return sorted((str(refusal.address), refusal.error.code.id) for refusal in report.refusals)
+
+
+def found(report: Report, address: str) -> str:
+    (refusal,) = (refusal for refusal in report.refusals if str(refusal.address) == address)
+    return refusal.error.found
 
 
 # --- one package that stays stuck -----------------------------------------------------------------------------------
@@ -159,7 +165,7 @@ def test_a_package_whose_objects_cannot_even_be_looked_at_stops_no_other(work: W
     shutil.rmtree(work.root / "state/staging")
     repo.tag("v1.1.0", repo.commit(MORE))
 
-    report = publish(work, stuck("head", f"{STUCK}/"))
+    report = publish(work, stuck("digest", f"{STUCK}/"))
 
     assert codes(report) == [("acme/stuck/aws", "TST002")]
     assert listed(work, FINE) == ["1.0.0", "1.1.0"]
@@ -319,7 +325,7 @@ def test_a_plan_that_another_publisher_overtook_is_not_carried_out(work: Workspa
     report = publish(work, now=LATER, meanwhile=other)
 
     assert codes(report) == [("acme/fine/aws", "PUB001"), ("acme/stuck/aws", "PUB001")]
-    assert "revision 1" in report.refusals[0].error.found
+    assert "revision 1" in found(report, "acme/fine/aws")
     assert work.tree() == trees[0]
     again = publish(work, now=LATER)
     assert (again.puts, again.refusals) == (0, ())
@@ -329,7 +335,7 @@ def test_a_plan_waits_for_what_another_publisher_has_not_finished(work: Workspac
     report = publish(work, now=LATER, meanwhile=lambda: publish(work, stuck("put_new", f"{STUCK}/")))
 
     assert codes(report) == [("acme/fine/aws", "PUB001"), ("acme/stuck/aws", "PUB001")]
-    assert "an unfinished change" in report.refusals[1].error.found
+    assert "an unfinished change" in found(report, "acme/stuck/aws")
     again = publish(work, now=LATER)
     assert again.refusals == ()
     assert [intent.created_at for intent in again.recovered] == [NOW]
@@ -436,7 +442,7 @@ def test_a_newer_document_is_not_replaced_even_where_the_log_was_removed(
     report = publish(fresh, now=LATER)
 
     assert codes(report) == [("acme/fine/aws", "PUB002"), ("acme/stuck/aws", "PUB002")]
-    assert report.refusals[0].error.found == "revision 2"
+    assert found(report, "acme/fine/aws") == "revision 2"
     for key in (f"{FINE}/versions", f"{STUCK}/versions"):
         assert work.tree()[key] == before[key]
 
@@ -453,7 +459,7 @@ def test_a_zip_that_is_not_what_its_sums_promise_is_not_published(work: Workspac
     report = publish(work)
 
     assert codes(report) == [("acme/widget", "PUB005")]
-    assert sha256(archive.read_bytes()).hexdigest() in report.refusals[0].error.found
+    assert sha256(archive.read_bytes()).hexdigest() in found(report, "acme/widget")
     assert listed(work, WIDGET) == []
     assert list((work.root / "state/staging").iterdir()) == []
 

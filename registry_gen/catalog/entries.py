@@ -142,13 +142,10 @@ def _mirror(address: MirrorAddress, file: File, around: Surroundings) -> Built:
 def _provider_keys(
     checked: Checked[ProviderFile], values: ProviderFile, namespace: Namespace, ring: Mapping[str, Key]
 ) -> tuple[tuple[SigningKey, ...], list[RegistryError]]:
-    if values.signature == "registry":
-        if values.signing_keys:
-            detail = "signature: registry means that no key of a publisher is used"
-            return (), [_problem(codes.CONTRADICTION, checked.position("signing_keys"), detail)]
-        return (), []
     if values.signing_keys:
         return find_keys(values.signing_keys, ring, lambda index: checked.position("signing_keys", index))
+    if values.signature == "registry":
+        return (), []
     # What was written may be among the problems already, and a namespace tells of its problems itself.
     told = checked.lost("signing_keys") or checked.lost("signature") or not namespace.sound
     if not namespace.signing_keys and not told:

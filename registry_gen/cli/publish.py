@@ -44,7 +44,7 @@ def command(output: Output, only: tuple[str, ...], lock_timeout: float) -> int:
         output.say(notes_text(report.notes))
     output.json(_as_json(report))
     output.result(report_text(report))
-    return 1 if report.refusals else 0
+    return 1 if report.refusals or report.altered else 0
 
 
 def _as_json(report: Report) -> Mapping[str, object]:
@@ -62,5 +62,6 @@ def _as_json(report: Report) -> Mapping[str, object]:
         "refusals": [refusal_json(refusal) for refusal in report.refusals],
         "notes": [{"address": str(note.address), "text": note.text} for note in report.notes],
         "unchanged": report.plan.unchanged,
+        "altered": list(report.altered),
         "puts": report.puts,
     }

@@ -90,6 +90,10 @@ def _report_lines(report: Report) -> Iterator[str]:
         yield f"  {click.style('✓', fg='green')} {kind}  {intent.address!s:<{addresses}}  {_versions(intent)}{earlier}"
     if changed:
         yield ""
+    for key in report.altered:
+        yield f"  {click.style('alarm', fg='red', bold=True)} {key}: someone had changed it in the bucket; replaced"
+    if report.altered:
+        yield ""
     if report.refusals:
         yield refusals_text(report.refusals)
         yield ""

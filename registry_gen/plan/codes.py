@@ -50,9 +50,33 @@ IMMUTABLE = Code(
     "A version, once logged, never changes.",
     "Publish other bytes under a new version.",
 )
+KEY_DROPPED = Code(
+    "PLN010",
+    "a key that published versions were signed with is no longer given to clients",
+    "Clients check each version against the keys in its document: without its signer it cannot be installed.",
+    "Keep the old key beside the new one in signing_keys. The registry's own former key can be listed there too.",
+)
 PIN_WITHOUT_TAG = Code(
     "PLN009",
     "a pinned version has no tag in the repository",
     "A pin names a version that cannot be published without its tag.",
     "Push the tag, correct the version, or remove the pin.",
+)
+BAD_PROTOCOLS = Code(
+    "PLN011",
+    "the release speaks no plugin protocol that clients do",
+    "Terraform and OpenTofu start providers of protocol 5 and 6 only; a list without them hides the whole provider.",
+    "Correct protocol_versions in the release's manifest, or leave the version out with versions.",
+)
+TOO_MANY_PLATFORMS = Code(
+    "PLN012",
+    "the version has more platforms than any provider",
+    "Each platform has a zip and a document that names all others: hundreds would hold up every other package.",
+    "Name the platforms that you need in the catalog.",
+)
+TOO_MANY_VERSIONS = Code(
+    "PLN013",
+    "more versions at once than any package has",
+    "One source could otherwise fill the registry and hold up every other package. None of them is published.",
+    "Narrow versions in the catalog, and widen it again run by run where so many are meant.",
 )

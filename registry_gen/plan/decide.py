@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from registry_gen.errors import RefusalError
 from registry_gen.model.entries import Catalog, Entry, MirrorEntry, ModuleEntry, ProviderEntry
-from registry_gen.model.facts import Package, PackageHead, PackageState
+from registry_gen.model.facts import Package, PackageHead, PackageState, ProviderVersion
 from registry_gen.model.plan import (
     Action,
     ChangeState,
@@ -19,6 +20,7 @@ from registry_gen.model.plan import (
     Refusal,
     Sighting,
 )
+from registry_gen.plan import codes
 from registry_gen.plan.inputs import Context, GoodSighting, inputs_digest
 from registry_gen.plan.mirrors import decide_mirror
 from registry_gen.plan.modules import decide_module
@@ -98,8 +100,12 @@ def _add(
     head: PackageHead | None,
     context: Context,
 ) -> None:
-    outcome = _decide(entry, sighting, package)
     state = state_of(entry, context, head)
+    dropped = _dropped_keys(entry, state, package)
+    if dropped:
+        total.refusals.append(dropped)
+        return
+    outcome = _decide(entry, sighting, package)
     revision = head.revision if head else 0
     actions: list[Action] = list(outcome.actions)
     if package and package.versions and package.head.state != state:
@@ -154,8 +160,28 @@ def _keys(entry: ProviderEntry, context: Context, head: PackageHead | None) -> t
     if entry.signature == "publisher":
         return tuple(sorted(entry.signing_keys))
     if context.registry_key:
-        return (context.registry_key,)
+        return tuple(sorted({context.registry_key, *entry.signing_keys}))
     return head.state.signing_keys if head else ()
+
+
+def _dropped_keys(entry: Entry, state: PackageState, package: Package | None) -> Refusal | None:
+    """A listed version must stay installable: its signer has to be among the keys that clients get."""
+    given = {key.fingerprint for key in state.signing_keys}
+    orphans = [
+        facts
+        for facts in (package.versions if package else ())
+        if isinstance(facts, ProviderVersion) and facts.sums.signer not in given
+    ]
+    if not orphans:
+        return None
+    error = RefusalError(
+        codes.KEY_DROPPED,
+        where=str(entry.address),
+        expected=f"the key {orphans[0].sums.signer}, which signed {orphans[0].version}",
+        found=", ".join(sorted(given)) or "no key",
+        hint=codes.KEY_DROPPED.fix,
+    )
+    return Refusal(entry.address, None, error)
 
 
 def _why(before: PackageState, after: PackageState) -> str:

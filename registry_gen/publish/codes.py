@@ -56,3 +56,9 @@ LOST = Code(
     "Nothing is logged before its artifacts are in the bucket.",
     "Run publish again: it abandons what it cannot finish, fetches the version anew and publishes it.",
 )
+OUR_MISTAKE = Code(
+    "PUB008",
+    "registry-gen itself failed at this package",
+    "Something unforeseen in what the source gave made our own code fail. The other packages go on.",
+    "Report it with the type and place that are named. Nothing of this package was changed.",
+)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from concurrent.futures import wait
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from registry_gen import paths
-from registry_gen.errors import ConflictError, StorageError
+from registry_gen.errors import ConflictError, LedgerError, StorageError
 from registry_gen.ledger import AuditRow, Publication
+from registry_gen.ledger import codes as ledger_codes
 from registry_gen.model.address import MirrorAddress, ModuleAddress, ProviderAddress
 from registry_gen.model.facts import Hosting, ModuleVersion, Package, ProviderVersion
 from registry_gen.model.plan import Refusal
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
     from registry_gen.storage import Storage
 
 
+_REFUSED_CONTENT: Final = frozenset(
+    {ledger_codes.FROZEN, ledger_codes.PACKAGE_MOVED, ledger_codes.REFUSED_BY_DATABASE, ledger_codes.DATABASE_ERROR}
+)
+"""What PostgreSQL or a trigger has against one intent, and not against us."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bucket:
     """What committing needs beside the ledger: the public storage, its uploader threads, staging, the log's key.
@@ -52,11 +59,14 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The intents whose packages are visible now, the number of puts, and what went wrong for others."""
+    """The intents whose packages are visible now, the number of puts, what went wrong for others, and the keys where
+    something stood that was not ours and was replaced.
+    """
 
     finished: tuple[OpenIntent, ...]
     puts: int
     refusals: tuple[Refusal, ...]
+    altered: tuple[str, ...]
 
 
 def recover(publication: Publication, bucket: Bucket) -> Committed:
@@ -109,8 +119,8 @@ def commit(
     One package's failure to reach the bucket leaves its intent open for the next run and stops no other.
     """
     ready, puts, refusals = _put_all_artifacts(publication, bucket, intents)
-    if ready:
-        publication.log(ready)
+    ready, unloggable = _log(publication, ready)
+    refusals += unloggable
     puts += put_log(publication, bucket.storage, bucket.executor, bucket.signer)
     wanted = (*_site_changes(publication, bucket), *_package_changes(publication, bucket, ready))
     outcome = put_documents(publication, bucket.storage, bucket.executor, wanted)
@@ -127,7 +137,32 @@ def commit(
         publication.audit([_audit_row(bucket, item.intent, action) for item in finished])
         publication.finish(finished)
     bucket.staging.discard(artifact for item in finished for artifact in item.intent.artifacts)
-    return Committed(tuple(finished), puts + outcome.puts, tuple(refusals))
+    return Committed(tuple(finished), puts + outcome.puts, tuple(refusals), outcome.altered)
+
+
+def _log(publication: Publication, ready: list[OpenIntent]) -> tuple[list[OpenIntent], list[Refusal]]:
+    """Log all, or, where the database refuses what one of them holds, all others: that one is abandoned."""
+    if not ready:
+        return [], []
+    try:
+        publication.log(ready)
+    except LedgerError as error:
+        if error.code not in _REFUSED_CONTENT:
+            raise
+    else:
+        return ready, []
+    logged: list[OpenIntent] = []
+    refusals: list[Refusal] = []
+    for item in ready:
+        try:
+            publication.log([item])
+            logged.append(item)
+        except LedgerError as error:
+            if error.code not in _REFUSED_CONTENT or item.logged:
+                raise
+            publication.abandon([item.id])
+            refusals.append(Refusal(item.intent.address, None, error))
+    return logged, refusals
 
 
 def _put_all_artifacts(
@@ -207,13 +242,8 @@ def _is_there(bucket: Bucket, artifact: Artifact) -> bool:
 
 
 def _stored(storage: Storage, artifact: Artifact) -> bool:
-    """Whether the bucket holds the artifact already.
-
-    Size decides: bytes are checked against their digest when they are put, keys are create-only, and what an
-    abandoned intent had put under this key is collected before another intent for it can begin.
-    """
-    found = storage.head(artifact.key)
-    return found is not None and found.size == artifact.size
+    """Whether the bucket holds the artifact already, to the last byte: only a run that resumes has to ask."""
+    return storage.digest(artifact.key) == artifact.sha256
 
 
 def _audit_row(bucket: Bucket, intent: Intent, action: str) -> AuditRow:

@@ -34,10 +34,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many documents were put, and the first error of each owner whose documents did not all get there."""
+    """How many documents were put, the first error of each owner whose documents did not all get there, and the keys
+    under which something stood that this registry had not put.
+    """
 
     puts: int
     failed: Mapping[Address | None, ConflictError | StorageError]
+    altered: tuple[str, ...]
 
 
 def changes(
@@ -57,6 +60,7 @@ def changes(
 def put_documents(publication: Publication, storage: Storage, executor: Executor, wanted: Sequence[Change]) -> Outcome:
     """Put leaf documents of all owners, then the listings of those owners whose leaf documents are all there."""
     puts = 0
+    altered: list[str] = []
     failed: dict[Address | None, ConflictError | StorageError] = {}
 
     def attempt(change: Change) -> PublishedDocument | ConflictError | StorageError:
@@ -72,13 +76,16 @@ def put_documents(publication: Publication, storage: Storage, executor: Executor
         there: dict[Address | None, list[PublishedDocument]] = defaultdict(list)
         for change, result in zip(batch, executor.map(attempt, batch), strict=True):
             try:
-                there[change.owner].append(_settled(publication, storage, change, result))
+                document, foreign = _settled(publication, storage, change, result)
+                there[change.owner].append(document)
                 puts += 1
+                if foreign:
+                    altered.append(change.document.key)
             except (ConflictError, StorageError) as error:
                 failed.setdefault(change.owner, error)
         for owner, documents in there.items():
             publication.document_stored(owner, documents)
-    return Outcome(puts, failed)
+    return Outcome(puts, failed, tuple(altered))
 
 
 def _put(storage: Storage, change: Change, etag: str | None) -> PublishedDocument:
@@ -92,22 +99,29 @@ def _settled(
     storage: Storage,
     change: Change,
     result: PublishedDocument | ConflictError | StorageError,
-) -> PublishedDocument:
-    """A lost compare-and-swap is tried once more over what is there now, if that is ours to replace."""
+) -> tuple[PublishedDocument, bool]:
+    """A lost compare-and-swap is tried once more over what is there now, if that is ours to replace.
+
+    Also says whether something else stood there than what a run that was stopped had put.
+    """
     if isinstance(result, PublishedDocument):
-        return result
+        return result, False
     if isinstance(result, StorageError):
         raise result
     publication.log_head()  # raises where the lock was lost meanwhile, before anything is read again
-    return _put(storage, change, _adopted_etag(storage, change))
+    etag, foreign = _adopted_etag(storage, change)
+    return _put(storage, change, etag), foreign
 
 
-def _adopted_etag(storage: Storage, change: Change) -> str | None:
-    """The etag of what a run put that was stopped before it said so; raises ConflictError PUB002 for a newer one."""
+def _adopted_etag(storage: Storage, change: Change) -> tuple[str | None, bool]:
+    """The etag of what is there, and whether it is not what a run put that was stopped before it said so.
+
+    Raises ConflictError PUB002 for a newer document.
+    """
     key = change.document.key
     found = storage.get(key)
     if found is None:
-        return None
+        return None, True
     body, stored = found
     theirs = revision_of(key, body)
     if theirs is not None and theirs > change.revision:
@@ -118,4 +132,4 @@ def _adopted_etag(storage: Storage, change: Change) -> str | None:
             found=f"revision {theirs}",
             hint=codes.NEWER_DOCUMENT.fix,
         )
-    return stored.etag
+    return stored.etag, body != stamp(key, change.document.content, change.revision)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from registry_gen.errors import RegistryError
 from registry_gen.model.entries import Catalog, Entry, GitSource, MirrorEntry, ModuleEntry, ProviderEntry
 from registry_gen.model.plan import FailedSighting, ModuleSighting, Sighting, Tag
+from registry_gen.publish.mistakes import as_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,7 +69,7 @@ def _way(entry: Entry, sources: Sources, tags: Mapping[str, Future[tuple[Tag, ..
 def _seen(address: Address, way: Callable[[], Sighting], progress: Progress) -> Sighting:
     try:
         return way()
-    except RegistryError as error:
-        return FailedSighting(address, error)
+    except Exception as error:  # noqa: BLE001 - one hostile source must not stop the others, whatever it broke
+        return FailedSighting(address, as_error(error, str(address)))
     finally:
         progress.step(PHASE, str(address))

@@ -38,13 +38,17 @@ KEEP_SECONDS: Final = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a run ended: the plan, what became visible, and everything that was refused or noted on the way."""
+    """How a run ended: the plan, what became visible, and everything that was refused or noted on the way.
+
+    ``altered`` are keys of documents that someone else had changed in the bucket, and that were replaced.
+    """
 
     plan: Plan
     published: tuple[Intent, ...]
     recovered: tuple[Intent, ...]
     refusals: tuple[Refusal, ...]
     notes: tuple[Note, ...]
+    altered: tuple[str, ...]
     puts: int
 
 
@@ -91,11 +95,13 @@ class _Total:
         self.notes = [*plan.notes]
         self.recovered = recovered.finished
         self.published: list[Intent] = []
+        self.altered = [*recovered.altered]
         self.puts = recovered.puts
 
     def add(self, committed: Committed) -> None:
         self.published += [item.intent for item in committed.finished]
         self.refusals += committed.refusals
+        self.altered += committed.altered
         self.puts += committed.puts
 
     def report(self) -> Report:
@@ -105,6 +111,7 @@ class _Total:
             recovered=tuple(item.intent for item in self.recovered),
             refusals=tuple(self.refusals),
             notes=tuple(self.notes),
+            altered=tuple(self.altered),
             puts=self.puts,
         )
 

@@ -20,6 +20,7 @@ from registry_gen.model.plan import (
     Staged,
 )
 from registry_gen.plan import Settled, settle
+from registry_gen.publish.mistakes import as_error
 from registry_gen.publish.registry import pool
 from registry_gen.publish.stage_mirror import stage_mirror
 from registry_gen.publish.stage_module import stage_module
@@ -80,6 +81,13 @@ def stage_plan(
         )
 
         def settled(package: PackagePlan) -> Settled:
+            try:
+                return staged_and_settled(package)
+            except Exception as error:  # noqa: BLE001 - one hostile package must not stop the others
+                refusal = Refusal(package.address, None, as_error(error, str(package.address)))
+                return Settled(package.address, None, (refusal,))
+
+        def staged_and_settled(package: PackagePlan) -> Settled:
             known = planned.packages.get(package.address)
             staged, refused = stage_package(stage, catalog, package, known, progress)
             result = settle(
@@ -121,8 +129,9 @@ def stage_package(
             break
         try:
             staged.append(_stage(stage, entry, action, package))
-        except RegistryError as error:
-            refusals.append(Refusal(planned.address, action.version, error))
+        except Exception as error:  # noqa: BLE001 - one hostile version must not stop the others
+            where = f"{planned.address} {action.version}"
+            refusals.append(Refusal(planned.address, action.version, as_error(error, where)))
         progress.step(PHASE, f"{planned.address} {action.version}")
     return tuple(staged), tuple(refusals)
 

@@ -55,6 +55,9 @@ class Storage(Protocol):
     def head(self, key: str) -> Stored | None:
         """What is stored under a key, or None."""
 
+    def digest(self, key: str) -> Sha256 | None:
+        """The SHA-256 of what is stored under a key, read to the end; None where there is nothing."""
+
     def list(self, prefix: str) -> Iterator[Stored]:
         """Every object whose key starts with ``prefix``, in order of keys."""
 

@@ -116,6 +116,11 @@ class FileStorage:
         with _failing(f"{self.name}/{key}"), self._existing(key) as file:
             return _stored(key, file) if file is not None else None
 
+    def digest(self, key: str) -> Sha256 | None:
+        """The SHA-256 of what is stored, which is its etag here; None where there is nothing."""
+        found = self.head(key)
+        return Sha256(found.etag) if found else None
+
     def list(self, prefix: str) -> Iterator[Stored]:
         """Every object whose key starts with ``prefix``, in order of keys; links and special files are no objects."""
         _check_parts(prefix.removesuffix("/"), prefix)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_gen.errors import ConflictError, StorageError
+from registry_gen.sources.git import Git
 from tests.support.git_repo import GitRepo
 from tests.support.openpgp_keys import make_key
 from tests.support.releases import make_release
@@ -150,3 +151,56 @@ def test_the_state_folder_keeps_itself_out_of_git(work: Workspace, repo: GitRepo
     work.module("acme/network/aws", repo.url)
     work.publish()
     assert (work.root / "state/.gitignore").read_text().endswith("\n*\n")
+
+
+def test_a_document_that_someone_changed_in_the_bucket_is_replaced_and_told(work: Workspace, repo: GitRepo) -> None:
+    work.module("acme/network/aws", repo.url)
+    work.publish()
+    listing = work.public / MODULE / "versions"
+    listing.write_bytes(listing.read_bytes().replace(b"1.0.0", b"9.9.9"))
+    repo.tag("v1.1.0", repo.commit({**MAIN, "outputs.tf": ""}))
+    report = work.publish()
+    assert report.altered == (f"{MODULE}/versions",)
+    assert versions(work, f"{MODULE}/versions") == ["1.0.0", "1.1.0"]
+    assert work.publish().altered == ()
+
+
+def test_a_mistake_of_ours_at_one_source_stops_no_other(
+    work: Workspace, repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_release(tmp_path / "gadget", "gadget", "2.0.0")
+    work.provider("acme/gadget", tmp_path / "gadget")
+    work.module("acme/network/aws", repo.url)
+
+    def broken(*_: object) -> None:
+        raise ValueError("token=hunter2")
+
+    for place in ("tags", "tree"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Git, place, broken)
+            report = work.publish()
+        assert codes(report) == ["PUB008"]
+        assert "ValueError in tests.contract.test_publish" in report.refusals[0].error.found
+        assert "hunter2" not in str(report.refusals[0].error)
+        assert versions(work, "v1/providers/acme/gadget/versions") == ["2.0.0"]
+    assert work.publish().refusals == ()
+
+
+def test_a_changed_key_leaves_published_versions_installable(work: Workspace, tmp_path: Path) -> None:
+    old, new = make_key("acme"), make_key("acme two")
+    make_release(tmp_path / "widget/1.0.0", "widget", "1.0.0", key=old)
+    work.provider("acme/widget", tmp_path / "widget", key=old.armor)
+    work.publish()
+    make_release(tmp_path / "widget/1.1.0", "widget", "1.1.0", key=new)
+    work.provider("acme/widget", tmp_path / "widget", key=new.armor)
+    assert codes(work.publish()) == ["PLN010"]
+    work.write("catalog/keys/old.asc", old.armor)
+    work.write("catalog/keys/new.asc", new.armor)
+    source = f"source:\n  releases: {tmp_path / 'widget'}\n"
+    work.write("catalog/providers/acme/widget.yaml", f"{source}signing_keys: [old.asc, new.asc]\n")
+    report = work.publish()
+    assert report.refusals == ()
+    assert [entry.type for intent in report.published for entry in intent.entries] == ["published", "key-changed"]
+    for version in ("1.0.0", "1.1.0"):
+        leaf = work.document(f"v1/providers/acme/widget/{version}/download/linux/amd64")
+        assert len(leaf["signing_keys"]["gpg_public_keys"]) == 2

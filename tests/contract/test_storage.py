@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from registry_gen import paths
 from registry_gen.errors import ConflictError, RegistryError, StorageError
 from registry_gen.model.digest import Sha256, sha256
 from registry_gen.storage.file import FileStorage
@@ -544,3 +545,10 @@ def _python(program: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         cwd=Path(__file__).parents[2],
     )
+
+
+def test_the_digest_of_what_is_stored_is_that_of_its_bytes(storage: Storage) -> None:
+    key = paths.record(sha256(b"record"))
+    assert storage.digest(key) is None
+    storage.put_new(key, b"record", sha256(b"record"))
+    assert storage.digest(key) == sha256(b"record")

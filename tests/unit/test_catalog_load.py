@@ -194,7 +194,6 @@ def test_a_problem_of_a_module_is_told_at_its_place(text: str, place: str, code:
         (FOLDER, "1:1", "CAT026", "signature: registry"),
         (FOLDER + "signing_keys: [acme/on.asc]", "2:16", "CAT025", "Did you mean acme/one.asc?"),
         (FOLDER + "signing_keys: [../one.asc]", "2:16", "CAT008", "beneath catalog/keys"),
-        (FOLDER + "signing_keys: [acme/one.asc]\nsignature: registry", "2:15", "CAT029", "no key of a publisher"),
         (FOLDER + "signature: registry\nplatforms: [linux-amd64]", "3:13", "ADR002", "os_arch"),
         (FOLDER + "signature: registry\nprotocols: [five]", "3:13", "CAT008", "5.0"),
         (FOLDER + "signing_keys: [acme/one.asc]\nhosting: link", "3:10", "CAT024", "hosting: copy"),

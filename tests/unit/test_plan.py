@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from registry_gen.errors import Code, SourceError
+from registry_gen.model.address import Platform
 from registry_gen.model.digest import sha256
 from registry_gen.model.entries import GitSource
 from registry_gen.model.facts import Hosting
@@ -26,10 +27,11 @@ from registry_gen.model.plan import (
     Sighting,
 )
 from registry_gen.model.version import parse_version
-from registry_gen.plan import Context, stale
+from registry_gen.plan import Context, limits, stale
 from registry_gen.plan import plan as plan_addresses
 from registry_gen.plan.as_json import plan_json
 from registry_gen.plan.decide import state_of
+from registry_gen.plan.limits import MAX_PLATFORMS
 from tests.support.entries import (
     CONTEXT,
     DARWIN,
@@ -286,6 +288,26 @@ def test_zips_that_are_no_platforms_are_passed_over() -> None:
     assert action.platforms == (LINUX,)
 
 
+@pytest.mark.parametrize("protocols", [("4.0",), ("7.0", "4.0"), ()])
+def test_a_release_whose_protocol_no_client_speaks_is_refused_and_stops_no_other(protocols: tuple[str, ...]) -> None:
+    odd = replace(release("2.0.0", LINUX), protocols=protocols)
+    planned = decide(provider(), ProviderSighting(WIDGET, (release("1.0.0", LINUX), odd)))
+    assert versions(planned) == ["1.0.0"]
+    assert codes(planned) == ["PLN011"]
+    assert str(planned.refusals[0].version) == "2.0.0"
+
+
+def test_a_protocol_that_some_client_speaks_is_enough() -> None:
+    both = replace(release("2.0.0", LINUX), protocols=("4.0", "5.1"))
+    assert versions(decide(provider(), ProviderSighting(WIDGET, (both,)))) == ["2.0.0"]
+
+
+def test_the_protocols_that_the_catalog_names_are_those_that_count() -> None:
+    entry = replace(provider(), protocols=("6.0",))
+    old = replace(release("2.0.0", LINUX), protocols=("4.0",))
+    assert versions(decide(entry, ProviderSighting(WIDGET, (old,)))) == ["2.0.0"]
+
+
 def test_a_broken_release_is_refused_and_stops_no_other() -> None:
     planned = decide(provider(), ProviderSighting(WIDGET, (release("1.0.0", LINUX),), (OUTAGE,)))
     assert codes(planned) == ["TST001"]
@@ -312,6 +334,53 @@ def test_a_mirror_gains_platforms_and_never_loses_a_version() -> None:
     assert action.added
     assert action.platforms == (DARWIN,)
     assert ["3.2.0+x" in note.text or "2.0.0 is gone" in note.text for note in planned.notes] == [True, True]
+
+
+def test_a_mirror_leaves_out_a_version_that_no_client_speaks_with_a_note() -> None:
+    old = replace(upstream("1.0.0", LINUX), protocols=("4.0",))
+    silent = replace(upstream("2.0.0", LINUX), protocols=())
+    planned = decide(mirror(), MirrorSighting(RANDOM, (old, silent)))
+    assert versions(planned) == ["2.0.0"]
+    assert planned.notes[0].text == "1.0.0 speaks plugin protocols that no client does (4.0) and is left out"
+    assert codes(planned) == []
+
+
+def test_a_mirrored_version_with_more_platforms_than_any_has_is_refused_and_stops_no_other() -> None:
+    many = tuple(Platform(f"os{number}", "amd64") for number in range(MAX_PLATFORMS))
+    seen = MirrorSighting(RANDOM, (upstream("1.0.0", *many, LINUX), upstream("2.0.0", *many)))
+    planned = decide(mirror(), seen)
+    assert versions(planned) == ["2.0.0"]
+    assert [(refusal.error.code.id, str(refusal.version)) for refusal in planned.refusals] == [("PLN012", "1.0.0")]
+    assert versions(decide(mirror(platforms=(LINUX,)), seen)) == ["1.0.0"], "what is not wanted does no harm"
+    later = MirrorSighting(RANDOM, (upstream("1.0.0", *many),))
+    assert codes(decide(mirror(), later, mirror_facts("1.0.0", LINUX))) == ["PLN012"], "not by and by either"
+
+
+def test_more_new_versions_than_a_package_has_are_refused_and_none_is_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "MAX_NEW_VERSIONS", 2)
+    three = ("1.0.0", "1.1.0", "1.2.0")
+    seen: list[tuple[Entry, Sighting]] = [
+        (module(), tags(*(f"v{version}" for version in three))),
+        (module(archives=True), ModuleSighting(NETWORK, (), tuple(map(archive, three)))),
+        (provider(), ProviderSighting(WIDGET, tuple(release(version, LINUX) for version in three))),
+        (mirror(), MirrorSighting(RANDOM, tuple(upstream(version, LINUX) for version in three))),
+    ]
+    for entry, sighting in seen:
+        planned = decide(entry, sighting)
+        assert versions(planned) == []
+        assert [(refusal.error.code.id, refusal.version) for refusal in planned.refusals] == [("PLN013", None)]
+        assert "3" in planned.refusals[0].error.found
+    assert versions(decide(module(), tags("v1.0.0", "v1.1.0", "v1.2.0"), module_facts("1.0.0"))) == ["1.1.0", "1.2.0"]
+    narrowed = decide(module(versions=">= 1.1.0"), tags("v1.0.0", "v1.1.0", "v1.2.0"))
+    assert versions(narrowed) == ["1.1.0", "1.2.0"]
+
+
+def test_alarms_are_raised_however_many_versions_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_NEW_VERSIONS", 0)
+    seen = ModuleSighting(NETWORK, (tag("v1.0.0", "elsewhere"), tag("v1.1.0")))
+    assert codes(decide(module(), seen, module_facts("1.0.0"))) == ["PLN001", "PLN013"]
 
 
 def test_a_source_out_of_reach_is_refused_and_counts_as_no_change() -> None:
@@ -347,12 +416,26 @@ def test_a_change_of_keys_notice_or_renderer_changes_documents_only(before: dict
     assert planned.packages[0].actions == (ChangeState(WIDGET, why),)
 
 
+def test_a_key_that_signed_a_listed_version_cannot_be_dropped() -> None:
+    seen = ProviderSighting(WIDGET, (release("1.0.0", LINUX), release("1.1.0", LINUX)))
+    known = {WIDGET: package(provider(), provider_facts("1.0.0", LINUX), state=state_of(provider(), CONTEXT))}
+    for entry in (provider(keys=(REGISTRY_KEY,)), provider(signature="registry", keys=())):
+        planned = plan_with(entry, seen, known)
+        (refusal,) = planned.refusals
+        assert refusal.error.code.id == "PLN010"
+        assert RELEASE_KEY.fingerprint in refusal.error.expected
+        assert planned.packages == ()
+    beside = provider(keys=(REGISTRY_KEY, RELEASE_KEY))
+    assert versions(plan_with(beside, seen, known)) == ["1.1.0"]
+    assert versions(plan_with(provider(signature="registry"), seen, known)) == ["1.1.0"], "keys may stand beside ours"
+
+
 def test_a_package_never_published_needs_no_change_of_documents() -> None:
     assert decide(module(), tags()).packages[0].actions == ()
 
 
 def test_the_registrys_own_key_is_given_to_clients_where_it_signs() -> None:
-    assert state_of(provider(signature="registry"), CONTEXT).signing_keys == (REGISTRY_KEY,)
+    assert state_of(provider(signature="registry", keys=()), CONTEXT).signing_keys == (REGISTRY_KEY,)
     assert state_of(provider(), CONTEXT).signing_keys == (RELEASE_KEY,)
 
 

@@ -12,12 +12,14 @@ import json
 import re
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from registry_gen import paths
 from registry_gen.log.tiles import parse_bundle
 from registry_gen.log.tree import Tail, append, leaf_hash, root
+from registry_gen.verify.openpgp import parse_key, verify_detached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +107,9 @@ def _provider(public: Path, listing: Path, version: str, os: str, arch: str) -> 
     assert _sha256(public, urljoin(url, document["download_url"])) == document["shasum"]
     sums = _read(public, urljoin(url, document["shasums_url"])).decode()
     assert f"{document['shasum']}  {document['filename']}" in sums
-    assert _read(public, urljoin(url, document["shasums_signature_url"]))
+    signature = _read(public, urljoin(url, document["shasums_signature_url"]))
+    keys = [parse_key(key["ascii_armor"], str(leaf)) for key in document["signing_keys"]["gpg_public_keys"]]
+    assert verify_detached(sums.encode(), signature, keys, str(leaf), datetime.now(UTC))
     return 1
 
 

@@ -57,7 +57,7 @@ def read_settings(path: Path) -> Config:
 def read_workspace(path: Path) -> Workspace:
     """Read registry.yaml and the catalog it names; raises InputError for problems of registry.yaml only."""
     config = read_settings(path)
-    git = GitCommand((), config.state, config.limits.git_seconds)
+    git = GitCommand((), config.limits.git_seconds)
     loaded = load_catalog(read_catalog(config), config, parse_key, catalog_commit(config, git))
     return Workspace(config, loaded.catalog, loaded.problems)
 
@@ -124,7 +124,7 @@ def open_keys(registry: Registry) -> Keys:
     create = not any(head.revision for head in registry.ledger.heads().values())
     return Keys(
         sums=open_sums_signer(config.signing.openpgp, config.state, config.site.host, create=create),
-        log=open_log_signer(config.signing.log, config.state, f"{config.site.host}/log", create=create),
+        log=open_log_signer(config.signing.log, config.state, registry.log_origin, create=create),
     )
 
 

@@ -164,8 +164,8 @@ TOO_MANY_REFS = Code(
 NO_GIT = Code(
     "GIT012",
     "git is not installed or too old",
-    "Repositories are read with git itself, which must be able to pin a host's address (2.37).",
-    "Install git 2.37 or later and make sure that it is on PATH.",
+    "Repositories are read with git itself, which must be able to pin a host's address and to pass by planted ones.",
+    "Install git 2.38 or later and make sure that it is on PATH.",
 )
 BAD_PATH_IN_TREE = Code(
     "GIT013",

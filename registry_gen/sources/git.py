@@ -56,7 +56,7 @@ class Git:
         self._network = network
         self._limits = limits
         self._guard = Guard(network, resolve)
-        self._command = GitCommand(network.schemes, self._folder / "home", limits.git_seconds)
+        self._command = GitCommand(network.schemes, limits.git_seconds)
         self._cache = GitCache(self._folder, self._command)
         self._bundle_lock = threading.Lock()
         self._bundle: Path | None = None
@@ -115,7 +115,7 @@ class Git:
         cache = self._cache.path(url)
         where = f"{shown(url)} at {commit}"
         try:
-            if not cache.is_dir() or not self._cache.fetched(cache, [commit]):
+            if not self._cache.usable(cache) or not self._cache.fetched(cache, [commit]):
                 raise SourceError(codes.NO_COMMIT, where=where, hint=codes.NO_COMMIT.fix)
             yield from read_tree(self._command, cache, commit, path, where, self._limits)
         except (DamagedCacheError, CommandError) as error:
@@ -174,7 +174,7 @@ class Git:
                     *place.options,
                     *("fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head"),
                     *("--no-auto-maintenance", "--no-recurse-submodules", "--stdin", "--", place.url),
-                    folder=path,
+                    repository=path,
                     stdin=refs,
                     limit=1_000_000,
                     environment=self._environment(place),
@@ -190,7 +190,7 @@ class Git:
         good = [tag.commit for tag, line in found.items() if line == f"commit {tag.commit}"]
         moves = [f"delete refs/new/{tag.commit}\n" for tag in tags]
         moves += [f"update refs/at/{commit} {commit}\n" for commit in good]
-        self._command.run("update-ref", "--stdin", folder=path, stdin="".join(moves).encode(), limit=1_000_000)
+        self._command.run("update-ref", "--stdin", repository=path, stdin="".join(moves).encode(), limit=1_000_000)
         for tag, line in found.items():
             type_, _, now = line.partition(" ")
             where = f"{shown(url)} tag {tag.name}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
 import threading
 from hashlib import sha256
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from registry_gen.sources.git_command import GitCommand
 
 _REFS_BYTES: Final = 64 * 1024 * 1024
-_OBJECT_FORMATS: Final = {40: "sha1", 64: "sha256"}
+_HEAD: Final = b"ref: refs/heads/main\n"
+_CONFIGS: Final = {
+    40: b"[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
+    64: b"[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectFormat = sha256\n",
+}
+"""By the length of ids: SHA-1 and SHA-256."""
+_PARTS: Final = frozenset({"HEAD", "config", "objects", "refs", "packed-refs", "shallow"})
 
 
 class GitCache:
@@ -50,20 +57,39 @@ class GitCache:
 
     def prepare(self, path: Path, commit: Commit) -> None:
         """Make the cache where it is missing, and clear away what a killed git left. Call it under the lock."""
-        if not (path / "HEAD").is_file():
+        if not self.usable(path):
             self.discard(path)
             # Made aside and renamed, so that a half-made one is never taken for a cache.
             new = path.with_suffix(".new")
-            shutil.rmtree(new, ignore_errors=True)
-            form = _OBJECT_FORMATS[len(commit)]
-            self._command.run("init", "-q", "--bare", "--template=", f"--object-format={form}", "--", str(new), limit=0)
+            self.discard(new)
+            (new / "objects").mkdir(parents=True)
+            (new / "refs").mkdir()
+            (new / "config").write_bytes(_CONFIGS[len(commit)])
+            (new / "HEAD").write_bytes(_HEAD)
             new.rename(path)
         for left in (*path.glob("*.lock"), *(path / "refs").rglob("*.lock"), *path.glob("objects/pack/tmp_*")):
             left.unlink(missing_ok=True)
 
     def discard(self, path: Path) -> None:
         """Throw a cache away; whoever still reads from it gets an error."""
+        if path.is_symlink() or path.is_file():
+            path.unlink()
         shutil.rmtree(path, ignore_errors=True)
+
+    def usable(self, path: Path) -> bool:
+        """Whether a cache is there that was made here: git obeys what a repository's config and hooks say."""
+        try:
+            with os.scandir(path) as found:
+                parts = [entry for entry in found if not entry.name.endswith(".lock")]
+            return (
+                not path.is_symlink()
+                and not any(entry.is_symlink() or entry.name not in _PARTS for entry in parts)
+                and not (path / "objects/info/alternates").exists()
+                and (path / "HEAD").read_bytes() == _HEAD
+                and (path / "config").read_bytes() in _CONFIGS.values()
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def fetched(self, path: Path, commits: Sequence[Commit]) -> frozenset[Commit]:
         """Those of the commits that were fetched completely."""
@@ -74,6 +100,6 @@ class GitCache:
         """What each ref peels to: "commit ID", another type and its id, or something that ends in " missing"."""
         asked = "".join(f"{ref}^{{}}\n" for ref in refs).encode()
         output = self._command.run(
-            "cat-file", "--batch-check=%(objecttype) %(objectname)", folder=path, stdin=asked, limit=_REFS_BYTES
+            "cat-file", "--batch-check=%(objecttype) %(objectname)", repository=path, stdin=asked, limit=_REFS_BYTES
         )
         return tuple(output.decode().splitlines())

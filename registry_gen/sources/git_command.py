@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-_OLDEST: Final = (2, 37)
-"""The first git that can pin a host's address (http.curloptResolve); an older one would ignore the pin."""
+_OLDEST: Final = (2, 38)
+"""The first git with safe.bareRepository; an older one would ignore it, and before 2.37 the pinned address too."""
 
 _FILE_BYTES: Final = 4_000_000_000
 """The largest file, so the largest pack, that git may write: its server decides how much it sends."""
@@ -39,8 +39,8 @@ _CONFIG: Final = {
     "fetch.unpackLimit": "1",  # keep packs, which appear as a whole, unlike loose objects
     "gc.auto": "0",
     "maintenance.auto": "false",
-    # The caches belong to whoever runs this, or to the mounted state folder's owner.
-    "safe.directory": "*",
+    # Any folder of a commit can be made to look like a bare repository, and its config runs programs.
+    "safe.bareRepository": "explicit",
     # Object ids are recomputed from what arrives in any case. Full fsck refuses old but harmless history of many
     # real repositories; names in trees are checked where they are read.
     "transfer.fsckObjects": "false",
@@ -84,18 +84,19 @@ class Running:
 class GitCommand:
     """Runs git. Safe to use from several threads.
 
-    ``schemes`` are the transports that git may use at all; ``home`` a folder without anybody's .netrc;
-    ``seconds`` bounds each command.
+    ``schemes`` are the transports that git may use at all; ``seconds`` bounds each command. Each runs from the root
+    folder, in the bare repository ``repository`` or in none: what lies where the caller happens to be is never looked
+    at. Only ``folder`` makes git search, there and above, for a ".git" of this user's.
     """
 
-    def __init__(self, schemes: Sequence[str], home: Path, seconds: float) -> None:
+    def __init__(self, schemes: Sequence[str], seconds: float) -> None:
         self._seconds = seconds
         self._checked = False
         self._running: set[_Watched] = set()
         self._running_lock = threading.Lock()
         self._environment = {
             "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(home),
+            "HOME": os.devnull,  # nobody's .netrc
             "LC_ALL": "C",
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
@@ -116,6 +117,7 @@ class GitCommand:
         self,
         *arguments: str,
         limit: int,
+        repository: Path | None = None,
         folder: Path | None = None,
         stdin: bytes = b"",
         environment: Mapping[str, str] | None = None,
@@ -124,7 +126,9 @@ class GitCommand:
 
         Raises CommandError where git fails, OutputError where it prints more, SourceError GIT012 without a usable git.
         """
-        with self.stream(*arguments, folder=folder, stdin=stdin, environment=environment) as running:
+        with self.stream(
+            *arguments, repository=repository, folder=folder, stdin=stdin, environment=environment
+        ) as running:
             output = running.output.read(limit + 1)
             if len(output) > limit:
                 raise OutputError
@@ -134,6 +138,7 @@ class GitCommand:
     def stream(
         self,
         *arguments: str,
+        repository: Path | None = None,
         folder: Path | None = None,
         stdin: bytes = b"",
         environment: Mapping[str, str] | None = None,
@@ -143,6 +148,7 @@ class GitCommand:
         Raises CommandError after the block where git failed.
         """
         self._check_version()
+        where = {} if folder else {"GIT_DIR": str(repository or os.devnull)}
         with tempfile.TemporaryFile() as file:
             # A file and not a pipe: nobody has to write while git waits for its output to be read.
             file.write(stdin)
@@ -150,8 +156,8 @@ class GitCommand:
             settings = [word for name, value in _CONFIG.items() for word in ("-c", f"{name}={value}")]
             process = subprocess.Popen(  # noqa: S603 (no shell reads these arguments; see below)
                 [*_BOUNDED, "git", *settings, *arguments],
-                cwd=folder,
-                env={**self._environment, **(environment or {})},
+                cwd=folder or "/",
+                env={**self._environment, **where, **(environment or {})},
                 stdin=file,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -187,6 +193,7 @@ class GitCommand:
         try:
             said = subprocess.run(
                 ["git", "version"],  # noqa: S607 (git is wherever PATH says)
+                cwd="/",
                 env=self._environment,
                 capture_output=True,
                 check=False,

@@ -55,7 +55,7 @@ def read_tree(
     """
     blobs = _list(command, cache, commit, path, where, limits)
     asked = "".join(f"{blob.id}\n" for blob in blobs).encode()
-    with command.stream("cat-file", "--batch", folder=cache, stdin=asked) as running:
+    with command.stream("cat-file", "--batch", repository=cache, stdin=asked) as running:
         for blob in blobs:
             yield TreeFile(blob.path, blob.kind, _read(running.output, blob))
 
@@ -66,7 +66,7 @@ def _list(command: GitCommand, cache: Path, commit: Commit, path: str, where: st
     try:
         listed = command.run(
             *("ls-tree", "-r", "-l", "-z", "--full-tree", f"{commit}:{path}"),
-            folder=cache,
+            repository=cache,
             limit=limits.module_files * _NAME_BYTES,
         )
     except OutputError:

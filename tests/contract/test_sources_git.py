@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -255,6 +256,59 @@ def test_hooks_and_configuration_of_anybody_are_not_used(
     tag = tagged(repo, {"main.tf": ""})
     assert files_of(Git(tmp_path / "state", LOCAL, Limits()), repo.url, tag)
     assert not canary.exists()
+
+
+def plant(folder: Path) -> None:
+    """Plain files that git takes for a bare repository; its configuration could as well run programs."""
+    for part in ("objects/info", "refs/heads"):
+        (folder / part).mkdir(parents=True)
+    (folder / "HEAD").write_text("ref: refs/heads/main\n")
+    (folder / "config").write_text(
+        '[core]\n\trepositoryformatversion = 0\n\tbare = true\n[url "/nowhere"]\n\tinsteadOf = /\n'
+    )
+
+
+@pytest.mark.parametrize("below", ["", "sub"])
+def test_a_repository_planted_where_git_is_started_is_not_obeyed(
+    tmp_path: Path, git: Git, repo: GitRepo, monkeypatch: pytest.MonkeyPatch, below: str
+) -> None:
+    tag = tagged(repo, {"main.tf": "1"})
+    plant(tmp_path / "here")
+    (tmp_path / "here" / below).mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path / "here" / below)
+    assert git.tags(repo.url) == (tag,)
+    assert files_of(git, repo.url, tag)[0].data == b"1"
+
+
+def test_a_planted_cache_is_not_obeyed(tmp_path: Path, git: Git, repo: GitRepo) -> None:
+    tag = tagged(repo, {"main.tf": "1"})
+    cache = tmp_path / "state" / "git" / hashlib.sha256(repo.url.encode()).hexdigest()
+    plant(cache)
+    refused(codes.NO_COMMIT, lambda: tuple(git.tree(repo.url, tag.commit, "")))
+    assert files_of(git, repo.url, tag)[0].data == b"1"
+
+
+def test_a_cache_that_is_a_link_is_replaced_and_its_target_left_alone(tmp_path: Path, git: Git, repo: GitRepo) -> None:
+    tag = tagged(repo, {"main.tf": "1"})
+    cache = tmp_path / "state" / "git" / hashlib.sha256(repo.url.encode()).hexdigest()
+    cache.parent.mkdir(parents=True)
+    cache.symlink_to(repo.path)
+    assert files_of(git, repo.url, tag)[0].data == b"1"
+    assert not cache.is_symlink()
+    assert repo.path.is_dir()
+
+
+@pytest.mark.parametrize("name", ["hooks/post-fetch", "commondir", "config.worktree", "objects/info/alternates"])
+def test_a_cache_with_a_file_that_git_would_obey_is_made_anew(
+    tmp_path: Path, git: Git, repo: GitRepo, name: str
+) -> None:
+    tag = tagged(repo, {"main.tf": "1"})
+    git.fetch(repo.url, [tag])
+    (cache,) = (path.parent for path in (tmp_path / "state").rglob("HEAD"))
+    (cache / name).parent.mkdir(parents=True, exist_ok=True)
+    (cache / name).write_text("/nowhere\n")
+    assert files_of(git, repo.url, tag)[0].data == b"1"
+    assert not (cache / name).exists()
 
 
 # --- trees --------------------------------------------------------------------------------------------------------
@@ -516,7 +570,8 @@ def test_a_killed_fetch_is_told_and_the_next_one_goes_on_from_there(
     git.fetch(repo.url, [first])
     wrapper(
         tmp_path / "bin",
-        'case "$*" in *" fetch "*) touch shallow.lock packed-refs.lock objects/pack/tmp_pack_1; kill -9 $$;; esac\n'
+        'case "$*" in *" fetch "*) cd "$GIT_DIR"; touch shallow.lock packed-refs.lock objects/pack/tmp_pack_1\n'
+        "kill -9 $$;; esac\n"
         'exec "$REAL_GIT" "$@"',
     )
     with monkeypatch.context() as patch:

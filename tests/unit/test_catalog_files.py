@@ -193,7 +193,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def test_the_commit_of_the_catalog_is_that_of_its_repository(config: Config, tmp_path: Path) -> None:
-    command = GitCommand(("https",), tmp_path, 30)
+    command = GitCommand(("https",), 30)
     outside = catalog_commit(config, command)
     git(tmp_path, "init", "-q")
     unborn = catalog_commit(config, command)
@@ -203,9 +203,20 @@ def test_the_commit_of_the_catalog_is_that_of_its_repository(config: Config, tmp
     assert catalog_commit(config, command) == git(tmp_path, "rev-parse", "HEAD")
 
 
+def test_a_bare_repository_among_the_files_is_not_taken_for_that_of_the_catalog(config: Config, tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "--bare", "planted")
+    git(tmp_path, "init", "-q", "other")
+    git(tmp_path / "other", "commit", "-q", "--allow-empty", "-m", "forged")
+    git(tmp_path / "other", "push", "-q", str(tmp_path / "planted"), "HEAD:master", "HEAD:main")
+    for part in ("HEAD", "config", "objects", "refs"):
+        (tmp_path / "planted" / part).rename(tmp_path / part)
+
+    assert catalog_commit(config, GitCommand(("https",), 30)) is None
+
+
 def test_without_git_or_folder_there_is_no_commit(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
 
-    assert catalog_commit(config, GitCommand(("https",), tmp_path, 30)) is None
+    assert catalog_commit(config, GitCommand(("https",), 30)) is None

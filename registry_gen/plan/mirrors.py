@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from registry_gen.errors import RefusalError
 from registry_gen.model.facts import MirrorVersion, VersionFacts
-from registry_gen.model.plan import MirrorProvider, MirrorSighting, Note
+from registry_gen.model.plan import MirrorProvider, MirrorSighting, Note, Refusal
+from registry_gen.plan import codes
+from registry_gen.plan.limits import MAX_PLATFORMS, spoken, within_limits
 from registry_gen.plan.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from registry_gen.model.entries import MirrorEntry
+    from registry_gen.model.version import Version
 
 
 def decide_mirror(entry: MirrorEntry, sighting: MirrorSighting, published: Sequence[VersionFacts]) -> Outcome:
     """Versions that the constraint allows and platforms that are wanted and offered, less what is mirrored already.
 
-    A mirror without a list of platforms takes all that upstream offers. A version with build metadata is left
-    out with a note, since its name upstream cannot be changed by us.
+    A mirror without a list of platforms takes all that upstream offers. A version with build metadata or
+    of a protocol that no client speaks is left out with a note, since nobody here can change it upstream.
     """
     known = {facts.version: facts for facts in published if isinstance(facts, MirrorVersion)}
     actions: list[MirrorProvider] = []
+    refusals: list[Refusal] = []
     notes: list[Note] = []
     for seen in sorted(sighting.versions):
         if not entry.versions.allows(seen.version):
@@ -34,7 +39,15 @@ def decide_mirror(entry: MirrorEntry, sighting: MirrorSighting, published: Seque
         if not wanted and not facts:
             notes.append(Note(entry.address, f"{seen.version} has no wanted platform upstream and is left out"))
             continue
+        if seen.protocols and not spoken(seen.protocols) and not facts:
+            named = ", ".join(seen.protocols[:5])
+            text = f"{seen.version} speaks plugin protocols that no client does ({named}) and is left out"
+            notes.append(Note(entry.address, text))
+            continue
         held = {package.platform for package in facts.packages} if facts else set()
+        if len(held.union(wanted)) > MAX_PLATFORMS:
+            refusals.append(_too_many(entry, seen.version, len(held.union(wanted))))
+            continue
         new = tuple(platform for platform in wanted if platform not in held)
         if new:
             protocols = facts.protocols if facts else seen.protocols
@@ -45,4 +58,15 @@ def decide_mirror(entry: MirrorEntry, sighting: MirrorSighting, published: Seque
         for version in sorted(known)
         if version not in offered
     ]
-    return Outcome(tuple(actions), (), tuple(notes))
+    return within_limits(entry.address, Outcome(tuple(actions), tuple(refusals), tuple(notes)))
+
+
+def _too_many(entry: MirrorEntry, version: Version, platforms: int) -> Refusal:
+    error = RefusalError(
+        codes.TOO_MANY_PLATFORMS,
+        where=f"{entry.address} {version}",
+        expected=f"at most {MAX_PLATFORMS}",
+        found=f"{platforms}",
+        hint=codes.TOO_MANY_PLATFORMS.fix,
+    )
+    return Refusal(entry.address, version, error)

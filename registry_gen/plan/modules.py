@@ -13,6 +13,7 @@ from registry_gen.model.facts import ModuleVersion, VersionFacts
 from registry_gen.model.plan import ArchiveSeen, ModuleSighting, Note, PublishModule, Refusal, Tag
 from registry_gen.model.version import Version, parse_version
 from registry_gen.plan import codes
+from registry_gen.plan.limits import within_limits
 from registry_gen.plan.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def decide_module(entry: ModuleEntry, sighting: ModuleSighting, published: Seque
         outcome = _from_archives(entry, sighting.archives, known)
     else:
         outcome = _from_tags(entry, entry.source, sighting.tags, known)
-    return replace(outcome, notes=(*outcome.notes, *_from_elsewhere(entry, known.values())))
+    outcome = replace(outcome, notes=(*outcome.notes, *_from_elsewhere(entry, known.values())))
+    return within_limits(entry.address, outcome)
 
 
 def _from_elsewhere(entry: ModuleEntry, known: Iterable[ModuleVersion]) -> list[Note]:

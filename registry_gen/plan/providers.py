@@ -9,6 +9,7 @@ from registry_gen.model.address import Platform, parse_platform
 from registry_gen.model.facts import ProviderVersion, VersionFacts
 from registry_gen.model.plan import Note, ProviderSighting, PublishProvider, Refusal, ReleaseSeen
 from registry_gen.plan import codes
+from registry_gen.plan.limits import spoken, within_limits
 from registry_gen.plan.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def decide_provider(entry: ProviderEntry, sighting: ProviderSighting, published:
         new = tuple(platform for platform in wanted if platform not in held)
         if new:
             actions.append(PublishProvider(entry.address, release.version, release, new, added=facts is not None))
-    return Outcome(tuple(actions), tuple(refusals), tuple(notes))
+    return within_limits(entry.address, Outcome(tuple(actions), tuple(refusals), tuple(notes)))
 
 
 def platforms_in(type_: str, release: ReleaseSeen) -> tuple[Platform, ...]:
@@ -82,6 +83,13 @@ def _refuse(entry: ProviderEntry, release: ReleaseSeen, facts: ProviderVersion |
     if entry.signature == "publisher" and release.signature is None:
         error = RefusalError(
             codes.NOT_SIGNED, where=where, expected="SHA256SUMS.sig beside SHA256SUMS", hint=codes.NOT_SIGNED.fix
+        )
+        return Refusal(entry.address, release.version, error)
+    protocols = entry.protocols or release.protocols
+    if not spoken(protocols):
+        found = ", ".join(protocols) or "none"
+        error = RefusalError(
+            codes.BAD_PROTOCOLS, where=where, expected="5.0 or 6.0", found=found, hint=codes.BAD_PROTOCOLS.fix
         )
         return Refusal(entry.address, release.version, error)
     return None

@@ -14,6 +14,9 @@ MAX_PART: Final = 255
 MAX_PATH: Final = 1024
 """Bytes of a whole path: macOS stores no more, and the clients' folders come on top."""
 
+MAX_DEPTH: Final = 64
+"""Parts of a path. Real packages have a dozen; what is done for each folder of each name must stay little."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -51,4 +54,6 @@ def _problem(path: str, parts: list[str]) -> str:
         return "UTF-8"
     if longest > MAX_PART or whole > MAX_PATH:
         return f"at most {MAX_PART} bytes in a part and {MAX_PATH} in all"
+    if len(parts) > MAX_DEPTH:
+        return f"at most {MAX_DEPTH - 1} folders, one in the other"
     return ""

@@ -118,12 +118,13 @@ def _pax_records(data: bytes, where: str) -> dict[str, bytes]:
     records: dict[str, bytes] = {}
     position = 0
     while position < len(data):
-        space = data.find(b" ", position, position + 8)
-        digits = data[position:space]
-        length = int(digits) if space > 0 and digits.isdigit() else 0
-        record = data[space + 1 : position + length]
+        digits, space, _ = data[position : position + 8].partition(b" ")
+        length = int(digits) if space and digits.isdigit() else 0
+        start = position + len(digits) + 1
+        record = data[start : position + length]
         key, equals, value = record.removesuffix(b"\n").partition(b"=")
-        if position + length > len(data) or not record.endswith(b"\n") or not equals:
+        # The length counts itself: one that does not reach past itself would be met again and again.
+        if not start < position + length <= len(data) or not record.endswith(b"\n") or not equals:
             raise RefusalError(codes.NOT_AN_ARCHIVE, where=where, found="a pax header that cannot be read")
         name = key.decode("latin-1")
         if name.startswith("GNU.sparse.") or name == "hdrcharset" or name in records:

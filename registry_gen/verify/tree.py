@@ -35,8 +35,9 @@ def check_tree(files: Iterable[TreeFile], *, max_bytes: int, max_files: int, whe
     """Every file of the tree in the order of its path's bytes, links replaced by copies, all under both limits.
 
     The files may come in any order. They are held in memory, ``max_bytes`` at most, because a link may point at
-    a file that came long before it. Limits count what comes out: copies too. Two names that differ only in
-    case are allowed, as in real repositories. Raises RefusalError ARC002 to ARC005, ARC020 to ARC023.
+    a file that came long before it. Limits count what comes out, copies too, and what is looked at on the way. Two
+    names that differ only in case are allowed, as in real repositories. Raises RefusalError ARC002 to ARC005, ARC020
+    to ARC023.
     """
     budget = _Budget(max_bytes, max_files, where)
     entries: dict[str, TreeFile] = {}
@@ -61,11 +62,13 @@ def _order(file: TreeFile) -> bytes:
 
 
 class _Budget:
-    """Counts files and bytes down."""
+    """Counts files and bytes down, and the names that are looked at to find them."""
 
     def __init__(self, max_bytes: int, max_files: int, where: str) -> None:
         self._bytes = max_bytes
         self._files = max_files
+        # A file may have a folder of its own, and a link may lead to nothing: more names mean that links multiply.
+        self._visits = 2 * max_files + MAX_LINKS
         self._limits = (max_bytes, max_files)
         self._where = where
 
@@ -77,6 +80,14 @@ class _Budget:
             raise RefusalError(codes.TOO_LARGE, "the tree is larger than allowed", where=self._where, expected=expected)
         if self._files < 0:
             raise RefusalError(codes.TOO_MANY_FILES, where=self._where, expected=f"at most {self._limits[1]} files")
+
+    def visit(self, path: str) -> None:
+        """Count a name, whatever it is: links can make many folders of few, without a single file in them."""
+        self._visits -= 1
+        if self._visits < 0:
+            expected = f"a tree of at most {self._limits[1]} files once links are followed"
+            found = f"links that multiply folders, as at {path[:80]}"
+            raise RefusalError(codes.TOO_MANY_FILES, where=self._where, expected=expected, found=found)
 
 
 class _Tree:
@@ -157,11 +168,13 @@ def _expand(tree: _Tree, budget: _Budget) -> CheckedTree:
     """
     found: list[TreeFile] = []
     dangling: set[str] = set()
-    pending: list[tuple[str, str, frozenset[str]]] = [("", "", frozenset({""}))]
+    pending: list[tuple[str, str, frozenset[str]]] = [("", "", frozenset())]
     while pending:
-        shown, real, inside = pending.pop()
+        shown, real, above = pending.pop()
+        inside = above | {real}  # one set for all folders of a folder
         for name in tree.folders[real]:
             path = f"{shown}/{name}" if shown else name
+            budget.visit(path)
             target = f"{real}/{name}" if real else name
             if target in tree.entries and tree.entries[target].kind == "symlink":
                 resolved = tree.resolve(target)
@@ -173,7 +186,7 @@ def _expand(tree: _Tree, budget: _Budget) -> CheckedTree:
             if target in tree.folders:
                 if target in inside:
                     raise RefusalError(codes.LINK_LOOP, where=tree.where, found=path)
-                pending.append((path, target, inside | {target}))
+                pending.append((path, target, inside))
                 continue
             file = TreeFile(path, tree.entries[target].kind, tree.entries[target].data)
             budget.take(file)

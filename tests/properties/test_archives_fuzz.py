@@ -23,7 +23,7 @@ from registry_gen.verify.openpgp import parse_key, verify_detached
 from registry_gen.verify.sums import lint_sums, parse_sums, render_sums
 from registry_gen.verify.tree import check_tree
 from registry_gen.verify.zips import check_zip
-from tests.support.hostile_archives import HONEST_ZIPS, HOSTILE_TARS, HOSTILE_ZIPS, entry, make_tar
+from tests.support.hostile_archives import HONEST_ZIPS, HOSTILE_TARS, HOSTILE_ZIPS, entry, make_tar, raw_header
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "openpgp"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -83,6 +83,18 @@ GOOD_TAR = make_tar((entry("main.tf"), b"x"), (entry("é" * 60), b"y"), (entry("
 @given(st.binary(max_size=1_100) | damaged([GOOD_TAR, *(tar for tar, _ in HOSTILE_TARS.values() if len(tar) < SMALL)]))
 def test_a_damaged_tar_raises_nothing_else(tar: bytes) -> None:
     data = gzip.compress(tar, 1)
+    with contextlib.suppress(RefusalError):
+        list(read_archive(io.BytesIO(data), "x.tgz", max_bytes=100_000, max_files=20, where="x"))
+
+
+PAX_RECORDS = [b"6 a=b\n", b"10 path=a\n", b"14 linkpath=b\n", b"9 size=1\n", b"22 comment=a b = c d\n\n", b"x" * 10]
+
+
+@given(st.lists(st.sampled_from(PAX_RECORDS) | damaged(PAX_RECORDS), max_size=5).map(b"".join))
+@example(b"6 a=b\n" + b"x" * 10)
+def test_any_pax_header_is_read_to_its_end_or_refused(records: bytes) -> None:
+    header = raw_header(b"p", b"x", len(records)) + records + bytes(-len(records) % 512)
+    data = gzip.compress(header + GOOD_TAR, 1)
     with contextlib.suppress(RefusalError):
         list(read_archive(io.BytesIO(data), "x.tgz", max_bytes=100_000, max_files=20, where="x"))
 

@@ -223,6 +223,7 @@ HOSTILE_ZIPS: dict[str, tuple[bytes, str]] = {
     "a descriptor of odd length": (make_zip([replace(described(_GOOD), descriptor=b"x" * 13)]), "ARC010"),
     "a descriptor that lies": (make_zip([replace(described(_GOOD), descriptor=b"x" * 12)]), "ARC012"),
     "a name twice": (make_zip([_GOOD, _GOOD]), "ARC005"),
+    "a name of more folders than any package has": (make_zip([_GOOD, Member(b"a/" * 64 + b"b", b"x")]), "ARC004"),
     "a file and its folder": (make_zip([_GOOD, Member(b"a", b"x"), Member(b"a/b", b"x")]), "ARC005"),
     "parent folder": (make_zip([_GOOD, Member(b"../evil", b"x")]), "ARC004"),
     "parent folder inside": (make_zip([_GOOD, Member(b"a/../../evil", b"x")]), "ARC004"),
@@ -368,6 +369,14 @@ HOSTILE_TARS: dict[str, tuple[bytes, str]] = {
         "ARC001",
     ),
     "pax record without a value": (raw_header(b"p", b"x", 7) + b"7 path\n".ljust(512, b"\0") + _MAIN + _END, "ARC001"),
+    "a second pax record without a space": (
+        raw_header(b"p", b"x", 16) + (b"6 a=b\n" + b"x" * 10).ljust(512, b"\0") + _MAIN + _END,
+        "ARC001",
+    ),
+    "pax record that ends inside its own length": (
+        raw_header(b"p", b"x", 10) + b"2 path=ab\n".ljust(512, b"\0") + _MAIN + _END,
+        "ARC001",
+    ),
     "global pax path": (raw_header(b"p", b"g", 10) + b"10 path=a\n".ljust(512, b"\0") + _MAIN + _END, "ARC015"),
     "a pax path and a GNU name": (
         raw_header(b"p", b"x", 10)

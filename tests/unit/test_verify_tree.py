@@ -6,6 +6,7 @@ import pytest
 
 from registry_gen.errors import RefusalError
 from registry_gen.model.tree import TreeFile
+from registry_gen.verify.names import MAX_DEPTH
 from registry_gen.verify.tree import MAX_HOPS, MAX_LINKS, check_tree
 
 
@@ -193,6 +194,28 @@ def test_links_that_multiply_folders_meet_the_limits() -> None:
         bomb += [link(f"{level}/a", f"../{level - 1}"), link(f"{level}/b", f"../{level - 1}")]
     assert code_of(*bomb, max_files=1_000, max_bytes=1_000_000) == "ARC003"
     assert code_of(*bomb, max_files=1_000, max_bytes=1_000) == "ARC002"
+
+
+@pytest.mark.parametrize("bottom", [link("40/x", "nothing"), link("40/x", "../main.tf")], ids=["nothing", "a file"])
+def test_links_that_multiply_folders_meet_a_limit_before_any_file_comes(bottom: TreeFile) -> None:
+    bomb = [file("main.tf"), bottom]
+    for level in range(40):
+        bomb += [link(f"{level}/a", f"../{level + 1}"), link(f"{level}/b", f"../{level + 1}")]
+    assert code_of(*bomb, max_files=1_000) == "ARC003"
+
+
+def test_the_limit_on_visits_leaves_room_for_every_tree_under_the_other_limits() -> None:
+    folders = [file(f"folder{number}/main.tf", b"") for number in range(50)]
+    gone = [link(f"gone{number}", "nothing") for number in range(MAX_LINKS - 1)]
+    found = check(*folders[:49], *gone, link("again", "folder0"), max_files=MAX_LINKS + 49)
+    assert len(found) == 50
+
+
+def test_a_name_has_a_bound_on_its_folders() -> None:
+    deepest = "a/" * (MAX_DEPTH - 1)
+    assert check(file(f"{deepest}b"))
+    assert code_of(file(f"{deepest}b/c")) == "ARC004"
+    assert code_of(file(f"{deepest}b"), link("deeper/still", "../a")) == "ARC004"
 
 
 def test_a_copy_whose_path_gets_too_long_is_refused() -> None:

@@ -20,7 +20,8 @@ _NAME = re.compile(r"[0-9a-z](?:[0-9a-z_-]{0,62}[0-9a-z])?")
 _SYSTEM = re.compile(r"[0-9a-z]{1,64}")
 _PROVIDER_PART = re.compile(r"[0-9a-z](?:[0-9a-z_-]{0,62}[0-9a-z])?")
 _LABEL = re.compile(r"[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?")
-_PLATFORM = re.compile(r"([0-9a-z]+)_([0-9a-z]+)")
+# Go's longest is mips64p32le. A zip's file name holds type, version and platform, and file systems end it at 255 bytes.
+_PLATFORM = re.compile(r"([0-9a-z]{1,16})_([0-9a-z]{1,16})")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -136,7 +137,8 @@ def parse_platform(text: str) -> Platform:
     """Read ``os_arch``; raises InputError ADR002."""
     found = _PLATFORM.fullmatch(text)
     if not found:
-        raise InputError(codes.BAD_PLATFORM, where=text, expected="os_arch such as linux_amd64", found=repr(text))
+        shown = text[:80]
+        raise InputError(codes.BAD_PLATFORM, where=shown, expected="os_arch such as linux_amd64", found=repr(shown))
     return Platform(found[1], found[2])
 
 

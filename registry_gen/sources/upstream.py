@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 from urllib.parse import urljoin, urlsplit
 
+from registry_gen import paths
 from registry_gen.errors import InputError, SourceError
 from registry_gen.model.address import Platform, parse_platform
 from registry_gen.model.digest import Sha256, parse_sha256
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from registry_gen.sources.http import Downloaded, Fetcher
 
 _DISCOVERY_BYTES: Final = 1_000_000  # what Terraform reads of it
-_VERSIONS_BYTES: Final = 20_000_000
+_VERSIONS_BYTES: Final = 8_000_000  # read at once by every worker; the largest known listing is under 1 MB
 _PACKAGE_BYTES: Final = 1_000_000
 _MAX_KEYS: Final = 64
-_FILENAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,250}\.zip")
+_MAX_URL: Final = 2_000  # it is recorded and published; real ones with a signature in them have 800 characters
 _PROTOCOL: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 
 
@@ -79,8 +80,10 @@ class Upstream:
             if _text(document, name, url) != asked:
                 raise _bad(url, f"{name} {asked}", _text(document, name, url))
         filename = _text(document, "filename", url)
-        if not _FILENAME.fullmatch(filename):
-            raise _bad(url, "a plain name of a zip", filename)
+        expected = paths.zip_name(address.type, version, platform)
+        if filename != expected:
+            # The sums vouch for a name: under another one, a genuine zip of another version would pass.
+            raise _bad(url, expected, filename)
         try:
             shasum = parse_sha256(_text(document, "shasum", url))
         except InputError as error:
@@ -167,6 +170,8 @@ def _url(document: object, name: str, url: str, final: str) -> str:
         raise _bad(url, f"a URL as {name}", text) from None
     if scheme not in ("https", "http"):
         raise _bad(url, f"an https URL as {name}", scheme)
+    if len(absolute) > _MAX_URL:
+        raise _bad(url, f"at most {_MAX_URL} characters as {name}", f"{len(absolute)} characters")
     return absolute
 
 
@@ -190,6 +195,6 @@ def _field(document: object, name: str, url: str) -> object:
 
 
 def _bad(url: str, expected: str, found: str) -> SourceError:
-    return SourceError(
-        codes.BAD_UPSTREAM, where=shown(url), expected=expected, found=repr(found[:100]), hint=codes.BAD_UPSTREAM.fix
-    )
+    """``found`` is a stranger's text, perhaps a signed URL in the wrong field."""
+    found = repr(shown(found)[:100])
+    return SourceError(codes.BAD_UPSTREAM, where=shown(url), expected=expected, found=found, hint=codes.BAD_UPSTREAM.fix)

@@ -213,6 +213,11 @@ def test_a_package_comes_with_absolute_urls_and_its_keys(upstream: Upstream, ser
             {"filename": "a/b.zip"},
             {"filename": None},
         ),
+        *(
+            {"filename": "terraform-provider-random_1.2.2_linux_amd64.zip"},
+            {"filename": "terraform-provider-random_1.2.3_linux_arm64.zip"},
+            {"filename": "terraform-provider-null_1.2.3_linux_amd64.zip"},
+        ),
         *({"filename": "x" * 300 + ".zip"}, {"filename": "x\n.zip"}, {"filename": ".zip"}, {"filename": "a/b.zip"}),
         *({"shasum": "ab"}, {"shasum": "zz" * 32}, {"shasum": None}, {"shasum": 1}),
         *(
@@ -221,6 +226,7 @@ def test_a_package_comes_with_absolute_urls_and_its_keys(upstream: Upstream, ser
             {"download_url": ["x"]},
             {"download_url": None},
         ),
+        *({name: "/" + "x" * 2_000} for name in ("download_url", "shasums_url", "shasums_signature_url")),
         *({"shasums_url": None}, {"shasums_signature_url": None}, {"shasums_url": "s3::https://x"}),
         *({"signing_keys": None}, {"signing_keys": {}}, {"signing_keys": {"gpg_public_keys": None}}),
         *({"signing_keys": {"gpg_public_keys": ["x"]}}, {"signing_keys": {"gpg_public_keys": [{"key_id": "1"}]}}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from registry_gen import paths
 from registry_gen.errors import InputError
 from registry_gen.model.address import (
     MirrorAddress,
@@ -13,6 +14,7 @@ from registry_gen.model.address import (
     parse_address,
     parse_platform,
 )
+from registry_gen.model.version import MAX_LENGTH, parse_version
 
 
 @pytest.mark.parametrize(
@@ -67,10 +69,23 @@ def test_a_platform_is_read_and_written_alike() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "linux", "linux_", "_amd64", "linux-amd64", "Linux_amd64", "linux_amd64_v2", "a_b\n", "../_x", "a/b_c"]
+    "text",
+    [
+        *("", "linux", "linux_", "_amd64", "linux-amd64", "Linux_amd64", "linux_amd64_v2", "a_b\n", "../_x", "a/b_c"),
+        *("a" * 17 + "_amd64", "linux_" + "a" * 17, "a" * 3_500 + "_amd64"),
+    ],
 )
 def test_what_is_no_platform_is_refused(text: str) -> None:
     with pytest.raises(InputError) as refused:
         parse_platform(text)
 
     assert refused.value.code.id == "ADR002"
+    assert len(str(refused.value)) < 500
+
+
+def test_the_longest_names_of_a_provider_still_make_a_file_name_that_every_disk_stores() -> None:
+    address = parse_address(f"acme/{'w' * 64}")
+    platform = parse_platform(f"{'o' * 16}_{'a' * 16}")
+    assert isinstance(address, ProviderAddress)
+    version = parse_version("1.0.0-" + "r" * (MAX_LENGTH - 6))
+    assert len(paths.zip_name(address.type, version, platform)) <= 250

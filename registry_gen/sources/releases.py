@@ -34,6 +34,8 @@ SUMS_BYTES: Final = 1_000_000
 SIGNATURE_BYTES: Final = 100_000
 _MANIFEST_BYTES: Final = 100_000
 _MAX_PROTOCOLS: Final = 16
+_MAX_FILES: Final = 1_000
+_MAX_ZIPS: Final = 100  # Go has some fifty platforms; each has a document that names all others
 _DEFAULT_PROTOCOLS: Final = ("5.0",)
 _PROTOCOL: Final = re.compile(r"[1-9][0-9]?\.[0-9]{1,2}")
 _VERSION: Final = "{version}"
@@ -116,6 +118,7 @@ class Releases:
         there = place(location, self._fetcher)
         sums = there.read(sums_name(entry.address.type, version), SUMS_BYTES)
         files = parse_sums(sums, f"{shown(location)} {sums_name(entry.address.type, version)}")
+        _require_few(files, version, location)
         signature = _optional(there, signature_name(entry.address.type, version), SIGNATURE_BYTES)
         return ReleaseSeen(
             version,
@@ -157,6 +160,19 @@ def parse_manifest(data: bytes, where: str) -> tuple[str, ...]:
         if not isinstance(text, str) or not _PROTOCOL.fullmatch(text):
             raise _bad_manifest(where, 'protocol versions such as "5.0"', repr(text))
     return tuple(found)
+
+
+def _require_few(files: dict[str, Sha256], version: Version, location: str) -> None:
+    zips = sum(name.endswith(".zip") for name in files)
+    if len(files) > _MAX_FILES or zips > _MAX_ZIPS:
+        raise SourceError(
+            codes.BAD_RELEASE,
+            f"SHA256SUMS of version {version} names more files than a release has",
+            where=shown(location),
+            expected=f"at most {_MAX_FILES} files and {_MAX_ZIPS} zips",
+            found=f"{len(files)} files and {zips} zips",
+            hint=codes.BAD_RELEASE.fix,
+        )
 
 
 def _bad_manifest(where: str, expected: str, found: str) -> SourceError:

@@ -145,6 +145,23 @@ def test_one_broken_release_stops_no_other(tmp_path: Path, releases: Releases) -
     assert "1.1.0_SHA256SUMS" in str(problem(sighting))
 
 
+@pytest.mark.parametrize(("platforms", "others"), [(101, 0), (1, 1_000)], ids=["zips", "lines"])
+def test_a_release_of_more_files_than_any_has_is_a_problem_and_stops_no_other(
+    tmp_path: Path, releases: Releases, platforms: int, others: int
+) -> None:
+    make_release(tmp_path / "good", "widget", "1.0.0")
+    wide = tmp_path / "wide"
+    wide.mkdir()
+    names = [f"terraform-provider-widget_1.1.0_os{number}_amd64.zip" for number in range(platforms)]
+    names += [f"other{number}" for number in range(others)]
+    sums = "".join(f"{'a' * 64}  {name}\n" for name in names)
+    (wide / "terraform-provider-widget_1.1.0_SHA256SUMS").write_text(sums)
+    sighting = releases.sight(entry(tmp_path))
+    assert found(sighting) == ["1.0.0"]
+    assert problem(sighting).code is codes.BAD_RELEASE
+    assert "1.1.0" in str(problem(sighting))
+
+
 def test_a_name_that_is_no_version_is_a_problem(tmp_path: Path, releases: Releases) -> None:
     (tmp_path / "terraform-provider-widget_v1.0.0_SHA256SUMS").write_text("")
     (tmp_path / "terraform-provider-widget_extra_1.0.0_SHA256SUMS").write_text("the provider widget_extra")

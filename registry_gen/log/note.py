@@ -101,12 +101,12 @@ def parse_checkpoint(data: bytes, name: str, public_key: bytes) -> Checkpoint:
     return Checkpoint(lines[0], int(lines[1]), root)
 
 
-def stated_size(data: bytes) -> int:
-    """The size that a checkpoint states, unverified; raises RefusalError LOG004 for what is no checkpoint."""
+def stated(data: bytes) -> tuple[str, int]:
+    """Origin and size that a checkpoint states, unverified; raises RefusalError LOG004 for what is no checkpoint."""
     lines = _split(data)[0].split("\n")
     if len(lines) < 3 or not _SIZE.fullmatch(lines[1]):
         raise _bad("three lines with name, size and root of the log", repr(lines[:3])[:200])
-    return int(lines[1])
+    return lines[0], int(lines[1])
 
 
 def _split(data: bytes) -> tuple[str, list[tuple[str, bytes]]]:

@@ -62,3 +62,10 @@ OUR_MISTAKE = Code(
     "Something unforeseen in what the source gave made our own code fail. The other packages go on.",
     "Report it with the type and place that are named. Nothing of this package was changed.",
 )
+RENAMED = Code(
+    "PUB011",
+    "the log in the bucket has another name than this registry",
+    "The log is named after site.host, and whoever monitors it knows it by that name: it cannot change on the way.",
+    "Write the former site.host into registry.yaml again. A registry under a new name starts with an empty bucket, "
+    "ledger and state folder.",
+)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from registry_gen import paths
 from registry_gen.errors import ConflictError, StorageError
-from registry_gen.log.note import stated_size
+from registry_gen.log.note import stated
 from registry_gen.publish import codes
 
 if TYPE_CHECKING:
@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from registry_gen.storage import Storage
 
 
-def require_own_bucket(head: LogHead, storage: Storage) -> None:
+def require_own_bucket(head: LogHead, storage: Storage, origin: str) -> None:
     """One read: the checkpoint must be there if the ledger has published, and must not be ahead of the ledger's log.
 
-    Raises ConflictError PUB003 where the bucket holds the log of another ledger, or a longer one, and StorageError
-    PUB010 where the log that this ledger has published is not there.
+    ``origin`` is the log's name. Raises ConflictError PUB003 where the bucket holds the log of another ledger, or a
+    longer one, PUB011 where the log has another name, and StorageError PUB010 where the log that this ledger has
+    published is not there.
     """
     found = storage.get(paths.CHECKPOINT)
     if found is None:
         if head.stored_size:
             raise StorageError(codes.BUCKET_LOST, where=storage.name, hint=codes.BUCKET_LOST.fix)
         return
-    theirs = stated_size(found[0])
+    name, theirs = stated(found[0])
     if head.tail.size < max(theirs, 1):
         raise ConflictError(
             codes.FOREIGN_CHECKPOINT,
@@ -33,4 +34,12 @@ def require_own_bucket(head: LogHead, storage: Storage) -> None:
             expected=f"a log of {head.tail.size} entries, as in the ledger",
             found=f"one of {theirs}",
             hint=codes.FOREIGN_CHECKPOINT.fix,
+        )
+    if name != origin:
+        raise ConflictError(
+            codes.RENAMED,
+            where=f"{storage.name}/{paths.CHECKPOINT}",
+            expected=f"the log {origin}",
+            found=name,
+            hint=codes.RENAMED.fix,
         )

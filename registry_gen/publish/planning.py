@@ -32,10 +32,10 @@ class Planned:
 def make_plan(registry: Registry, catalog: Catalog, registry_key: SigningKey | None, progress: Progress) -> Planned:
     """Look at every source and decide; ``registry_key`` is the one that signs sums, None where it is not at hand.
 
-    Raises LedgerError where the ledger cannot be read, ConflictError PUB003 or StorageError PUB010 where the bucket is
-    not this ledger's; what is wrong with a source becomes a refusal.
+    Raises LedgerError where the ledger cannot be read, ConflictError PUB003 or PUB011, or StorageError PUB010,
+    where the bucket is not this registry's; what is wrong with a source becomes a refusal.
     """
-    require_own_bucket(registry.ledger.log_head(), registry.public)
+    require_own_bucket(registry.ledger.log_head(), registry.public, registry.log_origin)
     context = Context(registry.config.site.url, registry_key)
     with pool(registry.config.limits.workers, "look") as executor:
         sightings = look(catalog, registry.sources, executor, progress)

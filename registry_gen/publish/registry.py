@@ -31,6 +31,11 @@ class Registry:
     actor: str
     lock_seconds: float = 600.0
 
+    @property
+    def log_origin(self) -> str:
+        """The name of the log (C2SP tlog-checkpoint: a URL without its scheme)."""
+        return f"{self.config.site.host}/log"
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:

@@ -70,7 +70,7 @@ def publish(registry: Registry, keys: Keys, catalog: Catalog, now: datetime, pro
         progress.begin(LOCK_PHASE, 1)
         with registry.ledger.publication(registry.lock_seconds) as publication:
             progress.step(LOCK_PHASE, "")
-            require_own_bucket(publication.log_head(), registry.public)
+            require_own_bucket(publication.log_head(), registry.public, registry.log_origin)
             recovered = recover(publication, bucket)
             waiting = unfinished(publication)
             needed = [artifact for item in publication.open_intents() for artifact in item.intent.artifacts]

@@ -204,3 +204,15 @@ def test_a_changed_key_leaves_published_versions_installable(work: Workspace, tm
     for version in ("1.0.0", "1.1.0"):
         leaf = work.document(f"v1/providers/acme/widget/{version}/download/linux/amd64")
         assert len(leaf["signing_keys"]["gpg_public_keys"]) == 2
+
+
+def test_a_registry_cannot_be_renamed_once_its_log_has_begun(work: Workspace, repo: GitRepo) -> None:
+    work.module("acme/network/aws", repo.url)
+    work.publish()
+    text = (work.root / "registry.yaml").read_text()
+    (work.root / "registry.yaml").write_text(text.replace("registry.example.com", "other.example.com"))
+    for run in (work.plan, work.publish):
+        with pytest.raises(ConflictError) as caught:
+            run()
+        assert caught.value.code.id == "PUB011"
+        assert caught.value.found == "registry.example.com/log"

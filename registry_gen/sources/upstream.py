@@ -26,6 +26,7 @@ _DISCOVERY_BYTES: Final = 1_000_000  # what Terraform reads of it
 _VERSIONS_BYTES: Final = 8_000_000  # read at once by every worker; the largest known listing is under 1 MB
 _PACKAGE_BYTES: Final = 1_000_000
 _MAX_KEYS: Final = 64
+_MAX_PROTOCOLS: Final = 16
 _MAX_URL: Final = 2_000  # it is recorded and published; real ones with a signature in them have 800 characters
 _PROTOCOL: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?")
 
@@ -136,7 +137,7 @@ def _seen(document: object) -> UpstreamSeen | None:
         return None
     protocols = [text for text in _items(document, "protocols") if isinstance(text, str) and _PROTOCOL.fullmatch(text)]
     platforms = {found for each in _items(document, "platforms") for found in _platform(each)}
-    return UpstreamSeen(version, tuple(protocols), tuple(sorted(platforms)))
+    return UpstreamSeen(version, tuple(dict.fromkeys(protocols))[:_MAX_PROTOCOLS], tuple(sorted(platforms)))
 
 
 def _items(document: dict[str, object], name: str) -> list[object]:
@@ -197,4 +198,6 @@ def _field(document: object, name: str, url: str) -> object:
 def _bad(url: str, expected: str, found: str) -> SourceError:
     """``found`` is a stranger's text, perhaps a signed URL in the wrong field."""
     found = repr(shown(found)[:100])
-    return SourceError(codes.BAD_UPSTREAM, where=shown(url), expected=expected, found=found, hint=codes.BAD_UPSTREAM.fix)
+    return SourceError(
+        codes.BAD_UPSTREAM, where=shown(url), expected=expected, found=found, hint=codes.BAD_UPSTREAM.fix
+    )

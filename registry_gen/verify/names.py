@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from unicodedata import category
 
 from registry_gen.errors import RefusalError
 from registry_gen.verify import codes
@@ -17,7 +18,9 @@ MAX_PATH: Final = 1024
 MAX_DEPTH: Final = 64
 """Parts of a path. Real packages have a dozen; what is done for each folder of each name must stay little."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
+"""Controls, line breaks, and formats such as U+202E and U+200B, with which one path looks like another."""
+
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -45,8 +48,8 @@ def _problem(path: str, parts: list[str]) -> str:
         return "a relative path"
     if "" in parts or "." in parts or ".." in parts:
         return "no empty, '.' or '..' part"
-    if "\\" in path or _CONTROL.search(path):
-        return "no backslash and no control character"
+    if "\\" in path or any(category(each) in _HIDDEN for each in set(path)):
+        return "no backslash, and no control or format character"
     try:
         longest = max(len(part.encode()) for part in parts)
         whole = len(path.encode())

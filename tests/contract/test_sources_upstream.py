@@ -176,6 +176,13 @@ def test_versions_come_in_order_without_what_no_client_could_ask_for(upstream: U
     )
 
 
+def test_of_the_protocols_that_a_version_names_only_so_many_are_kept(upstream: Upstream, server: HttpServer) -> None:
+    protocols = ["5.0"] * 100 + [f"6.{minor}" for minor in range(100)]
+    server.route(VERSIONS, Reply.json({"versions": [{"version": "1.0.0", "protocols": protocols}]}))
+    (seen,) = upstream.sight(entry(server.url(""))).versions
+    assert seen.protocols == ("5.0", *(f"6.{minor}" for minor in range(15)))
+
+
 @pytest.mark.parametrize("document", [[], {}, {"versions": {}}, {"versions": None}, 1])
 def test_a_listing_of_another_shape_is_refused(upstream: Upstream, server: HttpServer, document: object) -> None:
     server.route(VERSIONS, Reply.json(document))

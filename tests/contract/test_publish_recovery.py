@@ -266,14 +266,16 @@ def test_bytes_that_are_lost_between_begin_and_the_bucket_are_fetched_anew(work:
 
 
 def test_a_staged_file_that_another_run_takes_away_does_not_end_the_sweep(work: Workspace, repo: GitRepo) -> None:
+    wiring.prepare_state(work.root / "state")
     gone = work.root / "state/staging/gone.part"
-    gone.parent.mkdir(parents=True)
+    gone.parent.mkdir()
     gone.symlink_to("nowhere")  # as it is for whoever asks for its age after it was removed
 
     assert publish(work).refusals == ()
 
 
 def test_a_staging_area_that_is_no_folder_refuses_what_would_be_staged(work: Workspace, repo: GitRepo) -> None:
+    wiring.prepare_state(work.root / "state")
     work.write("state/staging", "in the way")
 
     report = publish(work)
@@ -351,6 +353,7 @@ def copied(work: Workspace, postgres: Postgres) -> Iterator[Callable[[], Workspa
         dsn = next(json.loads(line.partition(": ")[2]) for line in text.splitlines() if line.startswith("ledger: "))
         root = work.root.parent / "copy"
         shutil.copytree(work.root / "catalog", root / "catalog")
+        wiring.prepare_state(root / "state")
         shutil.copytree(work.root / "state/keys", root / "state/keys")
         other = Workspace(root, postgres.copy(dsn, name))
         (root / "public").symlink_to(work.public)

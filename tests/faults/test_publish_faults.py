@@ -21,6 +21,7 @@ from registry_gen.errors import RegistryError
 from registry_gen.log.tiles import parse_bundle
 from registry_gen.publish.progress import Silent
 from registry_gen.publish.run import publish
+from registry_gen.wiring import prepare_state
 from tests.support.faults import Fault, faulty_ledger, faulty_storage
 from tests.support.git_repo import GitRepo
 from tests.support.http_server import HttpServer
@@ -93,6 +94,7 @@ class Maker:
         work.write("catalog/keys/sprocket.asc", UPSTREAM_KEY)
         work.write("catalog/mirrors/registry.example.net/acme/sprocket.yaml", MIRROR)
         if self._keys:
+            prepare_state(work.root / "state")
             shutil.copytree(self._keys, work.root / "state/keys")
         return work
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
+import stat
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from registry_gen.catalog.codes import FOREIGN_STATE
 from registry_gen.catalog.config import load_config
 from registry_gen.catalog.load import load_catalog
 from registry_gen.errors import InputError, LedgerError
@@ -40,6 +42,10 @@ if TYPE_CHECKING:
     from registry_gen.storage import Storage
 
 
+MADE_HERE: Final = ".made-here"
+"""An empty folder in a state folder that ``prepare_state`` made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """A folder with registry.yaml and a catalog, as read; ``problems`` are those of the catalog."""
@@ -64,8 +70,11 @@ def read_workspace(path: Path) -> Workspace:
 
 @contextmanager
 def open_ledger(config: Config) -> Iterator[Ledger]:
-    """The ledger that registry.yaml names, for as long as the block runs; its schema is brought up to date."""
-    _keep_out_of_git(config.state)
+    """The ledger that registry.yaml names, for as long as the block runs; its schema is brought up to date.
+
+    Raises InputError CFG011 for a state folder that is not this registry's own.
+    """
+    prepare_state(config.state)
     if config.ledger == "embedded":
         ledger = open_embedded(config.state / "postgres")
     elif config.ledger.startswith("env:"):
@@ -76,13 +85,44 @@ def open_ledger(config: Config) -> Iterator[Ledger]:
         yield ledger
 
 
-def _keep_out_of_git(state: Path) -> None:
-    """The state folder holds private keys and often lies in the catalog's repository: git shall not offer it."""
+def prepare_state(state: Path) -> None:
+    """Make the state folder where it is missing; raise InputError CFG011 for one that somebody else may have filled.
+
+    It holds private keys, databases and caches, and often lies in the catalog's repository, where a change under
+    review may have brought it along. Git cannot carry an empty folder: one of a name of ours tells what was made here.
+    """
+    mark = state / MADE_HERE
     with suppress(OSError):  # whoever needs the folder next says why it cannot be written
-        state.mkdir(parents=True, exist_ok=True)
+        state.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            state.mkdir(mode=0o700)
+        if not state.is_symlink() and {entry.name for entry in state.iterdir()} <= {"lost+found"}:
+            if state.stat().st_uid == os.geteuid():
+                state.chmod(0o700)
+            mark.mkdir(exist_ok=True)
+        _require_own(state, mark)
         ignore = state / ".gitignore"
         if not ignore.exists():
             ignore.write_text("# Private keys, the ledger, caches: made by registry-gen, never committed.\n*\n")
+
+
+def _require_own(state: Path, mark: Path) -> None:
+    found = os.lstat(state)
+    reason = ""
+    if not stat.S_ISDIR(found.st_mode):
+        reason = "not a folder"
+    elif found.st_uid != os.geteuid():
+        reason = f"it belongs to user {found.st_uid}"
+    elif found.st_mode & 0o022:
+        reason = f"mode {stat.S_IMODE(found.st_mode):o}"
+    elif not _is_empty_folder(mark):
+        reason = f"without an empty folder {MADE_HERE}"
+    if reason:
+        raise InputError(FOREIGN_STATE, where=str(state), found=reason, hint=FOREIGN_STATE.fix)
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
 
 
 def _dsn(reference: str) -> str:

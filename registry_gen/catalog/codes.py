@@ -214,3 +214,16 @@ UNSET = Code(
     "registry.yaml refers to it, and it is needed now.",
     "Set the variable and run the command again.",
 )
+FOREIGN_STATE = Code(
+    "CFG011",
+    "the state folder was not made by registry-gen, or others may write to it",
+    "It holds private keys and programs' settings: a folder that came with a repository could bring an attacker's own.",
+    "Remove the folder, or name another as state: it is made where it is missing. If you put the files there yourself, "
+    "make the empty folder '.made-here' in it (git cannot bring one), and let nobody else write to it: chmod 700.",
+)
+CATALOG_OUTSIDE = Code(
+    "CFG012",
+    "the catalog is not a folder beside registry.yaml",
+    "Links and paths that lead elsewhere would show the names and contents of files that nobody meant to.",
+    "Name a folder below the one of registry.yaml that is reached without symbolic links.",
+)

@@ -39,6 +39,7 @@ def command(output: Output, host: str, port: int | None, watch: bool) -> None:
     config = wiring.read_settings(output.config)
     public, private = wiring.folder_of(config.public), wiring.folder_of(config.private)
     app = public_files(public, private, urlsplit(config.site.url).path or "/")
+    wiring.prepare_state(config.state)
     certificate = server_certificate(config.state, [config.site.host, host], datetime.now(UTC))
 
     def started(address: str, real_port: int) -> None:

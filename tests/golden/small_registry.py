@@ -27,6 +27,7 @@ from registry_gen.sources.git import Git
 from registry_gen.sources.http import Downloaded, Fetched, Fetcher
 from registry_gen.sources.releases import Releases
 from registry_gen.sources.upstream import Upstream
+from registry_gen.wiring import prepare_state
 from tests.golden.sources import UPSTREAM, make_sources
 from tests.support.http_server import HttpServer
 from tests.support.tls import Authority
@@ -65,6 +66,7 @@ def publish_small_registry(root: Path, dsn: str, order: Random | None = None) ->
         network=f"  ca_file: {authority.ca_file}\n  upstreams:\n    registry.terraform.io: {UPSTREAM}\n",
     )
     _write_catalog(work.root / "catalog", order)
+    prepare_state(work.root / "state")
     key = work.root / "state/keys/log.key"
     key.parent.mkdir(parents=True, mode=0o700)
     shutil.copyfile(LOG_KEY, key)

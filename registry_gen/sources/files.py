@@ -1,7 +1,6 @@
 """The catalog's folder: its files, bounded in number and size, and the commit that is checked out.
 
-No symbolic link is followed beneath the folder, so that nothing outside of it is read; the folder itself may be
-reached through one.
+No symbolic link is followed below registry.yaml's folder, so that nothing outside of it is read.
 """
 
 from __future__ import annotations
@@ -38,9 +37,15 @@ CatalogFile = tuple[str, bytes | RegistryError]
 
 
 def read_registry_file(path: Path) -> bytes:
-    """The bytes of registry.yaml. Raises InputError CFG001 where there is none, CAT013 and CAT014."""
+    """The bytes of registry.yaml. Raises InputError CFG001 where there is none, CAT003, CAT012 for a link, CAT014."""
     try:
-        with path.open("rb") as file:
+        # A parser's message may quote what it read: a link must not choose what that is.
+        if path.is_symlink():
+            raise _problem(catalog_codes.LINK_IN_CATALOG, str(path))
+        descriptor = os.open(path, _READ_ONLY)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise _problem(catalog_codes.LINK_IN_CATALOG, str(path))
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise InputError(catalog_codes.NOT_REGISTRY, where=str(path), hint=catalog_codes.NOT_REGISTRY.fix) from None
@@ -54,9 +59,11 @@ def read_registry_file(path: Path) -> bytes:
 def read_catalog(config: Config) -> tuple[CatalogFile, ...]:
     """Every file of the catalog but those that are ignored, in an order that does not change.
 
-    Raises InputError CAT013 where the folder is larger than its limits, CAT014 where it cannot be read.
+    Raises InputError CFG012 for a folder that is not below registry.yaml's or reached through a link, CAT013 where it
+    is larger than its limits, CAT014 where it cannot be read.
     """
     shown = shown_folder(config)
+    _require_beside(config)
     files: list[CatalogFile] = []
     total = 0
     for path, data in _walk(str(config.catalog), "", shown, 0):
@@ -66,6 +73,15 @@ def read_catalog(config: Config) -> tuple[CatalogFile, ...]:
             expected = f"at most {MAX_FILES} files and {MAX_TOTAL_BYTES} bytes"
             raise _problem(catalog_codes.TOO_MUCH, shown, expected=expected)
     return tuple(files)
+
+
+def _require_beside(config: Config) -> None:
+    if not config.catalog.is_relative_to(config.root):
+        raise _problem(catalog_codes.CATALOG_OUTSIDE, str(config.catalog), expected=f"a folder below {config.root}")
+    below = config.catalog.relative_to(config.root)
+    for part in (below, *below.parents):
+        if part.parts and (config.root / part).is_symlink():
+            raise _problem(catalog_codes.CATALOG_OUTSIDE, str(config.root / part), found="a symbolic link")
 
 
 def catalog_commit(config: Config, git: GitCommand) -> Commit | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -94,12 +95,37 @@ def test_a_file_that_becomes_a_pipe_after_the_look_does_not_hang(
     assert told(config) == {"a.yaml": "CAT012"}
 
 
-def test_the_catalogs_folder_itself_may_be_reached_through_a_link(config: Config, tmp_path: Path) -> None:
-    (config.catalog / "a.yaml").write_bytes(b"one")
-    config.catalog.rename(tmp_path / "elsewhere")
-    config.catalog.symlink_to(tmp_path / "elsewhere")
+@pytest.mark.parametrize("linked", ["catalog", "."])
+def test_a_catalog_that_is_reached_through_a_link_is_refused(config: Config, tmp_path: Path, linked: str) -> None:
+    (tmp_path / "elsewhere" / "catalog").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "secret.xlsx").touch()
+    (tmp_path / "way").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError) as caught:
+        read_catalog(replace(config, catalog=tmp_path / "way" / linked))
 
-    assert read_catalog(config) == (("a.yaml", b"one"),)
+    assert caught.value.code.id == "CFG012"
+
+
+def test_a_catalog_elsewhere_is_refused_and_none_of_its_names_told(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    with pytest.raises(InputError) as caught:
+        read_catalog(replace(config, root=tmp_path / "home"))
+
+    assert caught.value.code.id == "CFG012"
+
+
+def test_registry_yaml_is_no_link_and_no_pipe(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("ghp_secret")
+    path = tmp_path / "registry.yaml"
+    path.symlink_to("token")
+    with pytest.raises(InputError) as link:
+        read_registry_file(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError) as pipe:
+        read_registry_file(path)
+
+    assert [caught.value.code.id for caught in (link, pipe)] == ["CAT012", "CAT012"]
 
 
 def test_a_large_file_is_a_problem_of_its_own(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

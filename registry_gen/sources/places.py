@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 MAX_ENTRIES: Final = 20_000
 """How many names a search through folders looks at."""
 _CHUNK: Final = 1024 * 1024
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Without waiting: opening a pipe that nobody writes to would never return.
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Place(Protocol):
@@ -102,9 +106,7 @@ class FolderPlace:
         _check_name(name, str(self.folder))
         path = self.folder / name
         try:
-            inside(path, self.folder)
-            # Without waiting: opening a pipe that nobody writes to would never return.
-            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            with os.fdopen(_open_inside(path, self.folder), "rb") as file:
                 found = os.fstat(file.fileno())
                 if not stat.S_ISREG(found.st_mode):
                     raise SourceError(codes.OUTSIDE, "not a regular file", where=str(path))
@@ -117,14 +119,37 @@ class FolderPlace:
             raise _unreadable(path, error) from None
 
 
-def inside(path: Path, folder: Path) -> None:
-    """Raise SourceError SRC005 where links lead from ``path`` out of ``folder``, FileNotFoundError where nowhere."""
+def _open_inside(path: Path, folder: Path) -> int:
+    """Open what ``inside`` found, step by step and through no link: the folder may change after the look."""
+    root = folder.resolve(strict=True)
+    *parents, name = inside(path, root).relative_to(root).parts or (".",)
+    above = os.open(root, _FOLDER)
+    try:
+        for part in parents:
+            below = os.open(part, _FOLDER, dir_fd=above)
+            os.close(above)
+            above = below
+        return os.open(name, _FILE, dir_fd=above)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise SourceError(codes.OUTSIDE, "it changed", where=str(path), hint=codes.OUTSIDE.fix) from None
+        raise
+    finally:
+        os.close(above)
+
+
+def inside(path: Path, folder: Path) -> Path:
+    """Where links lead from ``path``.
+
+    Raises SourceError SRC005 where that is out of ``folder``, FileNotFoundError where it is nowhere.
+    """
     try:
         real = path.resolve(strict=True)
     except RuntimeError:  # links in a circle, before Python 3.13
         raise SourceError(codes.OUTSIDE, "links in a circle", where=str(path), hint=codes.OUTSIDE.fix) from None
     if not real.is_relative_to(folder.resolve(strict=True)):
         raise SourceError(codes.OUTSIDE, where=str(path), hint=codes.OUTSIDE.fix)
+    return real
 
 
 def names(folder: Path) -> list[str]:

@@ -15,7 +15,7 @@ from registry_gen.model.digest import Sha256, sha256
 from registry_gen.model.entries import ProviderEntry, ReleaseSource
 from registry_gen.model.facts import Hosting
 from registry_gen.model.version import parse_constraints, parse_version
-from registry_gen.sources import codes
+from registry_gen.sources import codes, places
 from registry_gen.sources.http import Fetcher
 from registry_gen.sources.releases import Releases, parse_manifest
 from registry_gen.verify import codes as verify_codes
@@ -191,6 +191,31 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path, releases: Rele
     sighting = releases.sight(entry(root))
     assert sighting.releases == ()
     assert problem(sighting).code is codes.OUTSIDE
+
+
+@pytest.mark.parametrize("swapped", ["sums", "inner"])
+def test_a_file_that_becomes_a_link_out_of_the_folder_after_the_look_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: str
+) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    for made in (outside, folder / "inner"):
+        made.mkdir(parents=True)
+        (made / "sums").write_text(made.name)
+    (folder / "sums").symlink_to("inner/sums")
+    really = places.inside
+
+    def look_and_swap(path: Path, root: Path) -> Path:
+        found = really(path, root)
+        at = folder / "inner" / "sums" if swapped == "sums" else folder / "inner"
+        at.rename(tmp_path / "old")
+        at.symlink_to(outside / "sums" if swapped == "sums" else outside)
+        return found
+
+    assert places.FolderPlace(folder).read("sums", 100) == b"inner"
+    monkeypatch.setattr(places, "inside", look_and_swap)
+    with pytest.raises(RegistryError) as caught:
+        places.FolderPlace(folder).read("sums", 100)
+    assert caught.value.code is codes.OUTSIDE
 
 
 def test_a_link_inside_the_folder_is_followed(tmp_path: Path, releases: Releases) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import ipaddress
 import os
 import re
+import stat
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 LOOPBACK: Final = ("127.0.0.1", "localhost")
 """What every server certificate names, so that the same server answers on this machine."""
 
+_AUTHORITY_NAME: Final = "registry-gen local authority"
 _AUTHORITY_LIFE: Final = timedelta(days=3650)
 _SERVER_LIFE: Final = timedelta(days=90)
 _RENEW_BEFORE: Final = timedelta(days=30)
@@ -73,7 +75,12 @@ def server_certificate(state: Path, hosts: Sequence[str], now: datetime) -> Cert
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         authority = _load(authority_file)
-        if authority is None or not _covers(authority.certificate, names, now, _SERVER_LIFE):
+        if (
+            authority is None
+            or not _is_private(authority_file)
+            or not _is_bound(authority.certificate, names)
+            or not _covers(authority.certificate, names, now, _SERVER_LIFE)
+        ):
             authority = _make_authority(names, now)
             _write(authority_file, authority.pem(), mode=0o600)
         ca = authority.certificate.public_bytes(serialization.Encoding.PEM)
@@ -82,6 +89,7 @@ def server_certificate(state: Path, hosts: Sequence[str], now: datetime) -> Cert
         server = _load(server_file)
         if (
             server is None
+            or not _is_private(server_file)
             or not _covers(server.certificate, names, now, _RENEW_BEFORE)
             or not _is_issued_by(server.certificate, authority.certificate)
         ):
@@ -119,7 +127,7 @@ def _permitted(name: str) -> x509.GeneralName:
 
 def _make_authority(names: Sequence[str], now: datetime) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = _common_name("registry-gen local authority")
+    name = _common_name(_AUTHORITY_NAME)
     certificate = (
         _builder(name, name, key, now, _AUTHORITY_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -192,6 +200,27 @@ def _covers(certificate: x509.Certificate, names: Sequence[str], now: datetime, 
         )
     except x509.ExtensionNotFound:
         return False
+
+
+def _is_bound(authority: x509.Certificate, names: Sequence[str]) -> bool:
+    """Whether an authority is what is made here for these names: one brought along could vouch for any host."""
+    try:
+        limits = authority.extensions.get_extension_for_class(x509.NameConstraints)
+    except x509.ExtensionNotFound:
+        return False
+    return (
+        limits.critical
+        and limits.value == x509.NameConstraints([_permitted(name) for name in names], None)
+        and authority.subject == authority.issuer == _common_name(_AUTHORITY_NAME)
+        and authority.not_valid_after_utc - authority.not_valid_before_utc == _AUTHORITY_LIFE + _CLOCK_SKEW
+        and _is_issued_by(authority, authority)
+    )
+
+
+def _is_private(path: Path) -> bool:
+    """Whether a file is this user's, and nobody else may read it; git makes no such files."""
+    found = path.lstat()
+    return stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o600 and found.st_uid == os.geteuid()
 
 
 def _is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:

@@ -125,6 +125,28 @@ def test_a_new_host_gets_a_new_authority_since_the_old_one_may_not_vouch_for_it(
     _server(later).verify_directly_issued_by(_authority(later))
 
 
+def test_an_authority_that_others_could_read_is_made_again(made: Certificate, tmp_path: Path) -> None:
+    authority = _authority(made)
+    (made.ca_file.parent / "authority.pem").chmod(0o644)
+    assert _authority(server_certificate(tmp_path, [HOST], NOW)) != authority
+
+
+def test_a_planted_authority_for_more_hosts_is_made_again(made: Certificate, tmp_path: Path) -> None:
+    wide = server_certificate(tmp_path / "wide", [HOST, "com"], NOW)
+    planted = made.ca_file.parent / "authority.pem"
+    planted.write_bytes((wide.ca_file.parent / "authority.pem").read_bytes())
+    later = server_certificate(tmp_path, [HOST], NOW)
+    assert _authority(later) != _authority(wide)
+    _server(later).verify_directly_issued_by(_authority(later))
+
+
+def test_a_planted_authority_that_lives_longer_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("registry_gen.shim.tls._AUTHORITY_LIFE", timedelta(days=36500))
+        planted = _authority(server_certificate(tmp_path, [HOST], NOW))
+    assert _authority(server_certificate(tmp_path, [HOST], NOW)) != planted
+
+
 @pytest.mark.parametrize("name", ["authority.pem", "server.pem", "ca.pem"])
 @pytest.mark.parametrize("damage", [b"", b"garbage", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
 def test_a_damaged_file_is_made_again(made: Certificate, tmp_path: Path, name: str, damage: bytes) -> None:

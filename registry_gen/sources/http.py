@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import re
 import ssl
 import threading
@@ -21,6 +20,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 from urllib.parse import urljoin
 
+import orjson
 import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, SSLError
 
@@ -48,6 +48,7 @@ _PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 60.0
 """Seconds. A host that asks for more (Retry-After) is left for the next run."""
 _CHUNK: Final = 256 * 1024
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,64}")
 _BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
@@ -122,8 +123,8 @@ class Fetcher:
         """Read a JSON document; returns it and the URL after redirects. Raises as ``get`` does, NET013 if not JSON."""
         fetched = self.get(url, limit=limit, accept="application/json")
         try:
-            return json.loads(fetched.body), fetched.url
-        except (ValueError, RecursionError):
+            return orjson.loads(fetched.body), fetched.url
+        except orjson.JSONDecodeError:
             raise SourceError(
                 codes.WRONG_CONTENT,
                 where=shown(url),
@@ -180,7 +181,7 @@ class Fetcher:
                 if response.status not in _REDIRECTS:
                     self._check(response, url)
                     return read(response, here, deadline)
-                onward = urljoin(here, response.headers.get("Location", ""))
+                onward = _onward(here, response.headers.get("Location", ""), url)
             if target.scheme == "https" and not onward.startswith("https://"):
                 raise SourceError(
                     codes.BAD_SCHEME,
@@ -325,15 +326,31 @@ def _retry_after(text: str | None, now: datetime) -> float | None:
         return float(text)
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        return max(0.0, (when - now).total_seconds())
+    except (ValueError, OverflowError):  # nonsense, or a year, day or zone beyond what dates can hold
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - now).total_seconds())
+
+
+def _onward(here: str, location: str, url: str) -> str:
+    """Where a redirect leads; whether that may be gone to is the guard's to say."""
+    try:
+        return urljoin(here, location)
+    except ValueError:
+        raise SourceError(
+            codes.BAD_URL,
+            "a redirect to something that is no URL",
+            where=shown(url),
+            found=shown(location),
+            hint="Ask the host's operators to mend the redirect.",
+        ) from None
 
 
 def _media_type(response: BaseHTTPResponse) -> str:
-    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()[:100]
+    """``type/subtype`` in lower case (RFC 9110, 8.3.1), "" where the host says something else."""
+    text = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return text if _MEDIA_TYPE.fullmatch(text) else ""
 
 
 def _bad_status(code: Code, url: str, status: int, more: str = "") -> SourceError:

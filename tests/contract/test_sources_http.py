@@ -152,6 +152,22 @@ def test_a_redirect_is_judged_like_the_first_url(
     assert "secret" not in str(refused(code, fetcher, server.url("/")))
 
 
+@pytest.mark.parametrize("location", ["https://[::1", "http://[zz]/", "//[", "https://h:99999999/", "https://a]b/"])
+def test_a_redirect_to_what_is_no_url_is_an_error_like_any_other(
+    fetcher: Fetcher, server: HttpServer, location: str
+) -> None:
+    server.route("/x", Reply.redirect(f"{location}?X-Amz-Signature=s3cret"))
+    assert "s3cret" not in str(refused(codes.BAD_URL, fetcher, server.url("/x")))
+
+
+@pytest.mark.parametrize("text", ["https://cdn.example.com/?X-Amz-Signature=s3cret", "text/\x1b[2J", "s3cret", "a/b c"])
+def test_a_media_type_that_is_none_is_not_repeated(fetcher: Fetcher, server: HttpServer, text: str) -> None:
+    server.route("/x", Reply(body=b"no JSON", content_type=text))
+    with pytest.raises(SourceError) as caught:
+        fetcher.json(server.url("/x"), 1000)
+    assert (caught.value.code, caught.value.found) == (codes.WRONG_CONTENT, "no media type")
+
+
 def test_redirects_in_a_circle_end(fetcher: Fetcher, server: HttpServer) -> None:
     server.route("/a", Reply.redirect("/b"))
     server.route("/b", Reply.redirect("/a"))
@@ -187,7 +203,15 @@ def test_a_time_that_has_passed_means_now(fetcher: Fetcher, server: HttpServer, 
     assert pauses.seconds == [0.0]
 
 
-@pytest.mark.parametrize("text", ["soon", "-1", "Mon, 99 Foo 2024", "1e9"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("soon", "-1", "Mon, 99 Foo 2024", "1e9", "9" * 5000),
+        "Mon, 01 Jan 2024 00:00:00 +99999999999999999999",
+        "Mon, 99999999999999999999 Jan 2024 00:00:00 GMT",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+    ],
+)
 def test_nonsense_in_retry_after_means_the_usual_pause(
     fetcher: Fetcher, server: HttpServer, pauses: Pauses, text: str
 ) -> None:

@@ -67,12 +67,24 @@ def _upstreams(
     found: dict[str, str] = {}
     problems: list[RegistryError] = []
     for host, text in network.upstreams.items():
-        url = environ.get(text.removeprefix("env:")) if text.startswith("env:") else text
+        name = text.removeprefix("env:") if text.startswith("env:") else ""
+        url = environ.get(name) if name else text
         try:
             found[host] = web_url(url, network.schemes).rstrip("/") if url else text
         except InputError as error:
-            problems.append(at(error, checked.position("network", "upstreams", host)))
+            told = _unusable(error, name) if name else error
+            problems.append(at(told, checked.position("network", "upstreams", host)))
     return found, problems
+
+
+def _unusable(error: InputError, variable: str) -> InputError:
+    """What is wrong with a variable's value, and no part of it: the catalog's author may have named any variable."""
+    return InputError(
+        error.code,
+        f"the variable {variable} holds no usable URL",
+        expected="scheme://host/path on an allowed scheme, without user, password, query and fragment",
+        hint=f"Look at {variable} where the registry runs; its value is not shown.",
+    )
 
 
 def _overlaps(

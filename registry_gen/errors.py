@@ -9,6 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def printable(text: str) -> str:
+    """Text of anybody as it may be shown: what is not printable is escaped (``\\x1b``, ``\\u202e``), newlines too.
+
+    Control characters would steer a terminal, a newline would forge a line of ours, others hide or turn text; a lone
+    surrogate cannot be written at all. For machines texts stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """One kind of problem: a stable id (``ARC003``), a one-line title, why it is refused, how to mend it."""
@@ -39,7 +50,8 @@ class RegistryError(Exception):
 
     ``where`` is an address, URL, key or path; ``position`` a place in the catalog where one is known.
     ``detail`` is used instead of the code's title where a sentence can say more.
-    Nothing given here may hold a secret: texts are printed and logged as they are.
+    Nothing given here may hold a secret. It may hold text of strangers: what is shown went through ``printable``,
+    as ``message`` and ``str`` have.
     """
 
     def __init__(
@@ -70,12 +82,12 @@ class RegistryError(Exception):
             text += f"; expected {self.expected}"
         if self.found:
             text += f"; found {self.found}"
-        return text
+        return printable(text)
 
     def __str__(self) -> str:
-        place = str(self.position) if self.position else self.where
+        place = printable(str(self.position) if self.position else self.where)
         head = f"{place}: " if place else ""
-        tail = f"\n  hint: {self.hint}" if self.hint else ""
+        tail = f"\n  hint: {printable(self.hint)}" if self.hint else ""
         return f"{head}{self.code.id} {self.message}{tail}"
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _Shape = TypeVar("_Shape", bound=Shape)
 _Loc = tuple[int | str, ...]
 
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.:+-]{1,80}")
 _KEY = "[key]"  # pydantic's last step for a mapping's key
 _EXPECTED = {
     "model_type": "a mapping of keys and values",
@@ -172,7 +173,9 @@ def _keys(shape: type[Shape], loc: _Loc) -> list[str]:
 
 def _named(loc: _Loc) -> str:
     names = [str(step) for step in loc if isinstance(step, str) and " " not in step]
-    return f"not a value for {names[-1]}" if names else ""
+    if not names:
+        return ""
+    return f"not a value for {names[-1] if _PLAIN_NAME.fullmatch(names[-1]) else shorten(names[-1])}"
 
 
 def _found(value: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from unicodedata import category
 
 from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _Value = TypeVar("_Value")
 
 _NAME = re.compile(r"[0-9a-z](?:[0-9a-z_-]{0,62}[0-9a-z])?")
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # controls, formats such as U+202E, halves of characters, breaks
 _PROTOCOL = re.compile(r"[1-9][0-9]?\.[0-9]{1,2}")
 _KEY_PATH = re.compile(r"(?:[a-z0-9][a-z0-9._-]*/)*[a-z0-9][a-z0-9._-]*\.asc")
 _WHOLE = re.compile(r"[0-9]{1,12}")
@@ -97,10 +98,21 @@ def schema(**parts: Any) -> WithJsonSchema:
 
 
 def message(text: str) -> str:
-    """A sentence for people: up to 1,000 characters, without control characters."""
+    """A sentence for people: one line of up to 1,000 characters.
+
+    It reaches the terminals of Terraform's users: nothing that steers them, hides, or turns the direction of text.
+    """
     text = text.strip()
-    if not text or len(text) > 1000 or _CONTROL.search(text):
+    if not 1 <= len(text) <= 1000:
         raise InputError(codes.WRONG_VALUE, expected="1 to 1000 characters of text", found=f"{len(text)} characters")
+    hidden = next((each for each in text if category(each) in _HIDDEN), None)
+    if hidden is not None:
+        raise InputError(
+            codes.WRONG_VALUE,
+            expected="one line of text without control and format characters",
+            found="a line break" if hidden == "\n" else f"the character U+{ord(hidden):04X}",
+            hint="Write long text behind >- on lines of its own, which become one." if hidden == "\n" else "",
+        )
     return text
 
 

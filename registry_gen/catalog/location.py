@@ -91,7 +91,7 @@ def tag_pattern(text: str) -> str:
         bare.startswith(("-", "/", ".")),
         bare.endswith((".", "/", ".lock")),
     )
-    if len(text) > 200 or any(broken) or not _TAG_TEXT.fullmatch(bare):
+    if len(text) > 200 or any(broken) or not _TAG_TEXT.fullmatch(bare) or not bare.isprintable():
         raise InputError(codes.BAD_PATTERN, expected="a name that git allows for a tag", found=shorten(text))
     return text
 

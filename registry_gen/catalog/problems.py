@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
 
+from registry_gen.catalog.codes import LIMIT
 from registry_gen.errors import InputError, Position, RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+MAX_PROBLEMS: Final = 100
+"""Of one file; a person mends the first ones and looks again."""
 
 
 class ProblemsError(InputError):
@@ -24,8 +29,22 @@ class ProblemsError(InputError):
 
 
 def in_order(problems: Iterable[RegistryError]) -> tuple[RegistryError, ...]:
-    """Sort by path, line and column, then by code and text."""
-    return tuple(sorted(problems, key=lambda p: (p.position or Position(p.where), p.code.id, p.message)))
+    """Sort by path, line and column, then by code and text; of each file the first hundred, and how many more."""
+    ordered = sorted(problems, key=lambda p: (_place(p), p.code.id, p.message))
+    files = groupby(ordered, key=lambda p: _place(p).path)
+    return tuple(problem for _, of_file in files for problem in _first(tuple(of_file)))
+
+
+def _first(problems: tuple[RegistryError, ...]) -> Iterator[RegistryError]:
+    yield from problems[:MAX_PROBLEMS]
+    more = problems[MAX_PROBLEMS:]
+    if more:
+        count = f"{len(more)} more {'problem' if len(more) == 1 else 'problems'} in this file"
+        yield InputError(LIMIT, count, hint="Mend those above and look again.", position=_place(more[0]))
+
+
+def _place(problem: RegistryError) -> Position:
+    return problem.position or Position(problem.where)
 
 
 def at(error: RegistryError, position: Position) -> RegistryError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -89,6 +90,9 @@ def group(ctx: click.Context, config: Path, quiet: bool, as_json: bool, debug: b
 def main() -> None:
     """Run the command line and leave with its exit status; Ctrl-C and SIGTERM end it at once."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As stderr does it: what the caller's encoding cannot write is escaped, not an error.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = run(sys.argv[1:])
     except (KeyboardInterrupt, click.Abort):

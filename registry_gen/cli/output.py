@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from contextlib import contextmanager
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
-import orjson
 
 from registry_gen.catalog.problems import ProblemsError
 from registry_gen.cli.show_error import failure_text, problems_text
@@ -44,7 +44,8 @@ def show_failure(error: RegistryError, *, as_json: bool) -> None:
 
 
 def _print_json(value: object) -> None:
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    # In ASCII: escapes keep every text as it is, and neither steer a terminal nor fail for half a character.
+    click.echo(json.dumps(value, indent=2))
 
 
 @dataclass(frozen=True, slots=True)

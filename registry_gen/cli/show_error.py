@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_gen.errors import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -22,7 +24,7 @@ def problems_text(problems: Sequence[RegistryError]) -> str:
 
 def failure_text(error: RegistryError) -> str:
     """One error that ended the run."""
-    head = f"{click.style('error', fg='red', bold=True)} {error.code.id} {error.detail or error.code.title}"
+    head = f"{click.style('error', fg='red', bold=True)} {error.code.id} {printable(error.detail or error.code.title)}"
     place = str(error.position or error.where)
     return "\n".join((head, *details(error, place, indent=2)))
 
@@ -38,12 +40,12 @@ def details(error: RegistryError, place: str, *, indent: int) -> Iterator[str]:
     for label, text in known.items():
         if text:
             # Several lines, such as the end of a server's log, stay under each other.
-            lines = text.rstrip().replace("\n", "\n" + " " * (indent + _LABEL + 2))
+            lines = ("\n" + " " * (indent + _LABEL + 2)).join(map(printable, text.rstrip().split("\n")))
             yield f"{' ' * indent}{click.style(f'{label:<{_LABEL}}', dim=True)}  {lines}"
 
 
 def _problem(error: RegistryError) -> str:
-    place = str(error.position or error.where)
+    place = printable(str(error.position or error.where))
     head = f"{click.style(f'{place}:', bold=True)} " if place else ""
-    hint = f"\n  {click.style('hint:', dim=True)} {error.hint}" if error.hint else ""
+    hint = f"\n  {click.style('hint:', dim=True)} {printable(error.hint)}" if error.hint else ""
     return f"{head}{click.style(error.code.id, fg='red')} {error.message}{hint}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen.cli.show_error import details
+from registry_gen.errors import printable
 from registry_gen.model.plan import (
     Action,
     ChangeState,
@@ -46,7 +47,7 @@ def refusals_text(refusals: Iterable[Refusal]) -> str:
 
 def notes_text(notes: Iterable[Note]) -> str:
     """Notes, a line each."""
-    return "\n".join(f"  {click.style('note', fg='blue')}  {note.address}: {note.text}" for note in notes)
+    return "\n".join(f"  {click.style('note', fg='blue')}  {note.address}: {printable(note.text)}" for note in notes)
 
 
 def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:
@@ -124,12 +125,12 @@ def _action(action: Action, width: int) -> str:
     match action:
         case PublishModule(tag=tag, archive=archive):
             source = f"tag {tag.name} at {tag.commit[:12]}" if tag else f"archive {archive.filename}" if archive else ""
-            return f"{version}  {click.style(source, dim=True)}"
+            return f"{version}  {click.style(printable(source), dim=True)}"
         case PublishProvider() | MirrorProvider():
             what = "more platforms: " if action.added else ""
             return f"{version}  {click.style(what + _platforms(action.platforms), dim=True)}"
         case ChangeState():
-            return f"{click.style('~', fg='yellow')} documents change: {action.why}"
+            return f"{click.style('~', fg='yellow')} documents change: {printable(action.why)}"
 
 
 def _platforms(platforms: Sequence[Platform]) -> str:
@@ -142,7 +143,7 @@ def _refusal_lines(refusal: Refusal) -> Iterator[str]:
     error = refusal.error
     word = click.style("alarm" if refusal.violation else "refused", fg="red", bold=True)
     about = f"{refusal.address} {refusal.version}" if refusal.version else str(refusal.address)
-    yield f"  {word} {click.style(about, bold=True)}: {error.code.id} {error.detail or error.code.title}"
+    yield f"  {word} {click.style(about, bold=True)}: {error.code.id} {printable(error.detail or error.code.title)}"
     place = str(error.position or error.where)
     yield from details(error, "" if place == about else place, indent=4)
 

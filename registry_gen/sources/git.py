@@ -235,6 +235,6 @@ def parse_tags(listed: bytes) -> tuple[Tag, ...]:
         if found is None:
             continue
         name = found[2].decode(errors="replace")
-        if len(name) <= 255 and all(_COMPONENT.fullmatch(part) for part in name.split("/")):
+        if len(name) <= 255 and name.isprintable() and all(_COMPONENT.fullmatch(part) for part in name.split("/")):
             (peeled if found[3] else plain)[name] = Commit(found[1].decode())
     return tuple(sorted(Tag(name, peeled.get(name, commit)) for name, commit in plain.items()))

@@ -13,6 +13,7 @@ from registry_gen.model.plan import Staged
 from registry_gen.publish import codes
 from registry_gen.publish.stage_zip import Downloaded, stage_zip
 from registry_gen.render.version_records import provider_record
+from registry_gen.sources.guard import shown
 from registry_gen.sources.releases import SIGNATURE_BYTES, SUMS_BYTES
 from registry_gen.verify.openpgp import verify_detached
 from registry_gen.verify.sums import parse_sums
@@ -39,7 +40,8 @@ def stage_mirror(stage: Stage, entry: MirrorEntry, action: MirrorProvider, befor
     first = offers[0]
     for offer in offers:
         if (offer.sums_url, offer.signature_url) != (first.sums_url, first.signature_url):
-            raise _disagree(where, f"one SHA256SUMS for all platforms ({first.sums_url})", offer.sums_url)
+            expected = f"one SHA256SUMS for all platforms ({shown(first.sums_url)})"
+            raise _disagree(where, expected, shown(offer.sums_url))
     sums = upstream.small(first.sums_url, SUMS_BYTES)
     signature = upstream.small(first.signature_url, SIGNATURE_BYTES)
     signer = verify_detached(sums, signature, entry.trusted_keys, where, stage.now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -10,7 +11,9 @@ from urllib.parse import urlsplit
 import orjson
 
 from registry_gen import paths
+from registry_gen.errors import InputError
 from registry_gen.model.version import parse_version
+from registry_gen.shim.static import MAX_DOCUMENT_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from registry_gen.model.config import Site
     from registry_gen.model.version import Version
 
+_SEGMENT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*")
 _MODULE: Final = "acme/network/aws"
 _PROVIDER: Final = "acme/widget"
 
@@ -152,6 +156,9 @@ def _prefix(url: str) -> str:
 def _first(folder: Path, pattern: str) -> tuple[str, str]:
     """The first package below ``folder`` with a release, and a constraint that selects its newest one."""
     for listing in sorted(folder.glob(pattern)):
+        # What is printed here gets pasted: a name that is no address is none of ours.
+        if not all(_SEGMENT.fullmatch(part) for part in listing.parent.relative_to(folder).parts):
+            continue
         releases = [version for version in _versions(listing) if not version.is_prerelease]
         if releases:
             newest = max(releases)
@@ -160,7 +167,11 @@ def _first(folder: Path, pattern: str) -> tuple[str, str]:
 
 
 def _versions(listing: Path) -> list[Version]:
-    """The versions in a listing of any of the three protocols, as this registry renders them."""
-    document = orjson.loads(listing.read_bytes())
-    listed = document["modules"][0]["versions"] if "modules" in document else document["versions"]
-    return [parse_version(item if isinstance(item, str) else item["version"]) for item in listed]
+    """The versions in a listing of any of the three protocols; none where this registry did not render it."""
+    try:
+        with listing.open("rb") as file:
+            document = orjson.loads(file.read(MAX_DOCUMENT_BYTES))
+        listed = document["modules"][0]["versions"] if "modules" in document else document["versions"]
+        return [parse_version(item if isinstance(item, str) else item["version"]) for item in listed]
+    except (OSError, ValueError, LookupError, TypeError, InputError):
+        return []

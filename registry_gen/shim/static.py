@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 TERRAFORM_GET: Final = "./get.html"
 """The one constant that Terraform needs beside files (Module Registry Protocol, X-Terraform-Get)."""
 
+MAX_DOCUMENT_BYTES: Final = 64 * 1024 * 1024
+"""The largest document that is served from memory; the registry renders none near it."""
+
 _SEGMENT: Final = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._+~-]*")
 _MODULE_DOWNLOAD: Final = re.compile(r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/download")
 _MISSING: Final = {"Cache-Control": "no-store"}
@@ -106,7 +109,11 @@ class _PublicFiles:
             if path.resolve(strict=True) != path or not path.is_file():
                 return None
             stat = path.stat()
-            body = None if paths.rule(key).immutable else path.read_bytes()
+            body = None
+            if not paths.rule(key).immutable:
+                if stat.st_size > MAX_DOCUMENT_BYTES:
+                    return None
+                body = path.read_bytes()
         except (OSError, RuntimeError):
             # Gone since, unreadable, a name too long for the disk, or a loop of links: for a reader, not there.
             return None

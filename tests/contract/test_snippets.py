@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from registry_gen.model.config import Site
 from registry_gen.shim.snippets import Offered, offered, snippets
 
@@ -75,6 +77,25 @@ def test_packages_to_show_are_the_first_of_each_kind_that_has_a_release(tmp_path
     assert offered(tmp_path) == Offered(
         "acme/network/aws", "~> 1.10", "acme/widget", "~> 2.0", "registry.example.net/acme/sprocket", "~> 3.4"
     )
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "{", '{"modules":[]}', '{"versions":[1]}', '{"versions":["x"]}'])
+def test_a_listing_that_the_registry_did_not_render_is_passed_over(tmp_path: Path, text: str) -> None:
+    for provider, body in {"acme/aaa": text, "acme/widget": '{"versions":[{"version":"2.0.0"}]}'}.items():
+        folder = tmp_path / "v1/providers" / provider
+        folder.mkdir(parents=True)
+        (folder / "versions").write_text(body)
+    found = offered(tmp_path)
+    assert found is not None
+    assert found.provider == "acme/widget"
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2J", 'a"b', "a\nb", "$(id)"])
+def test_a_folder_whose_name_is_no_address_is_not_printed(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "v1/providers/acme" / name
+    folder.mkdir(parents=True)
+    (folder / "versions").write_text('{"versions":[{"version":"2.0.0"}]}')
+    assert offered(tmp_path) is None
 
 
 def test_an_empty_registry_offers_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from registry_gen import paths
 from registry_gen.errors import InputError
 from registry_gen.shim import codes
-from registry_gen.shim.static import public_files
+from registry_gen.shim.static import MAX_DOCUMENT_BYTES, public_files
 from tests.support.static_site import StaticSite
 from tests.support.tls import Authority
 
@@ -227,6 +227,14 @@ def test_what_is_not_an_object_is_404_and_kept_out_of_caches(client: Client, tar
     assert b"Traceback" not in answer.body
     if answer.status == 404:
         assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_document_larger_than_any_is_not_read_into_memory(client: Client, public: Path) -> None:
+    huge = public / "v1/modules/acme/huge/aws/versions"
+    huge.parent.mkdir(parents=True)
+    with huge.open("wb") as file:
+        file.truncate(MAX_DOCUMENT_BYTES + 1)
+    assert client.ask("/v1/modules/acme/huge/aws/versions").status == 404
 
 
 def test_encoded_letters_name_the_same_object_as_plain_ones(client: Client) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from registry_gen.sources.http import Downloaded, Fetcher
 
 _DISCOVERY_BYTES: Final = 1_000_000  # what Terraform reads of it
-_VERSIONS_BYTES: Final = 8_000_000  # read at once by every worker; the largest known listing is under 1 MB
+_VERSIONS_BYTES: Final = 8_000_000  # parsed it takes some thirty times as much, in every worker
 _PACKAGE_BYTES: Final = 1_000_000
 _MAX_KEYS: Final = 64
 _MAX_PROTOCOLS: Final = 16

@@ -269,3 +269,22 @@ def test_documents_and_zips_are_read_from_wherever_the_upstream_says(upstream: U
     assert upstream.copy(server.url("/x.zip"), out, 3).size == 3
     assert out.getvalue() == b"zip"
     refused(codes.TOO_LARGE, lambda: upstream.small(server.url("/sums"), 3))
+
+
+# --- hostile texts ------------------------------------------------------------------------------------------------
+
+
+def test_a_listing_is_bounded_for_every_worker_holds_one(upstream: Upstream, server: HttpServer) -> None:
+    server.route(VERSIONS, Reply(body=b'{"versions": [' + b" " * 8_000_000 + b"]}"))
+    refused(codes.TOO_LARGE, lambda: upstream.sight(entry(server.url(""))))
+
+
+def test_half_a_character_is_no_json(upstream: Upstream, server: HttpServer) -> None:
+    server.route(PACKAGE, Reply.json(package(shasums_url="https://h.example.test/\ud800")))
+    refused(codes.WRONG_CONTENT, lambda: ask(upstream, server))
+
+
+@pytest.mark.parametrize("field", ["os", "filename", "shasum", "download_url"])
+def test_a_signed_url_in_the_wrong_field_is_not_repeated(upstream: Upstream, server: HttpServer, field: str) -> None:
+    server.route(PACKAGE, Reply.json(package(**{field: "ftp://user:s3cret@h.example.test/x?X-Signature=s3cret"})))
+    assert "s3cret" not in str(refused(codes.BAD_UPSTREAM, lambda: ask(upstream, server)))

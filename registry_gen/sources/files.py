@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.catalog import codes as catalog_codes
@@ -18,7 +19,6 @@ from registry_gen.sources.git_command import CommandError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from registry_gen.errors import Code
     from registry_gen.model.config import Config
@@ -76,12 +76,13 @@ def read_catalog(config: Config) -> tuple[CatalogFile, ...]:
 
 
 def _require_beside(config: Config) -> None:
-    if not config.catalog.is_relative_to(config.root):
-        raise _problem(catalog_codes.CATALOG_OUTSIDE, str(config.catalog), expected=f"a folder below {config.root}")
-    below = config.catalog.relative_to(config.root)
+    root = Path(os.path.normpath(config.root))  # as load_config makes the catalog's path: without ".."
+    if not config.catalog.is_relative_to(root):
+        raise _problem(catalog_codes.CATALOG_OUTSIDE, str(config.catalog), expected=f"a folder below {root}")
+    below = config.catalog.relative_to(root)
     for part in (below, *below.parents):
-        if part.parts and (config.root / part).is_symlink():
-            raise _problem(catalog_codes.CATALOG_OUTSIDE, str(config.root / part), found="a symbolic link")
+        if part.parts and (root / part).is_symlink():
+            raise _problem(catalog_codes.CATALOG_OUTSIDE, str(root / part), found="a symbolic link")
 
 
 def catalog_commit(config: Config, git: GitCommand) -> Commit | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from registry_gen.wiring import prepare_state
 from tests.support.command_line import Ran, run_apart, run_here
 from tests.support.git_repo import GitRepo
 from tests.support.http_server import HttpServer, Reply
@@ -174,6 +175,7 @@ def no_large_files() -> None:
 
 
 def test_a_state_folder_that_cannot_hold_repositories(work: Workspace) -> None:
+    prepare_state(work.root / "state")
     work.write("state/git", "in the way")
     ran = run_here(work, "publish")
     assert ran.code == 1

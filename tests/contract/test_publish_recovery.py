@@ -18,13 +18,14 @@ from deployments.demo.signing import read_signer
 from deployments.demo.upstream import make_upstream
 from registry_gen import paths, wiring
 from registry_gen.cli.selection import selected
-from registry_gen.errors import ConflictError
+from registry_gen.errors import ConflictError, StorageError
 from registry_gen.model.entries import Catalog
 from registry_gen.publish import run, stage
 from registry_gen.publish.progress import Silent
 from registry_gen.publish.run import Report
 from registry_gen.publish.run import publish as publish_registry
-from tests.support.faults import CrashError, disturbed_ledger, stuck_storage
+from registry_gen.storage.file import FileStorage
+from tests.support.faults import BROKEN, CrashError, disturbed_ledger, stuck_storage
 from tests.support.git_repo import GitRepo
 from tests.support.http_server import HttpServer, Reply
 from tests.support.openpgp_keys import make_key
@@ -36,7 +37,9 @@ from tests.support.workspace import NOW, Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from registry_gen.model.digest import Sha256
     from registry_gen.publish.registry import Registry
+    from registry_gen.storage import Stored
     from tests.support.postgres import Postgres
 
 MAIN = {"main.tf": 'variable "name" {}\n'}
@@ -171,6 +174,32 @@ def test_a_package_whose_objects_cannot_even_be_looked_at_stops_no_other(work: W
     assert listed(work, FINE) == ["1.0.0", "1.1.0"]
     assert publish(work).refusals == ()
     assert listed(work, STUCK) == ["1.0.0", "1.1.0"]
+
+
+def test_a_package_is_given_up_only_when_none_of_its_uploads_is_on_its_way(work: Workspace, repo: GitRepo) -> None:
+    moved_on, order = threading.Event(), list[str]()
+    (work.root / "catalog/modules/acme/fine/aws.yaml").unlink()
+
+    class Slow(FileStorage):
+        def put_new(self, key: str, body: bytes | Path, sha256: Sha256) -> Stored:
+            if key.startswith("records/"):
+                raise StorageError(BROKEN, where=key)
+            moved_on.wait(0.5)  # as long as it takes where nobody waits for this upload
+            order.append("uploaded")
+            return super().put_new(key, body, sha256)
+
+    def next_step() -> None:
+        order.append("moved on")
+        if "begun" in order:
+            moved_on.set()
+
+    def change(registry: Registry) -> Registry:
+        ledger = disturbed_ledger(registry.ledger, "begin", after=lambda: order.append("begun"))
+        ledger = disturbed_ledger(ledger, "documents", before=next_step)
+        return replace(registry, public=Slow(work.public), ledger=ledger)
+
+    assert codes(publish(work, change)) == [("acme/stuck/aws", "TST002")]
+    assert order[order.index("begun") :] == ["begun", "uploaded", "moved on"]
 
 
 # --- staged bytes that are lost -------------------------------------------------------------------------------------

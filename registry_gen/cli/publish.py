@@ -39,10 +39,11 @@ def command(output: Output, only: tuple[str, ...], lock_timeout: float) -> int:
     catalog = selected(workspace, only)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         patient = replace(registry, lock_seconds=lock_timeout)
-        report = publish(patient, wiring.open_keys(registry), catalog, datetime.now(UTC), progress)
+        keys = wiring.open_keys(registry)
+        report = publish(patient, keys, catalog, datetime.now(UTC), progress)
     if report.notes:
         output.say(notes_text(report.notes))
-    output.json(_as_json(report))
+    output.json({**_as_json(report), "log_key": keys.log.vkey})
     output.result(report_text(report))
     return 1 if report.refusals or report.altered else 0
 

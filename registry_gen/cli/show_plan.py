@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SHOWN_PLATFORMS = 4
 SHOWN_VERSIONS = 12
+SHOWN_NOTES = 50
 
 
 def plan_text(plan: Plan, late: Sequence[Refusal] = ()) -> str:
@@ -46,8 +47,11 @@ def refusals_text(refusals: Iterable[Refusal]) -> str:
 
 
 def notes_text(notes: Iterable[Note]) -> str:
-    """Notes, a line each."""
-    return "\n".join(f"  {click.style('note', fg='blue')}  {note.address}: {printable(note.text)}" for note in notes)
+    """Notes, a line each; of many the first, since a repository may have any number of odd tags."""
+    word = click.style("note", fg="blue")
+    lines = [f"  {word}  {note.address}: {printable(note.text)}" for note in notes]
+    more = [f"  {word}  {len(lines) - SHOWN_NOTES} more; --json has all"] if len(lines) > SHOWN_NOTES else []
+    return "\n".join([*lines[:SHOWN_NOTES], *more])
 
 
 def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:

@@ -9,8 +9,7 @@ from registry_gen import paths
 from registry_gen.model.digest import Sha256, sha256
 from registry_gen.model.facts import Hosting, ProviderPackage, ProviderVersion, Sums
 from registry_gen.model.plan import Staged
-from registry_gen.publish.stage_module import require_digest
-from registry_gen.publish.stage_zip import Downloaded, stage_zip
+from registry_gen.publish.stage_zip import Downloaded, require_digest, stage_zip
 from registry_gen.render.version_records import provider_record
 from registry_gen.sources.releases import SIGNATURE_BYTES, SUMS_BYTES, signature_name, sums_name
 from registry_gen.verify.openpgp import verify_detached

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from registry_gen.errors import RefusalError
 from registry_gen.model.facts import ProviderPackage
-from registry_gen.publish.stage_module import require_digest
+from registry_gen.publish import codes
 from registry_gen.verify.zips import check_zip, require_binary
 
 if TYPE_CHECKING:
@@ -63,3 +64,15 @@ def stage_zip(
         require_binary(contents.names, type_, f"{where}: {filename}")
         package = ProviderPackage(platform, filename, promised, contents.h1, got.size, url)
         return package, stage.staging.keep(out, key, promised) if key else None
+
+
+def require_digest(promised: Sha256, found: Sha256, where: str) -> None:
+    """Refuse bytes whose SHA-256 is not the promised one; raises RefusalError PUB005."""
+    if promised != found:
+        raise RefusalError(
+            codes.WRONG_BYTES,
+            where=where,
+            expected=f"SHA-256 {promised}",
+            found=found,
+            hint=codes.WRONG_BYTES.fix,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -13,6 +14,10 @@ from tests.support.terraform import VERSIONS, Terraform
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
+
+# A shell ignores Ctrl-C for what it starts in the background, CI perhaps, and processes that tests start inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

@@ -92,6 +92,7 @@ class GitCommand:
     def __init__(self, schemes: Sequence[str], seconds: float) -> None:
         self._seconds = seconds
         self._checked = False
+        self._closed = False
         self._running: set[_Watched] = set()
         self._running_lock = threading.Lock()
         self._environment = {
@@ -173,6 +174,7 @@ class GitCommand:
     def close(self) -> None:
         """Kill whatever runs at this moment: a session of its own, which Ctrl-C does not reach."""
         with self._running_lock:
+            self._closed = True
             for watched in self._running:
                 watched.kill()
 
@@ -181,6 +183,8 @@ class GitCommand:
         with _Watched(process, self._seconds) as watched:
             with self._running_lock:
                 self._running.add(watched)
+                if self._closed:  # meanwhile, by the thread that was interrupted
+                    watched.kill()
             try:
                 yield watched
             finally:

@@ -176,6 +176,22 @@ def test_a_package_whose_objects_cannot_even_be_looked_at_stops_no_other(work: W
     assert listed(work, STUCK) == ["1.0.0", "1.1.0"]
 
 
+def test_other_bytes_of_the_same_size_are_not_taken_for_what_was_staged(work: Workspace, repo: GitRepo) -> None:
+    publish(work, stuck("put_new", f"{STUCK}/"))
+    with work.registry() as registry, registry.ledger.publication(0) as publication:
+        (begun,) = publication.open_intents()
+    shutil.rmtree(work.root / "state/staging")
+    (artifact,) = (item for item in begun.intent.artifacts if item.key.startswith(STUCK))
+    planted = work.public / artifact.key
+    planted.parent.mkdir(parents=True, exist_ok=True)
+    planted.write_bytes(b"x" * artifact.size)
+
+    assert publish(work, now=LATER).refusals == ()
+    assert listed(work, STUCK) == ["1.0.0"]
+    assert sha256(planted.read_bytes()).hexdigest() == artifact.sha256
+    assert check_reachable(work.public) == 2
+
+
 def test_a_package_is_given_up_only_when_none_of_its_uploads_is_on_its_way(work: Workspace, repo: GitRepo) -> None:
     moved_on, order = threading.Event(), list[str]()
     (work.root / "catalog/modules/acme/fine/aws.yaml").unlink()

@@ -7,6 +7,10 @@ Codes are stable: a code that was ever released keeps its meaning for good.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def printable(text: str) -> str:
@@ -83,6 +87,19 @@ class RegistryError(Exception):
         if self.found:
             text += f"; found {self.found}"
         return printable(text)
+
+    def as_json(self) -> Mapping[str, object]:
+        """Plain values for machines: the code, where it is, what was expected and found, and what to do."""
+        place = self.position
+        return {
+            "code": self.code.id,
+            "message": self.detail or self.code.title,
+            "where": self.where,
+            "expected": self.expected,
+            "found": self.found,
+            "hint": self.hint or self.code.fix,
+            "position": {"path": place.path, "line": place.line, "column": place.column} if place else None,
+        }
 
     def __str__(self) -> str:
         place = printable(str(self.position) if self.position else self.where)

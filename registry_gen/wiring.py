@@ -1,4 +1,7 @@
-"""From configuration to adapters: the only place that names back ends."""
+"""From configuration to adapters: the only place that names back ends.
+
+Adapters are imported where they are opened: ``validate`` needs none of them, and is done before they would be loaded.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,8 @@ from registry_gen.catalog.codes import FOREIGN_STATE
 from registry_gen.catalog.config import load_config
 from registry_gen.catalog.load import load_catalog
 from registry_gen.errors import InputError, LedgerError
-from registry_gen.ledger.codes import NO_DSN
-from registry_gen.ledger.postgres import open_embedded, open_server
-from registry_gen.publish.look import Sources
-from registry_gen.publish.registry import Keys, Registry
-from registry_gen.publish.staging import Staging
-from registry_gen.signing.log import open_log_signer
-from registry_gen.signing.openpgp import open_sums_signer
-from registry_gen.sources.archives import Archives
 from registry_gen.sources.files import catalog_commit, read_catalog, read_registry_file
-from registry_gen.sources.git import Git
 from registry_gen.sources.git_command import GitCommand
-from registry_gen.sources.http import Fetcher
-from registry_gen.sources.releases import Releases
-from registry_gen.sources.upstream import Upstream
-from registry_gen.storage.file import FileStorage
 from registry_gen.verify.openpgp import parse_key
 
 if TYPE_CHECKING:
@@ -39,6 +29,7 @@ if TYPE_CHECKING:
     from registry_gen.model.config import Config
     from registry_gen.model.entries import Catalog
     from registry_gen.model.facts import SigningKey
+    from registry_gen.publish.registry import Keys, Registry
     from registry_gen.storage import Storage
 
 
@@ -74,6 +65,8 @@ def open_ledger(config: Config) -> Iterator[Ledger]:
 
     Raises InputError CFG011 for a state folder that is not this registry's own.
     """
+    from registry_gen.ledger.postgres import open_embedded, open_server
+
     prepare_state(config.state)
     if config.ledger == "embedded":
         ledger = open_embedded(config.state / "postgres")
@@ -126,6 +119,8 @@ def _is_empty_folder(path: Path) -> bool:
 
 
 def _dsn(reference: str) -> str:
+    from registry_gen.ledger.codes import NO_DSN
+
     dsn = os.environ.get(reference.removeprefix("env:"), "")
     if not dsn:
         raise LedgerError(NO_DSN, where=reference, hint=NO_DSN.fix)
@@ -135,6 +130,15 @@ def _dsn(reference: str) -> str:
 @contextmanager
 def open_registry(workspace: Workspace) -> Iterator[Registry]:
     """Everything a run works with, for as long as the block runs."""
+    from registry_gen.publish.look import Sources
+    from registry_gen.publish.registry import Registry
+    from registry_gen.publish.staging import Staging
+    from registry_gen.sources.archives import Archives
+    from registry_gen.sources.git import Git
+    from registry_gen.sources.http import Fetcher
+    from registry_gen.sources.releases import Releases
+    from registry_gen.sources.upstream import Upstream
+
     config = workspace.config
     git = Git(config.state, config.network, config.limits)
     with open_ledger(config) as ledger, closing(git):
@@ -160,6 +164,10 @@ def open_keys(registry: Registry) -> Keys:
 
     Raises InputError KEY001 to KEY006.
     """
+    from registry_gen.publish.registry import Keys
+    from registry_gen.signing.log import open_log_signer
+    from registry_gen.signing.openpgp import open_sums_signer
+
     config = registry.config
     create = not any(head.revision for head in registry.ledger.heads().values())
     return Keys(
@@ -170,6 +178,8 @@ def open_keys(registry: Registry) -> Keys:
 
 def registry_key(registry: Registry) -> SigningKey | None:
     """The certificate that this registry signs sums with, where its key is at hand; makes none."""
+    from registry_gen.signing.openpgp import open_sums_signer
+
     config = registry.config
     try:
         return open_sums_signer(config.signing.openpgp, config.state, config.site.host, create=False).key
@@ -179,6 +189,8 @@ def registry_key(registry: Registry) -> SigningKey | None:
 
 def open_storage(url: str) -> Storage:
     """The storage that a URL of registry.yaml names."""
+    from registry_gen.storage.file import FileStorage
+
     return FileStorage(folder_of(url))
 
 

@@ -13,7 +13,6 @@ import click
 
 from registry_gen.catalog.problems import ProblemsError
 from registry_gen.cli.show_error import failure_text, problems_text
-from registry_gen.plan.as_json import error_json
 from registry_gen.publish.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def show_failure(error: RegistryError, *, as_json: bool) -> None:
     """Tell why a command ended early: on stderr for people, with --json on stdout too."""
     problems = error.problems if isinstance(error, ProblemsError) else (error,)
     if as_json:
-        _print_json({"problems": [error_json(problem) for problem in problems]})
+        _print_json({"problems": [problem.as_json() for problem in problems]})
     if isinstance(error, ProblemsError):
         count = f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}, so nothing was done."
         text = f"{problems_text(problems)}\n{click.style(count, fg='red', bold=True)}"

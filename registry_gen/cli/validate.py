@@ -8,7 +8,6 @@ import click
 
 from registry_gen import wiring
 from registry_gen.catalog.problems import ProblemsError
-from registry_gen.plan.as_json import error_json
 
 if TYPE_CHECKING:
     from registry_gen.cli.output import Output
@@ -26,7 +25,7 @@ def command(output: Output) -> int:
         problems, entries = workspace.problems, len(workspace.catalog.entries)
     except ProblemsError as error:
         problems, entries = error.problems, 0
-    output.json({"problems": [error_json(problem) for problem in problems]})
+    output.json({"problems": [problem.as_json() for problem in problems]})
     output.problems(problems)
     if problems:
         count = f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}."

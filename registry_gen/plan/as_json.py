@@ -17,7 +17,6 @@ from registry_gen.model.plan import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from registry_gen.errors import RegistryError
 
 FORMAT = 1
 
@@ -80,19 +79,5 @@ def refusal_json(refusal: Refusal) -> Mapping[str, object]:
         "address": str(refusal.address),
         "version": str(refusal.version) if refusal.version else None,
         "violation": refusal.violation,
-        **error_json(refusal.error),
-    }
-
-
-def error_json(error: RegistryError) -> Mapping[str, object]:
-    """An error: its code, where it is, what was expected and found, and what to do."""
-    place = error.position
-    return {
-        "code": error.code.id,
-        "message": error.detail or error.code.title,
-        "where": error.where,
-        "expected": error.expected,
-        "found": error.found,
-        "hint": error.hint or error.code.fix,
-        "position": {"path": place.path, "line": place.line, "column": place.column} if place else None,
+        **refusal.error.as_json(),
     }

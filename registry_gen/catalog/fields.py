@@ -185,7 +185,7 @@ ConstraintText = Annotated[
     Constraints, reads(parse_constraints, written), schema(**_LOOSE, examples=[">= 1.0.0, < 2.0.0", "~> 1.2"])
 ]
 CommitText = Annotated[Commit, reads(parse_commit, written), schema(**_LOOSE)]
-PlatformText = Annotated[Platform, reads(parse_platform), schema(pattern="^[0-9a-z]+_[0-9a-z]+$")]
+PlatformText = Annotated[Platform, reads(parse_platform), schema(pattern="^[0-9a-z]{1,16}_[0-9a-z]{1,16}$")]
 ProtocolText = Annotated[str, reads(protocol, written), schema(**_LOOSE, examples=["5.0", "6.0"])]
 NamespaceName = Annotated[str, reads(name), schema(pattern=f"^{_NAME.pattern}$")]
 KeyPath = Annotated[str, reads(key_path), schema(pattern=f"^{_KEY_PATH.pattern}$")]

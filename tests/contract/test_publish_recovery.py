@@ -6,11 +6,12 @@ import json
 import shutil
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -18,7 +19,8 @@ from deployments.demo.signing import read_signer
 from deployments.demo.upstream import make_upstream
 from registry_gen import paths, wiring
 from registry_gen.cli.selection import selected
-from registry_gen.errors import ConflictError, StorageError
+from registry_gen.errors import ConflictError, LedgerError, StorageError
+from registry_gen.ledger import codes as ledger_codes
 from registry_gen.model.entries import Catalog
 from registry_gen.publish import run, stage
 from registry_gen.publish.progress import Silent
@@ -35,9 +37,11 @@ from tests.support.tls import Authority
 from tests.support.workspace import NOW, Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from registry_gen.ledger import Ledger, LogHead
     from registry_gen.model.digest import Sha256
+    from registry_gen.model.intent import OpenIntent
     from registry_gen.publish.registry import Registry
     from registry_gen.storage import Stored
     from tests.support.postgres import Postgres
@@ -189,6 +193,44 @@ def test_other_bytes_of_the_same_size_are_not_taken_for_what_was_staged(work: Wo
     assert publish(work, now=LATER).refusals == ()
     assert listed(work, STUCK) == ["1.0.0"]
     assert sha256(planted.read_bytes()).hexdigest() == artifact.sha256
+    assert check_reachable(work.public) == 2
+
+
+class RefusingLedger:
+    """A ledger whose database has something against what one package wants logged."""
+
+    def __init__(self, inner: Ledger, address: str) -> None:
+        self._inner = inner
+        self._address = address
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    @contextmanager
+    def publication(self, wait_seconds: float) -> Iterator[Any]:
+        with self._inner.publication(wait_seconds) as publication:
+            accept = publication.log
+
+            def log(items: Sequence[OpenIntent]) -> LogHead:
+                if any(str(item.intent.address) == self._address for item in items):
+                    raise LedgerError(ledger_codes.REFUSED_BY_DATABASE, where="the database")
+                return accept(items)
+
+            publication.log = log  # type: ignore[method-assign, assignment]
+            yield publication
+
+
+def test_what_the_database_refuses_to_log_costs_its_own_package_alone(work: Workspace, repo: GitRepo) -> None:
+    del repo
+
+    def refusing(registry: Registry) -> Registry:
+        return replace(registry, ledger=cast("Ledger", RefusingLedger(registry.ledger, "acme/stuck/aws")))
+
+    report = publish(work, refusing)
+    assert codes(report) == [("acme/stuck/aws", ledger_codes.REFUSED_BY_DATABASE.id)]
+    assert (listed(work, FINE), listed(work, STUCK)) == (["1.0.0"], [])
+    assert publish(work, now=LATER).refusals == ()
+    assert listed(work, STUCK) == ["1.0.0"]
     assert check_reachable(work.public) == 2
 
 

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
     from registry_gen.model.intent import Intent, OpenIntent
 
-SITE: Address | None = None
-"""The owner of documents that belong to no package, such as the discovery document."""
-
 
 @dataclass(frozen=True, slots=True)
 class LogHead:

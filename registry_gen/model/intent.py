@@ -29,7 +29,7 @@ class Artifact:
     size: int
 
 
-EntryType = Literal["published", "platform-added", "deprecated", "undeprecated", "key-changed", "hosting-changed"]
+EntryType = Literal["published", "platform-added", "deprecated", "undeprecated", "key-changed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,12 @@ def checkpoint_body(origin: str, size: int, root: bytes) -> bytes:
 
 def note(body: bytes, name: str, key_id: bytes, signature: bytes) -> bytes:
     """A note of ``body`` (UTF-8, ends in a newline) with one signature by the key ``name`` and ``key_id`` (4 bytes)."""
-    return body + f"\n— {name} {_encode(key_id + signature)}\n".encode()
+    return also_signed(body + b"\n", name, key_id, signature)
+
+
+def also_signed(note: bytes, name: str, key_id: bytes, signature: bytes) -> bytes:
+    """The note with one more signature, over the same body: verifiers ignore those of keys they do not know."""
+    return note + f"— {name} {_encode(key_id + signature)}\n".encode()
 
 
 def key_id(name: str, public_key: bytes) -> bytes:
@@ -84,29 +89,32 @@ def is_name(name: str) -> bool:
     return bool(_NAME.fullmatch(name)) and name.isprintable()
 
 
-def parse_checkpoint(data: bytes, name: str, public_key: bytes) -> Checkpoint:
-    """Read a signed checkpoint of the log ``name`` and verify it with the log's raw Ed25519 key (32 bytes).
+def parse_checkpoint(data: bytes, name: str, *public_keys: bytes) -> Checkpoint:
+    """Read a signed checkpoint of the log ``name`` and verify it with the log's raw Ed25519 keys (32 bytes each).
 
-    Signatures by other keys are ignored, and so are extension lines. Raises RefusalError LOG004 for anything that is
-    no checkpoint of this log, LOG005 where the log's own signature is missing or wrong.
+    Of several keys, one must have signed; none may have signed something else. Signatures by other keys are ignored,
+    and so are extension lines. Raises RefusalError LOG004 for anything that is no checkpoint of this log, LOG005 where
+    the log's own signature is missing or wrong.
     """
     body, signatures = _split(data)
-    _verify(body, signatures, name, public_key)
+    _verify(body, signatures, name, public_keys)
+    checkpoint = _checkpoint(body)
+    if checkpoint.origin != name:
+        raise _bad(f"the log {name}", repr(checkpoint.origin[:200]))
+    return checkpoint
+
+
+def stated(data: bytes) -> Checkpoint:
+    """What a checkpoint states, whoever signed it; raises RefusalError LOG004 for what is no checkpoint."""
+    return _checkpoint(_split(data)[0])
+
+
+def _checkpoint(body: str) -> Checkpoint:
     lines = body.removesuffix("\n").split("\n")
     root = _decode(lines[2]) if len(lines) >= 3 else None
     if root is None or len(root) != HASH_BYTES or not all(lines) or not _SIZE.fullmatch(lines[1]):
         raise _bad("three lines with name, size and root of the log", repr(body[:200]))
-    if lines[0] != name:
-        raise _bad(f"the log {name}", repr(lines[0][:200]))
     return Checkpoint(lines[0], int(lines[1]), root)
-
-
-def stated(data: bytes) -> tuple[str, int]:
-    """Origin and size that a checkpoint states, unverified; raises RefusalError LOG004 for what is no checkpoint."""
-    lines = _split(data)[0].split("\n")
-    if len(lines) < 3 or not _SIZE.fullmatch(lines[1]):
-        raise _bad("three lines with name, size and root of the log", repr(lines[:3])[:200])
-    return lines[0], int(lines[1])
 
 
 def _split(data: bytes) -> tuple[str, list[tuple[str, bytes]]]:
@@ -130,17 +138,18 @@ def _split(data: bytes) -> tuple[str, list[tuple[str, bytes]]]:
     return body + "\n", signatures
 
 
-def _verify(body: str, signatures: list[tuple[str, bytes]], name: str, public_key: bytes) -> None:
-    known = (name, key_id(name, public_key))
-    ours = [value[_KEY_ID_BYTES:] for signer, value in signatures if (signer, value[:_KEY_ID_BYTES]) == known]
-    expected = f"a signature by {verifier_key(name, public_key)}"
+def _verify(body: str, signatures: list[tuple[str, bytes]], name: str, public_keys: tuple[bytes, ...]) -> None:
+    known = {key_id(name, public_key): public_key for public_key in public_keys}
+    ours = [value for signer, value in signatures if signer == name and value[:_KEY_ID_BYTES] in known]
     if not ours:
-        raise RefusalError(codes.BAD_CHECKPOINT_SIGNATURE, expected=expected, found="none")
-    key = Ed25519PublicKey.from_public_bytes(public_key)
-    for signature in ours:
+        expected = " or ".join(verifier_key(name, public_key) for public_key in public_keys)
+        raise RefusalError(codes.BAD_CHECKPOINT_SIGNATURE, expected=f"a signature by {expected}", found="none")
+    for value in ours:
+        public_key = known[value[:_KEY_ID_BYTES]]
         try:
-            key.verify(signature, body.encode())
+            Ed25519PublicKey.from_public_bytes(public_key).verify(value[_KEY_ID_BYTES:], body.encode())
         except InvalidSignature:
+            expected = f"a signature by {verifier_key(name, public_key)}"
             found = "one that does not match"
             raise RefusalError(codes.BAD_CHECKPOINT_SIGNATURE, expected=expected, found=found) from None
 

@@ -26,20 +26,20 @@ def require_own_bucket(head: LogHead, storage: Storage, origin: str) -> None:
         if head.stored_size:
             raise StorageError(codes.BUCKET_LOST, where=storage.name, hint=codes.BUCKET_LOST.fix)
         return
-    name, theirs = stated(found[0])
-    if head.tail.size < max(theirs, 1):
+    theirs = stated(found[0])
+    if head.tail.size < max(theirs.size, 1):
         raise ConflictError(
             codes.FOREIGN_CHECKPOINT,
             where=f"{storage.name}/{paths.CHECKPOINT}",
             expected=f"a log of {head.tail.size} entries, as in the ledger",
-            found=f"one of {theirs}",
+            found=f"one of {theirs.size}",
             hint=codes.FOREIGN_CHECKPOINT.fix,
         )
-    if name != origin:
+    if theirs.origin != origin:
         raise ConflictError(
             codes.RENAMED,
             where=f"{storage.name}/{paths.CHECKPOINT}",
             expected=f"the log {origin}",
-            found=name,
+            found=theirs.origin,
             hint=codes.RENAMED.fix,
         )

@@ -11,11 +11,13 @@ from registry_gen.errors import RefusalError
 from registry_gen.log.note import (
     MAX_NOTE_BYTES,
     Checkpoint,
+    also_signed,
     checkpoint_body,
     key_id,
     note,
     parse_checkpoint,
     parse_verifier_key,
+    stated,
     verifier_key,
 )
 
@@ -31,6 +33,8 @@ SUMDB_KEY = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn
 NAME = "registry.example.test/log"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 PUBLIC = KEY.public_key().public_bytes_raw()
+NEW_KEY = Ed25519PrivateKey.from_private_bytes(bytes([2]) * 32)
+NEW_PUBLIC = NEW_KEY.public_key().public_bytes_raw()
 ROOT = bytes(range(32))
 BODY = checkpoint_body(NAME, 42, ROOT)
 
@@ -39,9 +43,15 @@ def signed(body: bytes, name: str = NAME) -> bytes:
     return note(body, name, key_id(name, PUBLIC), KEY.sign(body))
 
 
-def refused(data: bytes, name: str = NAME, public_key: bytes = PUBLIC) -> str:
+def signed_by_both(body: bytes) -> bytes:
+    """As a log signs while its key changes: by the present key, then by the former one."""
+    present = note(body, NAME, key_id(NAME, NEW_PUBLIC), NEW_KEY.sign(body))
+    return also_signed(present, NAME, key_id(NAME, PUBLIC), KEY.sign(body))
+
+
+def refused(data: bytes, name: str = NAME, *public_keys: bytes) -> str:
     with pytest.raises(RefusalError) as found:
-        parse_checkpoint(data, name, public_key)
+        parse_checkpoint(data, name, *(public_keys or (PUBLIC,)))
     return found.value.code.id
 
 
@@ -107,6 +117,46 @@ def test_one_wrong_signature_by_the_log_spoils_the_note() -> None:
     wrong = note(b"", NAME, key_id(NAME, PUBLIC), KEY.sign(b"something else")).removeprefix(b"\n")
     assert refused(signed(BODY) + wrong) == "LOG005"
     assert refused(BODY + b"\n" + wrong) == "LOG005"
+
+
+def test_a_note_of_two_keys_is_two_lines_below_one_body() -> None:
+    lines = signed_by_both(BODY).decode().split("\n")
+    assert "\n".join(lines[:4]) == BODY.decode()
+    assert [base64.b64decode(line.split(" ")[2])[:4] for line in lines[4:6]] == [
+        key_id(NAME, NEW_PUBLIC),
+        key_id(NAME, PUBLIC),
+    ]
+    assert lines[6:] == [""]
+
+
+@pytest.mark.parametrize("keys", [(PUBLIC,), (NEW_PUBLIC,), (PUBLIC, NEW_PUBLIC)], ids=["old", "new", "both"])
+def test_whoever_knows_the_old_key_or_the_new_one_verifies_a_checkpoint_of_both(keys: tuple[bytes, ...]) -> None:
+    assert parse_checkpoint(signed_by_both(BODY), NAME, *keys) == Checkpoint(NAME, 42, ROOT)
+
+
+def test_of_several_keys_one_signature_is_enough_and_none_is_not() -> None:
+    assert parse_checkpoint(signed(BODY), NAME, NEW_PUBLIC, PUBLIC).size == 42
+    other = Ed25519PrivateKey.from_private_bytes(bytes([3]) * 32).public_key().public_bytes_raw()
+    with pytest.raises(RefusalError) as found:
+        parse_checkpoint(signed(BODY), NAME, NEW_PUBLIC, other)
+    assert found.value.code.id == "LOG005"
+    assert verifier_key(NAME, NEW_PUBLIC) in found.value.expected
+    assert verifier_key(NAME, other) in found.value.expected
+
+
+def test_a_wrong_signature_by_either_key_spoils_the_note_for_whoever_knows_it() -> None:
+    half = also_signed(signed(BODY), NAME, key_id(NAME, NEW_PUBLIC), NEW_KEY.sign(b"something else"))
+    assert parse_checkpoint(half, NAME, PUBLIC).size == 42
+    assert refused(half, NAME, PUBLIC, NEW_PUBLIC) == "LOG005"
+    assert refused(half, NAME, NEW_PUBLIC) == "LOG005"
+
+
+def test_what_a_checkpoint_states_is_read_whoever_signed_it() -> None:
+    wrong = note(BODY, "witness.example.test", b"\0\0\0\1", b"by a stranger")
+    assert stated(wrong) == stated(signed(BODY)) == Checkpoint(NAME, 42, ROOT)
+    with pytest.raises(RefusalError) as found:
+        stated(wrong.replace(b"\n42\n", b"\n042\n"))
+    assert found.value.code.id == "LOG004"
 
 
 def test_a_changed_size_or_root_breaks_the_signature() -> None:

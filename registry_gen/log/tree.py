@@ -103,9 +103,13 @@ def append(tail: Tail, payloads: Sequence[bytes]) -> Tail:
 
 def grow(tail: Tail, payloads: Sequence[bytes]) -> tuple[Tail, tuple[Tile, ...]]:
     """Append, and also return every tile that became full on the way: lowest level first, left to right."""
+    return grow_hashes(tail, b"".join(map(leaf_hash, payloads)))
+
+
+def grow_hashes(tail: Tail, added: bytes) -> tuple[Tail, tuple[Tile, ...]]:
+    """The same for entries of which only the hashes are known, 32 bytes each."""
     full: list[Tile] = []
     levels: list[bytes] = []
-    added = b"".join(map(leaf_hash, payloads))
     index = tail.size
     while added or len(levels) < len(tail.levels):
         level = len(levels)

@@ -1,4 +1,4 @@
-"""The Ed25519 key that signs the log's checkpoints."""
+"""The Ed25519 key that signs the log's checkpoints, and statements about what the registry made."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from registry_gen.errors import InputError
 from registry_gen.log.note import checkpoint_body, key_id, note, parse_checkpoint, verifier_key
 from registry_gen.signing import codes
 from registry_gen.signing.keys import private_key
+from registry_gen.verify.dsse import IN_TOTO, envelope, pae
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ KEY_FILE: Final = "keys/log.key"
 
 
 class LogSigner:
-    """Signs checkpoints of the log ``name`` (its origin, such as ``registry.example.com/log``)."""
+    """Signs checkpoints and statements of the log ``name`` (its origin, such as ``registry.example.com/log``)."""
 
     __slots__ = ("_key", "name", "public_key")
 
@@ -46,6 +47,14 @@ class LogSigner:
         """The signed note for a log of ``size`` entries with this 32-byte root; the same bytes every time."""
         body = checkpoint_body(self.name, size, root)
         return note(body, self.name, key_id(self.name, self.public_key), self._key.sign(body))
+
+    def sign_statement(self, payload: bytes) -> bytes:
+        """A DSSE envelope of an in-toto statement, one line of JSON; the same bytes every time.
+
+        Its key id is the hash in the verifier key, eight hexadecimal digits.
+        """
+        keyid = key_id(self.name, self.public_key).hex()
+        return envelope(IN_TOTO, payload, [(keyid, self._key.sign(pae(IN_TOTO, payload)))])
 
     def checked(self, data: bytes) -> Checkpoint:
         """Read a checkpoint of this log; raises RefusalError LOG004 or LOG005 for any other."""

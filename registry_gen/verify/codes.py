@@ -1,4 +1,4 @@
-"""Codes of sums (SUM), OpenPGP signatures (SIG) and archives and trees (ARC)."""
+"""Codes of sums (SUM), OpenPGP signatures (SIG), archives and trees (ARC) and signed statements (ATT)."""
 
 from registry_gen.errors import Code
 
@@ -238,4 +238,23 @@ EMPTY_TREE = Code(
     "no files",
     "A module without files installs, and then fails in every plan.",
     "Check the path inside the repository, and that it exists at this tag.",
+)
+
+NO_ENVELOPE = Code(
+    "ATT001",
+    "not a signed statement",
+    "Provenance is one DSSE envelope: JSON with payload, payloadType and signatures, and nothing read in two ways.",
+    "Fetch it again; where it stays so, something else than the registry wrote it.",
+)
+UNSIGNED_STATEMENT = Code(
+    "ATT002",
+    "the statement is not signed by the registry's key",
+    "Without the signature anyone who can write to the bucket could say where an archive came from.",
+    "Compare the key with the one that the registry publishes; do not believe the statement until it fits.",
+)
+OTHER_STATEMENT = Code(
+    "ATT003",
+    "a signed statement of another kind",
+    "What a signature says depends on the type of what is signed: one kind must never pass for another.",
+    "Fetch it again; where it stays so, something else than the registry wrote it.",
 )

@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from registry_gen.errors import InputError, RefusalError
-from registry_gen.log.note import Checkpoint, parse_checkpoint, parse_verifier_key
+from registry_gen.log.note import Checkpoint, key_id, parse_checkpoint, parse_verifier_key
 from registry_gen.signing import keys
 from registry_gen.signing.log import LogSigner, make_log_key, open_log_signer
 from registry_gen.signing.openpgp import SumsSigner, make_sums_key, open_sums_signer
+from registry_gen.verify.dsse import IN_TOTO, open_envelope
 from registry_gen.verify.openpgp import verify_detached
 from tests.support.openpgp_keys import make_key
 
@@ -229,6 +230,14 @@ class TestLogSigner:
         assert LogSigner(NAME, log_key()).sign_checkpoint(1, ROOT) == LogSigner(NAME, log_key()).sign_checkpoint(
             1, ROOT
         )
+
+    def test_its_statements_are_verified_with_the_key_and_the_hash_of_its_verifier_key(self) -> None:
+        signer = LogSigner(NAME, log_key())
+        statement = signer.sign_statement(b"{}")
+        name, key = parse_verifier_key(signer.vkey)
+        assert open_envelope(statement, IN_TOTO, {key_id(name, key).hex(): key}, "statement") == b"{}"
+        assert signer.vkey.split("+")[1] in statement.decode()
+        assert LogSigner(NAME, log_key()).sign_statement(b"{}") == statement
 
     def test_it_knows_its_own_checkpoints_from_those_of_others(self) -> None:
         signer = LogSigner(NAME, log_key())

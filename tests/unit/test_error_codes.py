@@ -17,7 +17,7 @@ from registry_gen.errors import Code
 PREFIXES: Final = {
     "catalog": {"CAT", "CFG"},
     "model": {"ADR", "VER"},
-    "verify": {"ARC", "SUM", "SIG"},
+    "verify": {"ARC", "SUM", "SIG", "ATT"},
     "render": {"DOC"},
     "plan": {"PLN"},
     "log": {"LOG"},

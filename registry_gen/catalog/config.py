@@ -57,7 +57,7 @@ def load_config(text: bytes, path: str, root: Path, environ: Mapping[str, str]) 
             upstreams=upstreams,
         ),
         limits=_limits(values.limits),
-        signing=SigningRefs(values.signing.openpgp, values.signing.log),
+        signing=SigningRefs(values.signing.openpgp, values.signing.log, values.signing.former_log_keys),
     )
 
 

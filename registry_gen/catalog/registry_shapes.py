@@ -126,6 +126,7 @@ Workers = Annotated[int, reads(whole(1, 256), written), schema(type="integer")]
 KeyReference = Annotated[
     str | None, reads_place(key_reference), schema(pattern="^(env|file):", examples=["env:OPENPGP_KEY"])
 ]
+FormerKey = Annotated[str, reads_place(key_reference), schema(pattern="^(env|file):", examples=["env:FORMER_LOG_KEY"])]
 
 
 class SiteShape(Shape):
@@ -157,6 +158,12 @@ class SigningShape(Shape):
 
     openpgp: Annotated[KeyReference, Field(description="Signs the sums of publishers who do not.")] = None
     log: Annotated[KeyReference, Field(description="Signs the log's checkpoint.")] = None
+    former_log_keys: Annotated[
+        tuple[FormerKey, ...],
+        Items,
+        Distinct,
+        Field(description="Earlier keys of the log, which sign beside the present one while it is new."),
+    ] = ()
 
 
 class NetworkShape(Shape):

@@ -19,6 +19,11 @@ class Site:
     host: str
     url: str
 
+    @property
+    def log_origin(self) -> str:
+        """The name of the log (C2SP tlog-checkpoint: a URL without its scheme)."""
+        return f"{self.host}/log"
+
 
 @dataclass(frozen=True, slots=True)
 class Network:
@@ -49,10 +54,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class SigningRefs:
-    """References to the registry's private keys; None means a key of its own making in the state folder."""
+    """References to the registry's private keys; None means a key of its own making in the state folder.
+
+    ``former_log_keys`` sign the log's checkpoints too, for those who do not know the present key yet.
+    """
 
     openpgp: str | None = None
     log: str | None = None
+    former_log_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

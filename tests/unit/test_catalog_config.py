@@ -45,7 +45,7 @@ storage: {public: /srv/public, private: ../private}
 ledger: env:LEDGER_URL
 catalog: offer
 state: /var/lib/registry
-signing: {openpgp: env:OPENPGP_KEY, log: file:keys/log.pem}
+signing: {openpgp: env:OPENPGP_KEY, log: file:keys/log.pem, former_log_keys: [env:LOG_KEY, file:keys/2025.pem]}
 network:
   schemes: [https, http, file]
   allow_private: [10.0.0.0/8, "::1"]
@@ -66,7 +66,11 @@ limits:
     assert (found.public, found.private) == ("file:///srv/public", "file:///srv/private")
     assert found.ledger == "env:LEDGER_URL"
     assert (found.catalog, found.state) == (Path("/srv/registry/offer"), Path("/var/lib/registry"))
-    assert found.signing == SigningRefs("env:OPENPGP_KEY", "file:/srv/registry/keys/log.pem")
+    assert found.signing == SigningRefs(
+        "env:OPENPGP_KEY",
+        "file:/srv/registry/keys/log.pem",
+        ("env:LOG_KEY", "file:/srv/registry/keys/2025.pem"),
+    )
     assert found.network == Network(
         schemes=("https", "http", "file"),
         allow_private=("10.0.0.0/8", "::1/128"),
@@ -122,6 +126,9 @@ def test_a_ledger_without_a_secret_is_taken_as_it_is(ledger: str) -> None:
         (BASE + "ledger: embeded", ["3:9 CFG007"]),
         (BASE + "ledger: env:1s3cret", ["3:9 CFG006"]),
         (BASE + "signing: {openpgp: s3cret, log: 'file:'}", ["3:20 CFG006", "3:33 CFG006"]),
+        (BASE + "signing: {former_log_keys: [s3cret, 'file:']}", ["3:29 CFG006", "3:37 CFG006"]),
+        (BASE + "signing: {former_log_keys: [env:A, env:A]}", ["3:28 CAT008"]),
+        (BASE + "signing: {former_log_keys: env:A}", ["3:28 CAT008"]),
         (BASE + "network: {schemes: [https, ext]}", ["3:28 CAT008"]),
         (BASE + "network: {schemes: [ext]}", ["3:21 CAT008"]),
         (BASE + "network: {schemes: []}", ["3:20 CAT008"]),

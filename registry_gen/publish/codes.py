@@ -18,7 +18,8 @@ FOREIGN_CHECKPOINT = Code(
     "PUB003",
     "the bucket holds a checkpoint of the log that this ledger did not make",
     "Two checkpoints that do not follow from each other prove a registry dishonest to everyone who monitors it.",
-    "Make sure that one ledger alone publishes to this bucket, and that it is not an old copy.",
+    "Make sure that one ledger alone publishes to this bucket. An old copy of the ledger that did, such as a restored "
+    "backup, is made whole by: registry-gen ledger rebuild --from-bucket.",
 )
 STAGING = Code(
     "PUB004",

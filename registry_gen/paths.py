@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from registry_gen.model.address import MirrorAddress, ModuleAddress, Platform, ProviderAddress
+    from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, Platform, ProviderAddress
     from registry_gen.model.digest import Sha256
     from registry_gen.model.version import Version
 
@@ -21,6 +21,7 @@ PROVIDERS: Final = "v1/providers/"
 MIRROR: Final = "v1/mirror/"
 CHECKPOINT: Final = "log/checkpoint"
 
+_PAGES: Final = {"module": "modules", "provider": "providers", "mirror": "mirror"}
 _JSON: Final = "application/json"
 _BYTES: Final = "application/octet-stream"
 _LISTING: Final = "public, max-age=60, stale-while-revalidate=60, stale-if-error=3600"
@@ -103,6 +104,11 @@ def zip_name(type_: str, version: Version, platform: Platform) -> str:
     return f"terraform-provider-{type_}_{version}_{platform}.zip"
 
 
+def version_document(address: Address, version: Version) -> str:
+    """The document that says what is known of one version; it will lie beside the version's page."""
+    return f"{_PAGES[address.kind]}/{address}/{version}/index.json"
+
+
 def record(digest: Sha256) -> str:
     """The immutable record of one version."""
     return f"records/{digest}"
@@ -163,6 +169,9 @@ _RULES: Final = tuple(
         (r"v1/mirror/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LISTING, False)),
         (r"v1/mirror/[^/]+/[^/]+/[^/]+/[^/]+\.json", Rule(_JSON, _LEAF, False)),
         (r"v1/mirror/[^/]+/[^/]+/[^/]+/[^/]+\.zip", Rule("application/zip", _IMMUTABLE, True)),
+        (r"modules/[^/]+/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LEAF, False)),
+        (r"providers/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LEAF, False)),
+        (r"mirror/[^/]+/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LEAF, False)),
         (r"records/[0-9a-f]{64}", Rule(_JSON, _IMMUTABLE, True)),
         (r"log/checkpoint", Rule("text/plain; charset=utf-8", _NO_CACHE, False)),
         (r"log/tile/entries/(x\d{3}/)*\d{3}(\.p/\d{1,3})?", Rule(_BYTES, _IMMUTABLE, True)),

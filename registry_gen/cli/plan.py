@@ -29,8 +29,11 @@ CHANGES = 2
 @click.option("--only", metavar="ADDRESS", multiple=True, help="Plan for this package only; may be repeated.")
 @click.option("--fetch", is_flag=True, help="Also fetch, verify and stage everything; publish nothing.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are changes.")
+@click.option("--allow-mass-withdrawal", is_flag=True, help="Withdraw although it is a large share of the registry.")
 @click.pass_obj
-def command(output: Output, only: tuple[str, ...], fetch: bool, detailed_exitcode: bool) -> int:
+def command(
+    output: Output, only: tuple[str, ...], fetch: bool, detailed_exitcode: bool, allow_mass_withdrawal: bool
+) -> int:
     """Show what publish would do: versions to publish, documents to change, and what is refused.
 
     Exits 0 where all is well, 1 where something is refused.
@@ -38,7 +41,14 @@ def command(output: Output, only: tuple[str, ...], fetch: bool, detailed_exitcod
     workspace = wiring.read_workspace(output.config)
     catalog = selected(workspace, only)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
-        planned = make_plan(registry, catalog, wiring.registry_key(registry), progress)
+        planned = make_plan(
+            registry,
+            catalog,
+            wiring.registry_key(registry),
+            progress,
+            datetime.now(UTC),
+            mass_withdrawal=allow_mass_withdrawal,
+        )
         late = _stage(registry, planned, catalog, progress) if fetch else ()
     refusals = [refusal for settled in late for refusal in settled.refusals]
     plan = replace(planned.plan, notes=(*planned.plan.notes, *(note for settled in late for note in settled.notes)))

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     default=600,
     help="How long to wait for another publisher.  [default: 600]",
 )
+@click.option("--allow-mass-withdrawal", is_flag=True, help="Withdraw although it is a large share of the registry.")
 @click.pass_obj
-def command(output: Output, only: tuple[str, ...], lock_timeout: float) -> int:
+def command(output: Output, only: tuple[str, ...], lock_timeout: float, allow_mass_withdrawal: bool) -> int:
     """Publish what the catalog says, after finishing whatever an earlier run left.
 
     A package that fails stops no other; it is reported at the end and tried again next time. Exits 1 then.
@@ -40,7 +41,8 @@ def command(output: Output, only: tuple[str, ...], lock_timeout: float) -> int:
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         patient = replace(registry, lock_seconds=lock_timeout)
         keys = wiring.open_keys(registry)
-        report = publish(patient, keys, catalog, datetime.now(UTC), progress)
+        now = datetime.now(UTC)
+        report = publish(patient, keys, catalog, now, progress, mass_withdrawal=allow_mass_withdrawal)
     if report.notes:
         output.say(notes_text(report.notes))
     output.json({**_as_json(report), "log_key": keys.log.vkey})
@@ -56,7 +58,8 @@ def _as_json(report: Report) -> Mapping[str, object]:
                 "kind": intent.address.kind,
                 "address": str(intent.address),
                 "revision": intent.base + 1,
-                "versions": [str(facts.version) for facts in intent.versions],
+                "versions": [str(facts.version) for facts in intent.versions if facts.withdrawn is None],
+                "withdrawn": [str(facts.version) for facts in intent.versions if facts.withdrawn],
             }
             for intent in (*report.recovered, *report.published)
         ],

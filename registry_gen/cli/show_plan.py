@@ -17,6 +17,8 @@ from registry_gen.model.plan import (
     PublishModule,
     PublishProvider,
     Refusal,
+    Relist,
+    Withdraw,
 )
 
 if TYPE_CHECKING:
@@ -74,14 +76,15 @@ def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:
         yield refusals_text(refusals)
         yield ""
     actions = [action for package in work for action in package.actions]
-    versions = sum(not isinstance(action, ChangeState) for action in actions)
+    gone = sum(isinstance(action, Withdraw) for action in actions)
+    versions = sum(not isinstance(action, ChangeState | Withdraw) for action in actions)
+    counts = [_count(versions, "version")] if versions else []
+    counts += [f"{_count(gone, 'version')} to withdraw"] if gone else []
     packages = _count(len(work), "package")
-    if not actions:
-        head = "No changes."
-    elif versions:
-        head = f"Plan: {_count(versions, 'version')} in {packages}."
+    if counts:
+        head = f"Plan: {' and '.join(counts)} in {packages}."
     else:
-        head = f"Plan: new documents for {packages}."
+        head = f"Plan: new documents for {packages}." if actions else "No changes."
     yield _summary(head, refusals, plan.unchanged)
 
 
@@ -102,19 +105,20 @@ def _report_lines(report: Report) -> Iterator[str]:
     if report.refusals:
         yield refusals_text(report.refusals)
         yield ""
-    versions = sum(len(intent.versions) for intent in changed)
-    packages, puts = _count(len(changed), "package"), _count(report.puts, "put")
-    if versions:
-        head = f"Published {_count(versions, 'version')} in {packages} with {puts}."
-    elif changed:
-        head = f"Published new documents for {packages} with {puts}."
+    all_facts = [facts for intent in changed for facts in intent.versions]
+    gone = sum(facts.withdrawn is not None for facts in all_facts)
+    counts = [f"Published {_count(len(all_facts) - gone, 'version')}"] if len(all_facts) > gone else []
+    counts += [f"{'withdrew' if counts else 'Withdrew'} {_count(gone, 'version')}"] if gone else []
+    counts = counts or (["Published new documents"] if changed else [])
+    if counts:
+        head = f"{' and '.join(counts)} in {_count(len(changed), 'package')} with {_count(report.puts, 'put')}."
     else:
         head = "Nothing was published." if report.refusals else "No changes."
     yield _summary(head, report.refusals, report.plan.unchanged)
 
 
 def _versions(intent: Intent) -> str:
-    versions = [str(facts.version) for facts in intent.versions]
+    versions = [f"{facts.version}{' withdrawn' if facts.withdrawn else ''}" for facts in intent.versions]
     if len(versions) > SHOWN_VERSIONS:
         versions = [*versions[:3], "…", *versions[-3:]]
     return ", ".join(versions) or "new documents"
@@ -133,6 +137,11 @@ def _action(action: Action, width: int) -> str:
         case PublishProvider() | MirrorProvider():
             what = "more platforms: " if action.added else ""
             return f"{version}  {click.style(what + _platforms(action.platforms), dim=True)}"
+        case Withdraw():
+            gone = f"{click.style('-', fg='red')} {_version(action):<{width}}"
+            return f"{gone}  {click.style(f'withdrawn: {printable(action.reason)}', dim=True)}"
+        case Relist():
+            return f"{version}  {click.style('listed again', dim=True)}"
         case ChangeState():
             return f"{click.style('~', fg='yellow')} documents change: {printable(action.why)}"
 

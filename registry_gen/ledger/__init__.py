@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from registry_gen.log.tree import Tail
     from registry_gen.model.address import Address
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
-    from registry_gen.model.intent import Intent, OpenIntent
+    from registry_gen.model.intent import AuditRow, Intent, OpenIntent
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,6 @@ class Violation:
     kind: str
     published: str
     seen: str
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """Who did what; ``before`` and ``after`` are small JSON objects."""
-
-    actor: str
-    action: str
-    address: str
-    before: Mapping[str, object]
-    after: Mapping[str, object]
-    catalog_commit: str | None
-    at: datetime
 
 
 RunStatus = Literal["succeeded", "failed"]
@@ -98,8 +85,9 @@ class Publication(Protocol):
         """The fenced transaction: fix indices, size and tail, and make the intents' facts the packages' own.
 
         Appends every entry of the intents that are not logged yet, in order, adds or replaces their versions,
-        raises each package's revision to base + 1, and returns the new head with ``checkpoint`` None
-        (or the unchanged head where there was nothing to append).
+        raises each package's revision to base + 1, appends what the audit log says of them and an entry that names
+        the audit log's head, and returns the new head with ``checkpoint`` None (or the unchanged head where no intent
+        has entries).
         """
 
     def log_head(self) -> LogHead:
@@ -122,6 +110,9 @@ class Publication(Protocol):
 
     def document_stored(self, owner: Address | None, documents: Sequence[PublishedDocument]) -> None:
         """Remember documents that are in the bucket now."""
+
+    def document_removed(self, owner: Address, keys: Sequence[str]) -> None:
+        """The bucket holds these documents no more."""
 
     def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
         """Packages as of now, with all their versions; those that were never published are left out."""

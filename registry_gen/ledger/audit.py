@@ -1,9 +1,9 @@
 """The audit log: append-only, each row hashing the one before, so that an altered row shows.
 
 ``hash`` is the SHA-256, in hex, of a JSON array in UTF-8 without spaces: the row's number, its time (ISO 8601, UTC),
-actor, action, address, ``before`` and ``after`` as the very text that is stored, the catalog commit or null, and the
-hash of the row before (64 zeros before the first). A table's owner can switch the triggers off and rewrite the whole
-chain; the chain's head is what others must keep to notice that.
+actor, action, address, ``before`` and ``after`` as the very text that is stored, the catalog commit or null, the URL
+of the run where there is one, and the hash of the row before (64 zeros before the first). A table's owner can switch
+the triggers off and rewrite the whole chain; that is why the chain's head goes into the transparency log.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
-    from registry_gen.ledger import AuditRow
+    from registry_gen.model.intent import AuditRow
 
 BEFORE_THE_FIRST: Final = Sha256("0" * 64)
 _ROWS_A_TRIP: Final = 2_000
 
 _LAST: Final = """
-SELECT seq, at, actor, action, address, before::text, after::text, catalog_commit, prev_hash, hash
+SELECT seq, at, actor, action, address, before::text, after::text, catalog_commit, run_url, prev_hash, hash
 FROM audit_log ORDER BY seq DESC LIMIT %s
 """
 _ALL: Final = """
-SELECT seq, at, actor, action, address, before::text, after::text, catalog_commit, prev_hash, hash
+SELECT seq, at, actor, action, address, before::text, after::text, catalog_commit, run_url, prev_hash, hash
 FROM audit_log ORDER BY seq
 """
 _APPEND: Final = """
-INSERT INTO audit_log (seq, at, actor, action, address, before, after, catalog_commit, prev_hash, hash)
+INSERT INTO audit_log (seq, at, actor, action, address, before, after, catalog_commit, run_url, prev_hash, hash)
 SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::json[], %s::json[],
-    %s::text[], %s::text[], %s::text[])
+    %s::text[], %s::text[], %s::text[], %s::text[])
 """
 
-_Content = tuple[str, str, str, str, str, str, str | None]
+_Content = tuple[str, str, str, str, str, str, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,17 @@ class AuditHead:
     hash: Sha256
 
 
-def append_rows(connection: Connection[TupleRow], rows: Sequence[AuditRow]) -> None:
-    """Append to the chain. Where the log already ends with exactly these rows they are not appended again:
-    that is a repeated write whose first commit had succeeded.
+def append_rows(connection: Connection[TupleRow], rows: Sequence[AuditRow]) -> AuditHead:
+    """Append to the chain and return its new head.
+
+    Where the log already ends with exactly these rows they are not appended again: that is a repeated write whose
+    first commit had succeeded.
     """
     contents = [_content(row) for row in rows]
     last = connection.execute(_LAST, (max(len(rows), 1),)).fetchall()[::-1]
+    seq, previous = (last[-1][0], last[-1][10]) if last else (0, BEFORE_THE_FIRST)
     if not rows or [_stored_content(row) for row in last] == contents:
-        return
-    seq, previous = (last[-1][0], last[-1][9]) if last else (0, BEFORE_THE_FIRST)
+        return AuditHead(seq, previous)
     lines = []
     for content in contents:
         seq += 1
@@ -68,6 +70,7 @@ def append_rows(connection: Connection[TupleRow], rows: Sequence[AuditRow]) -> N
         lines.append((seq, *content, previous, digest))
         previous = digest
     connection.execute(_APPEND, tuple([line[column] for line in lines] for column in range(len(lines[0]))))
+    return AuditHead(seq, previous)
 
 
 def verify(connection: Connection[TupleRow], where: str) -> AuditHead:
@@ -79,7 +82,7 @@ def verify(connection: Connection[TupleRow], where: str) -> AuditHead:
     with connection.cursor(name="audit") as cursor:
         cursor.itersize = _ROWS_A_TRIP
         for row in cursor.execute(_ALL):
-            seq, previous, stored = row[0], row[8], row[9]
+            seq, previous, stored = row[0], row[9], row[10]
             if seq != head.seq + 1:
                 raise _broken(where, head.seq + 1, found=f"row {seq} follows row {head.seq}")
             if previous != head.hash:
@@ -93,15 +96,16 @@ def verify(connection: Connection[TupleRow], where: str) -> AuditHead:
 
 def _content(row: AuditRow) -> _Content:
     before, after = canonical(row.before).decode(), canonical(row.after).decode()
-    return (instant(row.at), row.actor, row.action, row.address, before, after, row.catalog_commit)
+    return (instant(row.at), row.actor, row.action, row.address, before, after, row.catalog_commit, row.run_url)
 
 
 def _stored_content(row: TupleRow) -> _Content:
-    return (instant(utc(row[1])), *row[2:8])
+    return (instant(utc(row[1])), *row[2:9])
 
 
 def _hash(seq: int, content: _Content, previous: str) -> Sha256:
-    return sha256(canonical([seq, *content, previous]))
+    *rest, run_url = content
+    return sha256(canonical([seq, *rest, *([run_url] if run_url else []), previous]))
 
 
 def _broken(where: str, seq: int, *, found: str, expected: str = "") -> LedgerError:

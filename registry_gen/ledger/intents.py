@@ -13,8 +13,17 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from registry_gen.errors import LedgerError
-from registry_gen.ledger import LogHead, codes, reading
-from registry_gen.ledger.rows import canonical, entries_from_json, instant, intent_to_json, token
+from registry_gen.ledger import LogHead, audit, codes, reading
+from registry_gen.ledger.rows import (
+    audit_from_json,
+    canonical,
+    entries_from_json,
+    instant,
+    intent_to_json,
+    token,
+    utc,
+)
+from registry_gen.log.entries import audit_head
 from registry_gen.log.tree import append, root
 from registry_gen.model.intent import OpenIntent
 
@@ -26,7 +35,7 @@ if TYPE_CHECKING:
 
     from registry_gen.ledger.rows import Json
     from registry_gen.model.address import Address
-    from registry_gen.model.intent import Intent
+    from registry_gen.model.intent import Entry, Intent
 
 _ENSURE_PACKAGES: Final = """
 WITH made AS (
@@ -52,42 +61,43 @@ ON CONFLICT (address) WHERE status IN ('open', 'logged') DO NOTHING
 """
 _MODULE_VERSIONS: Final = """
 INSERT INTO module_versions (package, version, source, path, tag, commit, tree, hosting, archive, archive_size,
-    location, evidence, record, recorded_at, status)
+    location, evidence, provenance, record, recorded_at, withdrawn)
 SELECT p.id, v.* FROM intents i JOIN packages p ON p.address = i.address AND p.kind = 'module'
 CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'versions') AS v (version text, source text, path text, tag text,
-    commit text, tree text, hosting text, archive text, archive_size bigint, location text, evidence text, record text,
-    recorded_at timestamptz, status text)
+    commit text, tree text, hosting text, archive text, archive_size bigint, location text, evidence text,
+    provenance text, record text, recorded_at timestamptz, withdrawn jsonb)
 WHERE i.id = ANY(%s)
 ON CONFLICT (package, version) DO UPDATE SET source = excluded.source, path = excluded.path, tag = excluded.tag,
     commit = excluded.commit, tree = excluded.tree, hosting = excluded.hosting, archive = excluded.archive,
     archive_size = excluded.archive_size, location = excluded.location, evidence = excluded.evidence,
-    record = excluded.record, recorded_at = excluded.recorded_at, status = excluded.status
+    provenance = excluded.provenance, record = excluded.record, recorded_at = excluded.recorded_at,
+    withdrawn = excluded.withdrawn
 """
 _PROVIDER_VERSIONS: Final = """
 INSERT INTO provider_versions (package, version, origin, evidence, protocols, sums, signature, signer, sums_url,
-    signature_url, hosting, record, recorded_at, status)
+    signature_url, hosting, record, recorded_at, withdrawn)
 SELECT p.id, v.* FROM intents i JOIN packages p ON p.address = i.address AND p.kind = 'provider'
 CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'versions') AS v (version text, origin text, evidence text,
     protocols text[], sums text, signature text, signer text, sums_url text, signature_url text, hosting text,
-    record text, recorded_at timestamptz, status text)
+    record text, recorded_at timestamptz, withdrawn jsonb)
 WHERE i.id = ANY(%s)
 ON CONFLICT (package, version) DO UPDATE SET origin = excluded.origin, evidence = excluded.evidence,
     protocols = excluded.protocols, sums = excluded.sums, signature = excluded.signature, signer = excluded.signer,
     sums_url = excluded.sums_url, signature_url = excluded.signature_url, hosting = excluded.hosting,
-    record = excluded.record, recorded_at = excluded.recorded_at, status = excluded.status
+    record = excluded.record, recorded_at = excluded.recorded_at, withdrawn = excluded.withdrawn
 """
 _MIRROR_VERSIONS: Final = """
 INSERT INTO mirror_versions (package, version, origin, protocols, sums, signature, signer, sums_url,
-    signature_url, hosting, record, recorded_at, status)
+    signature_url, hosting, record, recorded_at, withdrawn)
 SELECT p.id, v.* FROM intents i JOIN packages p ON p.address = i.address AND p.kind = 'mirror'
 CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'versions') AS v (version text, origin text, protocols text[],
     sums text, signature text, signer text, sums_url text, signature_url text, hosting text, record text,
-    recorded_at timestamptz, status text)
+    recorded_at timestamptz, withdrawn jsonb)
 WHERE i.id = ANY(%s)
 ON CONFLICT (package, version) DO UPDATE SET origin = excluded.origin, protocols = excluded.protocols,
     sums = excluded.sums, signature = excluded.signature, signer = excluded.signer, sums_url = excluded.sums_url,
     signature_url = excluded.signature_url, hosting = excluded.hosting, record = excluded.record,
-    recorded_at = excluded.recorded_at, status = excluded.status
+    recorded_at = excluded.recorded_at, withdrawn = excluded.withdrawn
 """
 _PLATFORMS: Final = """
 INSERT INTO {platforms} (version_id, os, arch, filename, zh, h1, size, url)
@@ -140,16 +150,27 @@ CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'state'->'signing_keys') AS k (
 WHERE i.id = ANY(%s)
 """
 _RAISE_REVISIONS: Final = """
-UPDATE packages p SET revision = i.base + 1, deprecated = i.payload->'state'->>'deprecated',
-    rendering = i.payload->'state'->>'rendering'
+UPDATE packages p SET revision = i.base + 1, deprecations = i.payload->'state'->'deprecated',
+    rendering = i.payload->'state'->>'rendering',
+    listed = (SELECT count(*) FROM module_versions v WHERE v.package = p.id AND v.withdrawn IS NULL)
+        + (SELECT count(*) FROM provider_versions v WHERE v.package = p.id AND v.withdrawn IS NULL)
+        + (SELECT count(*) FROM mirror_versions v WHERE v.package = p.id AND v.withdrawn IS NULL)
 FROM intents i WHERE i.address = p.address AND i.id = ANY(%s)
 """
 _ENTRIES: Final = """
-INSERT INTO log_entries (index, type, payload, intent, package)
-SELECT e.index, e.type, e.payload, e.intent, p.id
-FROM unnest(%s::bigint[], %s::text[], %b::bytea[], %s::bigint[]) AS e (index, type, payload, intent)
-JOIN intents i ON i.id = e.intent JOIN packages p ON p.address = i.address
+INSERT INTO log_entries (index, type, payload, version, intent, package)
+SELECT e.index, e.type, e.payload, e.version, e.intent, p.id
+FROM unnest(%s::bigint[], %s::text[], %b::bytea[], %s::text[], %s::bigint[])
+    AS e (index, type, payload, version, intent)
+LEFT JOIN intents i ON i.id = e.intent LEFT JOIN packages p ON p.address = i.address
 """
+_LOG_INDICES: Final = """
+UPDATE {versions} o SET log_index = e.index FROM (
+    SELECT package, version, max(index) AS index FROM log_entries
+    WHERE intent = ANY(%s) AND version IS NOT NULL GROUP BY package, version
+) e WHERE o.package = e.package AND o.version = e.version
+"""
+_VERSION_TABLES: Final = tuple(map(sql.Identifier, ("module_versions", "provider_versions", "mirror_versions")))
 _FINISH_PACKAGES: Final = """
 UPDATE packages p SET visible = i.base + 1, inputs = i.payload->>'inputs',
     due_at = (i.payload->>'due_at')::timestamptz
@@ -227,6 +248,7 @@ def collected(connection: Connection[TupleRow], ids: Sequence[int]) -> None:
 def log(connection: Connection[TupleRow], intents: Sequence[OpenIntent], where: str) -> LogHead:
     """Fix entries, indices and tail of all intents that are not logged yet, and make their facts the packages' own.
 
+    What the audit log says of them is appended in the same transaction, and the log's last entry names its head.
     Raises LedgerError LED005 where a package has moved on, LED006 for an abandoned intent or a change of frozen facts.
     """
     head_before = reading.log_head(connection)
@@ -236,26 +258,41 @@ def log(connection: Connection[TupleRow], intents: Sequence[OpenIntent], where: 
     ids = [id_ for id_, _ in pending]
     _require_bases(connection, intents, ids, where)
     _write_facts(connection, ids, where)
-    entries = [(id_, entry) for id_, payload in pending for entry in entries_from_json(payload)]
-    size = head_before.tail.size
+    connection.execute("UPDATE intents SET status = 'logged' WHERE id = ANY(%s)", (ids,))
+    done = audit.append_rows(connection, [audit_from_json(payload) for _, payload in pending])
+    entries: list[tuple[int | None, Entry]] = [
+        (id_, entry) for id_, payload in pending for entry in entries_from_json(payload)
+    ]
+    if not entries:
+        return head_before
+    at = utc(pending[-1][1]["created_at"])
+    head = append_entries(connection, head_before, [*entries, (None, audit_head(done.seq, done.hash, at))])
+    for table in _VERSION_TABLES:
+        connection.execute(sql.SQL(_LOG_INDICES).format(versions=table), (ids,))
+    return head
+
+
+def append_entries(
+    connection: Connection[TupleRow], head: LogHead, entries: Sequence[tuple[int | None, Entry]]
+) -> LogHead:
+    """Append entries, each with the id of its intent or None where it is the registry's own; returns the new head."""
+    size = head.tail.size
     connection.execute(
         _ENTRIES,
         (
             list(range(size, size + len(entries))),
             [entry.type for _, entry in entries],
             [entry.payload for _, entry in entries],
+            [str(entry.version) if entry.version else None for _, entry in entries],
             [id_ for id_, _ in entries],
         ),
     )
-    connection.execute("UPDATE intents SET status = 'logged' WHERE id = ANY(%s)", (ids,))
-    if not entries:
-        return head_before
-    tail = append(head_before.tail, [entry.payload for _, entry in entries])
+    tail = append(head.tail, [entry.payload for _, entry in entries])
     connection.execute(
         "UPDATE log_head SET size = %s, tail = %s, root = %s, checkpoint = NULL",
         (tail.size, tail.to_bytes(), root(tail)),
     )
-    return LogHead(tail, None, head_before.etag, head_before.stored_size)
+    return LogHead(tail, None, head.etag, head.stored_size)
 
 
 def finish(connection: Connection[TupleRow], intents: Sequence[OpenIntent], where: str) -> None:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
-    from registry_gen.ledger import AuditRow, LogHead, RunStatus, Violation
+    from registry_gen.ledger import LogHead, RunStatus, Violation
     from registry_gen.model.address import Address
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
-    from registry_gen.model.intent import Intent, OpenIntent
+    from registry_gen.model.intent import AuditRow, Intent, OpenIntent
 
 _STORE_DOCUMENTS: Final = """
 WITH stored AS (
@@ -172,6 +172,14 @@ class PostgresPublication:
             ).fetchone()
             if row is None or row[0] != len(documents):
                 raise self._frozen(f"a document of {owner or 'the site'} has another owner or a later revision")
+
+    def document_removed(self, owner: Address, keys: Sequence[str]) -> None:
+        """Forget documents that the bucket holds no more."""
+        with self._fenced() as connection:
+            connection.execute(
+                "DELETE FROM documents d USING packages p WHERE d.owner = p.id AND p.address = %s AND d.key = ANY(%s)",
+                (str(owner), list(keys)),
+            )
 
     def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
         """Packages as of now, with all their versions; those that were never published are left out."""

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from registry_gen.ledger import LogHead, Violation
 from registry_gen.ledger.rows import (
     address_from,
+    deprecations,
     intent_from_json,
     mirror_version,
     module_version,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 _ROWS_A_TRIP: Final = 5_000
 
 _HEAD_COLUMNS: Final = sql.SQL("""
-SELECT id, kind, address, revision, visible, inputs, due_at, deprecated, rendering,
+SELECT id, kind, address, revision, visible, inputs, due_at, deprecations, rendering, listed,
     ARRAY(SELECT key::text FROM package_keys WHERE package = packages.id) AS keys
 FROM packages
 """)
@@ -50,7 +51,7 @@ WHERE digest IN (SELECT key FROM package_keys WHERE package = ANY(%s))
 """
 _MODULE_VERSIONS: Final = """
 SELECT package, version, source, path, tag, commit, tree, hosting, archive, archive_size, location,
-    evidence, record, recorded_at, status
+    evidence, provenance, record, recorded_at, withdrawn, log_index
 FROM module_versions WHERE package = ANY(%s)
 """
 _PROVIDER_VERSIONS: Final = "SELECT * FROM {versions} WHERE package = ANY(%s)"
@@ -179,12 +180,13 @@ def _keys(rows: Iterable[TupleRow]) -> dict[str, SigningKey]:
 
 
 def _head(row: TupleRow, keys: Mapping[str, SigningKey]) -> tuple[int, PackageHead]:
-    id_, kind, address, revision, visible, inputs, due_at, deprecated, rendering, digests = row
+    id_, kind, address, revision, visible, inputs, due_at, deprecated, rendering, listed, digests = row
     return id_, PackageHead(
         address=address_from(kind, address),
         revision=revision,
         visible=visible,
         inputs=inputs,
         due_at=None if due_at is None else utc(due_at),
-        state=PackageState(deprecated, tuple(sorted(keys[digest] for digest in digests)), rendering),
+        state=PackageState(deprecations(deprecated), tuple(sorted(keys[digest] for digest in digests)), rendering),
+        listed=listed,
     )

@@ -22,6 +22,7 @@ from registry_gen.model.address import (
 )
 from registry_gen.model.digest import Sha256, sha256
 from registry_gen.model.facts import (
+    Deprecation,
     Hosting,
     MirrorVersion,
     ModuleVersion,
@@ -29,12 +30,13 @@ from registry_gen.model.facts import (
     ProviderPackage,
     ProviderVersion,
     SigningKey,
-    Status,
     Sums,
     VersionFacts,
+    Withdrawal,
+    WithdrawalStage,
 )
-from registry_gen.model.intent import Artifact, Entry, Intent
-from registry_gen.model.version import parse_version
+from registry_gen.model.intent import Artifact, AuditRow, Entry, Intent
+from registry_gen.model.version import parse_constraints, parse_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,7 +84,7 @@ def version_to_json(facts: VersionFacts) -> Json:
         "hosting": facts.hosting.value,
         "record": facts.record,
         "recorded_at": instant(facts.recorded_at),
-        "status": facts.status.value,
+        "withdrawn": _withdrawal_to_json(facts.withdrawn),
     }
     if isinstance(facts, ModuleVersion):
         return common | {
@@ -95,6 +97,7 @@ def version_to_json(facts: VersionFacts) -> Json:
             "archive_size": facts.archive_size,
             "location": facts.location,
             "evidence": facts.evidence,
+            "provenance": facts.provenance,
         }
     shared = common | {
         "origin": facts.origin,
@@ -125,7 +128,9 @@ def module_version(row: Mapping[str, Any]) -> ModuleVersion:
         record=row["record"],
         recorded_at=utc(row["recorded_at"]),
         evidence=row["evidence"],
-        status=Status(row["status"]),
+        provenance=row["provenance"],
+        withdrawn=_withdrawal(row["withdrawn"]),
+        log_index=row.get("log_index"),
     )
 
 
@@ -141,7 +146,8 @@ def provider_version(row: Mapping[str, Any], packages: tuple[ProviderPackage, ..
         hosting=Hosting(row["hosting"]),
         record=row["record"],
         recorded_at=utc(row["recorded_at"]),
-        status=Status(row["status"]),
+        withdrawn=_withdrawal(row["withdrawn"]),
+        log_index=row.get("log_index"),
     )
 
 
@@ -156,7 +162,8 @@ def mirror_version(row: Mapping[str, Any], packages: tuple[ProviderPackage, ...]
         hosting=Hosting(row["hosting"]),
         record=row["record"],
         recorded_at=utc(row["recorded_at"]),
-        status=Status(row["status"]),
+        withdrawn=_withdrawal(row["withdrawn"]),
+        log_index=row.get("log_index"),
     )
 
 
@@ -174,17 +181,24 @@ def intent_to_json(intent: Intent) -> Json:
         "base": intent.base,
         "versions": [version_to_json(facts) for facts in intent.versions],
         "state": {
-            "deprecated": intent.state.deprecated,
+            "deprecated": [dict(warning.as_json()) for warning in intent.state.deprecated],
             "rendering": intent.state.rendering,
             "signing_keys": [{"fingerprint": key.fingerprint, "armor": key.armor} for key in intent.state.signing_keys],
         },
         "artifacts": [{"key": made.key, "sha256": made.sha256, "size": made.size} for made in intent.artifacts],
         "entries": [
-            {"type": entry.type, "payload": base64.b64encode(entry.payload).decode()} for entry in intent.entries
+            {
+                "type": entry.type,
+                "payload": base64.b64encode(entry.payload).decode(),
+                "version": str(entry.version) if entry.version else None,
+            }
+            for entry in intent.entries
         ],
         "inputs": intent.inputs,
         "due_at": None if intent.due_at is None else instant(intent.due_at),
         "created_at": instant(intent.created_at),
+        "audit": _audit_to_json(intent.audit),
+        "removes": list(intent.removes),
     }
 
 
@@ -197,7 +211,7 @@ def intent_from_json(data: Json) -> Intent:
         base=data["base"],
         versions=tuple(_version_from_json(address, row) for row in data["versions"]),
         state=PackageState(
-            deprecated=state["deprecated"],
+            deprecated=deprecations(state["deprecated"]),
             signing_keys=tuple(SigningKey(key["fingerprint"], key["armor"]) for key in state["signing_keys"]),
             rendering=state["rendering"],
         ),
@@ -206,12 +220,70 @@ def intent_from_json(data: Json) -> Intent:
         inputs=data["inputs"],
         due_at=None if data["due_at"] is None else utc(data["due_at"]),
         created_at=utc(data["created_at"]),
+        audit=audit_from_json(data),
+        removes=tuple(data["removes"]),
     )
 
 
 def entries_from_json(data: Json) -> tuple[Entry, ...]:
     """The log entries of an intent."""
-    return tuple(Entry(entry["type"], base64.b64decode(entry["payload"])) for entry in data["entries"])
+    return tuple(
+        Entry(
+            entry["type"],
+            base64.b64decode(entry["payload"]),
+            parse_version(entry["version"]) if entry["version"] else None,
+        )
+        for entry in data["entries"]
+    )
+
+
+def audit_from_json(data: Json) -> AuditRow:
+    """What the audit log will say of an intent."""
+    row = data["audit"]
+    return AuditRow(**{**row, "at": utc(row["at"])})
+
+
+def deprecations(data: Sequence[Json]) -> tuple[Deprecation, ...]:
+    """The warnings of a package, from its row or the JSON of an intent."""
+    return tuple(
+        Deprecation(
+            item["message"],
+            item.get("replacement", ""),
+            parse_constraints(item["versions"]) if "versions" in item else None,
+        )
+        for item in data
+    )
+
+
+def _audit_to_json(row: AuditRow) -> Json:
+    return {
+        "actor": row.actor,
+        "action": row.action,
+        "address": row.address,
+        "before": dict(row.before),
+        "after": dict(row.after),
+        "catalog_commit": row.catalog_commit,
+        "run_url": row.run_url,
+        "at": instant(row.at),
+    }
+
+
+def _withdrawal_to_json(withdrawal: Withdrawal | None) -> Json | None:
+    if withdrawal is None:
+        return None
+    return {
+        "reason": withdrawal.reason,
+        "by": withdrawal.by,
+        "at": instant(withdrawal.at),
+        "stage": withdrawal.stage.value,
+        "since": instant(withdrawal.since),
+    }
+
+
+def _withdrawal(data: Json | None) -> Withdrawal | None:
+    if data is None:
+        return None
+    return Withdrawal(data["reason"], data["by"], utc(data["at"]), WithdrawalStage(data["stage"]), utc(data["since"]))
 
 
 def _version_from_json(address: Address, row: Json) -> VersionFacts:

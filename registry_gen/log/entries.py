@@ -7,30 +7,55 @@ What does not apply is left out; nothing is null. The index is not part of it: t
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from registry_gen.log.tiles import check_entry
-from registry_gen.model.facts import ModuleVersion
 from registry_gen.model.intent import Entry
 from registry_gen.render.records import canonical
+from registry_gen.render.version_documents import rfc3339, version_fields, without_none
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from registry_gen.model.address import Address
-    from registry_gen.model.facts import MirrorVersion, ProviderVersion, VersionFacts
+    from registry_gen.model.digest import Sha256
+    from registry_gen.model.facts import Deprecation, VersionFacts
     from registry_gen.model.intent import EntryType
+    from registry_gen.model.version import Version
 
 
 def published(address: Address, facts: VersionFacts, revision: int, catalog_commit: str | None) -> Entry:
     """A version is published for the first time. Raises RefusalError LOG001 where an entry would become too long."""
-    return _entry("published", address, revision, catalog_commit, facts.recorded_at, _version(facts))
+    return _entry(
+        "published", address, revision, catalog_commit, facts.recorded_at, version_fields(facts), facts.version
+    )
 
 
 def platform_added(address: Address, facts: VersionFacts, revision: int, catalog_commit: str | None) -> Entry:
     """A published version gains platforms; ``facts``, and the digests in the entry, are those of all its platforms."""
-    return _entry("platform-added", address, revision, catalog_commit, facts.recorded_at, _version(facts))
+    return _entry(
+        "platform-added", address, revision, catalog_commit, facts.recorded_at, version_fields(facts), facts.version
+    )
+
+
+def withdrawn(
+    address: Address, facts: VersionFacts, reason: str, revision: int, catalog_commit: str | None, now: datetime
+) -> Entry:
+    """A version is no longer listed; its record, and so its place in history, stays."""
+    more = {"version": str(facts.version), "record": facts.record, "reason": reason}
+    return _entry("withdrawn", address, revision, catalog_commit, now, more, facts.version)
+
+
+def relisted(address: Address, facts: VersionFacts, revision: int, catalog_commit: str | None, now: datetime) -> Entry:
+    """A withdrawn version is listed again, with the digests that it always had."""
+    return _entry("relisted", address, revision, catalog_commit, now, version_fields(facts), facts.version)
+
+
+def audit_head(seq: int, digest: Sha256, at: datetime) -> Entry:
+    """The audit log ended with row ``seq`` and its hash ``digest`` when this was logged: nobody can rewrite it now."""
+    fields = {"type": "audit-head", "kind": "registry", "address": "", "revision": 0, "time": rfc3339(at)}
+    return Entry("audit-head", check_entry(canonical({**fields, "seq": seq, "hash": digest})))
 
 
 def key_changed(
@@ -40,11 +65,24 @@ def key_changed(
     return _entry("key-changed", address, revision, catalog_commit, now, {"keys": sorted(fingerprints)})
 
 
-def deprecated(address: Address, message: str, revision: int, catalog_commit: str | None, now: datetime) -> Entry:
-    """Users of the package are warned from now on; an empty ``message`` takes the warning back ("undeprecated")."""
-    if not message:
+def deprecated(
+    address: Address,
+    warnings: Sequence[Deprecation],
+    revision: int,
+    catalog_commit: str | None,
+    now: datetime,
+) -> Entry:
+    """Users of the package get these warnings from now on; none takes all of them back ("undeprecated")."""
+    if not warnings:
         return _entry("undeprecated", address, revision, catalog_commit, now, {})
-    return _entry("deprecated", address, revision, catalog_commit, now, {"message": message})
+    return _entry(
+        "deprecated",
+        address,
+        revision,
+        catalog_commit,
+        now,
+        {"deprecations": [dict(warning.as_json()) for warning in warnings]},
+    )
 
 
 def _entry(
@@ -54,6 +92,7 @@ def _entry(
     catalog_commit: str | None,
     at: datetime,
     more: Mapping[str, object],
+    version: Version | None = None,
 ) -> Entry:
     fields = {
         "type": type_,
@@ -61,34 +100,7 @@ def _entry(
         "address": str(address),
         "revision": revision,
         "catalog_commit": catalog_commit,
-        "time": at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "time": rfc3339(at),
         **more,
     }
-    return Entry(type_, check_entry(canonical(_without_none(fields))))
-
-
-def _version(facts: VersionFacts) -> Mapping[str, object]:
-    fields: dict[str, object] = {
-        "version": str(facts.version),
-        "hosting": facts.hosting.value,
-        "record": facts.record,
-    }
-    if isinstance(facts, ModuleVersion):
-        digests = _without_none({"archive": facts.archive, "h1": facts.tree, "source": facts.evidence})
-        return {**fields, "digests": digests, "tag": facts.tag, "commit": facts.commit}
-    return {**fields, "digests": _platforms(facts), "sums": _sums(facts)}
-
-
-def _platforms(facts: ProviderVersion | MirrorVersion) -> Mapping[str, Mapping[str, object]]:
-    return {
-        str(package.platform): _without_none({"zh": package.zh, "h1": package.h1, "size": package.size})
-        for package in facts.packages
-    }
-
-
-def _sums(facts: ProviderVersion | MirrorVersion) -> Mapping[str, str]:
-    return {"sha256": facts.sums.sums, "signature": facts.sums.signature, "signer": facts.sums.signer}
-
-
-def _without_none(fields: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in fields.items() if value is not None}
+    return Entry(type_, check_entry(canonical(without_none(fields))), version)

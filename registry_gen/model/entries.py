@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from registry_gen.errors import Position
     from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, Platform, ProviderAddress
     from registry_gen.model.digest import Commit, Sha256
-    from registry_gen.model.facts import Hosting, SigningKey
+    from registry_gen.model.facts import Deprecation, Hosting, SigningKey
     from registry_gen.model.version import Constraints, Version
 
 
@@ -42,6 +42,28 @@ class ArchiveSource:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawalRule:
+    """These versions (None: every one) are not listed, or no longer; ``reason`` is public."""
+
+    versions: Constraints | None
+    reason: str
+
+    def concerns(self, version: Version) -> bool:
+        """Whether the rule takes this version back."""
+        return self.versions is None or self.versions.covers(version)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What is withdrawn by itself: all but the ``latest`` so many versions, and prereleases that were recorded more
+    than ``prerelease_days`` ago. None for no such rule.
+    """
+
+    latest: int | None = None
+    prerelease_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleEntry:
     """catalog/modules/NAMESPACE/NAME/SYSTEM.yaml."""
 
@@ -51,7 +73,9 @@ class ModuleEntry:
     source: GitSource | ArchiveSource
     versions: Constraints
     hosting: Hosting
-    deprecated: str
+    deprecated: tuple[Deprecation, ...] = ()
+    withdrawn: tuple[WithdrawalRule, ...] = ()
+    retention: Retention | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +109,13 @@ class ProviderEntry:
     source: ReleaseSource
     versions: Constraints
     hosting: Hosting
-    deprecated: str
+    deprecated: tuple[Deprecation, ...]
     signature: SignatureRule
     signing_keys: tuple[SigningKey, ...]
     platforms: tuple[Platform, ...]
     protocols: tuple[str, ...]
+    withdrawn: tuple[WithdrawalRule, ...] = ()
+    retention: Retention | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +134,8 @@ class MirrorEntry:
     hosting: Hosting
     platforms: tuple[Platform, ...]
     trusted_keys: tuple[SigningKey, ...]
+    withdrawn: tuple[WithdrawalRule, ...] = ()
+    retention: Retention | None = None
 
 
 Entry = ModuleEntry | ProviderEntry | MirrorEntry

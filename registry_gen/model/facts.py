@@ -11,11 +11,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from registry_gen.model.address import Address, Platform
     from registry_gen.model.digest import H1, Commit, Sha256
-    from registry_gen.model.version import Version
+    from registry_gen.model.version import Constraints, Version
 
 
 class Hosting(StrEnum):
@@ -25,11 +26,47 @@ class Hosting(StrEnum):
     LINK = "link"
 
 
-class Status(StrEnum):
-    """Listed or not; a withdrawn version keeps its facts, its record and its place in the log."""
+class WithdrawalStage(StrEnum):
+    """How far a withdrawal is: each stage begins when no cache can still lead to what the next one deletes.
 
-    PUBLISHED = "published"
-    WITHDRAWN = "withdrawn"
+    Unlisted: gone from the listing. Unlinked: its leaf documents are deleted. Collected: its artifacts are deleted.
+    """
+
+    UNLISTED = "unlisted"
+    UNLINKED = "unlinked"
+    COLLECTED = "collected"
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Why a version is listed no more, who took it back and when; ``since`` is when its ``stage`` began.
+
+    A withdrawn version keeps its facts and its place in the log, so that it can never be published with other bytes.
+    """
+
+    reason: str
+    by: str
+    at: datetime
+    stage: WithdrawalStage
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Deprecation:
+    """A warning to whoever selects one of ``versions`` (None: any). ``replacement`` is an address, "" for none."""
+
+    message: str
+    replacement: str = ""
+    versions: Constraints | None = None
+
+    def concerns(self, version: Version) -> bool:
+        """Whether users of this version are warned."""
+        return self.versions is None or self.versions.covers(version)
+
+    def as_json(self) -> Mapping[str, str]:
+        """For documents, entries and rows: ``message``, and ``replacement`` and ``versions`` where there are any."""
+        fields = {"message": self.message, "replacement": self.replacement, "versions": str(self.versions or "")}
+        return {name: value for name, value in fields.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +77,8 @@ class ModuleVersion:
     ``path`` the folder inside it that became the archive's root ("" for all of it).
     ``archive`` and ``archive_size`` (bytes) are set for copies; ``location``, a go-getter address, for links.
     ``tag`` and ``commit`` are None only for modules that come from archives; for those ``evidence`` is the
-    SHA-256 of the archive at its source, which was unpacked and packed again.
+    SHA-256 of the archive at its source, which was unpacked and packed again. ``provenance`` is the digest of the
+    signed statement beside a copy's archive. ``log_index`` is the newest entry of the log that names the version.
     """
 
     version: Version
@@ -56,7 +94,9 @@ class ModuleVersion:
     record: Sha256
     recorded_at: datetime
     evidence: Sha256 | None = None
-    status: Status = Status.PUBLISHED
+    provenance: Sha256 | None = None
+    withdrawn: Withdrawal | None = None
+    log_index: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +146,8 @@ class ProviderVersion:
     hosting: Hosting
     record: Sha256
     recorded_at: datetime
-    status: Status = Status.PUBLISHED
+    withdrawn: Withdrawal | None = None
+    log_index: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +165,8 @@ class MirrorVersion:
     hosting: Hosting
     record: Sha256
     recorded_at: datetime
-    status: Status = Status.PUBLISHED
+    withdrawn: Withdrawal | None = None
+    log_index: int | None = None
 
 
 VersionFacts = ModuleVersion | ProviderVersion | MirrorVersion
@@ -147,12 +189,12 @@ class SigningKey:
 class PackageState:
     """What rendering needs of a package beside its versions: it comes from the catalog and may change.
 
-    ``deprecated`` is the message shown to everyone who selects the package ("" for none).
+    ``deprecated`` are the warnings to those who select the package, in the catalog's order.
     ``signing_keys`` is used for providers only, sorted by fingerprint. ``rendering`` names the renderer's version and
     the site's URL that the documents were made with.
     """
 
-    deprecated: str = ""
+    deprecated: tuple[Deprecation, ...] = ()
     signing_keys: tuple[SigningKey, ...] = ()
     rendering: str = ""
 
@@ -164,7 +206,8 @@ class PackageHead:
     ``revision`` grows by one with every logged change of the package; documents carry it.
     ``visible`` is the revision whose documents are all in the bucket: smaller than ``revision`` means unfinished.
     ``inputs`` is the digest of everything the last complete run read for this package; None asks for a full plan.
-    ``due_at`` is when time alone may change the outcome; None for never.
+    ``due_at`` is when time alone may change the outcome; None for never. ``listed`` counts the versions that are not
+    withdrawn.
     """
 
     address: Address
@@ -173,6 +216,7 @@ class PackageHead:
     inputs: Sha256 | None
     due_at: datetime | None
     state: PackageState
+    listed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +225,11 @@ class Package:
 
     head: PackageHead
     versions: tuple[VersionFacts, ...]
+
+    @property
+    def listed(self) -> tuple[VersionFacts, ...]:
+        """The versions that are not withdrawn."""
+        return tuple(facts for facts in self.versions if facts.withdrawn is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,24 @@ class ChangeState:
     why: str
 
 
-Action = PublishModule | PublishProvider | MirrorProvider | ChangeState
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take a version off the listing, as the catalog or a retention policy asks; its artifacts stay for now."""
+
+    address: Address
+    version: Version
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relist:
+    """List a withdrawn version again, with the bytes that it always had."""
+
+    address: Address
+    version: Version
+
+
+Action = PublishModule | PublishProvider | MirrorProvider | ChangeState | Withdraw | Relist
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,10 @@ class Constraints:
         """Whether ``init`` would take this version: every clause holds, and a prerelease is named by an ``=``."""
         if version.is_prerelease and not any(c.operator == "=" and c.version == version for c in self.clauses):
             return False
+        return self.covers(version)
+
+    def covers(self, version: Version) -> bool:
+        """Whether every clause holds by order alone, for prereleases too: what a range of a person's speech means."""
         return all(clause.holds(version) for clause in self.clauses)
 
     def __str__(self) -> str:

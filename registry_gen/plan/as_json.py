@@ -12,6 +12,8 @@ from registry_gen.model.plan import (
     PublishModule,
     PublishProvider,
     Refusal,
+    Relist,
+    Withdraw,
 )
 
 if TYPE_CHECKING:
@@ -68,6 +70,10 @@ def action_json(action: Action) -> Mapping[str, object]:
                 "platforms": [str(platform) for platform in action.platforms],
                 "protocols": list(action.protocols),
             }
+        case Withdraw():
+            return {"action": "withdraw", "version": str(action.version), "reason": action.reason}
+        case Relist():
+            return {"action": "relist", "version": str(action.version)}
         case ChangeState():
             return {"action": "change-documents", "why": action.why}
 

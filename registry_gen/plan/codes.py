@@ -74,6 +74,12 @@ TOO_MANY_PLATFORMS = Code(
     "Each platform has a zip and a document that names all others: hundreds would hold up every other package.",
     "Name the platforms that you need in the catalog.",
 )
+MASS_WITHDRAWAL = Code(
+    "PLN014",
+    "more is withdrawn at once than is likely to be meant",
+    "A slip in a range of versions would empty the registry for everybody. Nothing is withdrawn; the rest goes on.",
+    "Look at the plan. If all of it is meant, run plan and publish with --allow-mass-withdrawal.",
+)
 TOO_MANY_VERSIONS = Code(
     "PLN013",
     "more versions at once than any package has",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from registry_gen.errors import RefusalError
 from registry_gen.model.entries import Catalog, Entry, MirrorEntry, ModuleEntry, ProviderEntry
@@ -18,21 +19,29 @@ from registry_gen.model.plan import (
     Plan,
     ProviderSighting,
     Refusal,
+    Relist,
     Sighting,
+    Withdraw,
 )
 from registry_gen.plan import codes
-from registry_gen.plan.inputs import Context, GoodSighting, inputs_digest
+from registry_gen.plan.inputs import Context, inputs_digest
+from registry_gen.plan.lifecycle import TakenBack, can_return, changes, notes_on_collected, taken_back
+from registry_gen.plan.limits import valve
 from registry_gen.plan.mirrors import decide_mirror
 from registry_gen.plan.modules import decide_module
 from registry_gen.plan.notes import note_on_nothing, notes_on_links, notes_on_published
+from registry_gen.plan.outcome import Outcome
 from registry_gen.plan.providers import decide_provider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Set
 
     from registry_gen.model.address import Address
-    from registry_gen.model.facts import SigningKey
-    from registry_gen.plan.outcome import Outcome
+    from registry_gen.model.facts import SigningKey, VersionFacts
+    from registry_gen.model.version import Version
+
+
+_AS_FOLLOWS: Final = "to take them back, restore the file and withdraw them in it"
 
 
 def stale(
@@ -56,19 +65,21 @@ def plan(
     packages: Mapping[Address, Package],
     context: Context,
     addresses: Sequence[Address],
+    *,
+    mass_withdrawal: bool = False,
 ) -> Plan:
     """Decide what is to be done about ``addresses``: those that ``stale`` gives for the same arguments, sorted.
 
     ``sightings`` has one for every entry of the catalog, ``heads`` every package of the ledger, and ``packages``
-    every published package among ``addresses``.
+    every published package among ``addresses``. ``mass_withdrawal`` says that somebody means to take back much.
     """
     total = _Total()
     for address in addresses:
         entry, sighting = catalog.entries[address], sightings[address]
-        if isinstance(sighting, FailedSighting):
-            total.refusals.append(Refusal(address, None, sighting.error))
-            continue
         _add(total, entry, sighting, packages.get(address), heads.get(address), context)
+    if not mass_withdrawal:
+        total.packages, held_back = valve(total.packages, sum(head.listed for head in heads.values()))
+        total.refusals += held_back
     changed = {package.address for package in total.packages if package.actions}
     refused = {refusal.address for refusal in total.refusals}
     return Plan(
@@ -89,52 +100,65 @@ class _Total:
 def _differs(entry: Entry, sighting: Sighting, head: PackageHead | None, context: Context) -> bool:
     if isinstance(sighting, FailedSighting) or head is None or head.inputs is None:
         return True
+    if head.due_at is not None and head.due_at <= context.now:
+        return True
     return head.inputs != inputs_digest(entry, sighting, head.revision, context)
 
 
 def _add(
     total: _Total,
     entry: Entry,
-    sighting: GoodSighting,
+    sighting: Sighting,
     package: Package | None,
     head: PackageHead | None,
     context: Context,
 ) -> None:
+    published = package.versions if package else ()
+    outcome = _decide(entry, sighting, published)
+    back = taken_back(entry, published, (action.version for action in outcome.actions), context.now)
+    outcome = _without(outcome, back.reasons.keys() | _staying_away(entry, published))
+    life = _life(entry, published, back, outcome, seen=not isinstance(sighting, FailedSighting))
     state = state_of(entry, context, head)
-    dropped = _dropped_keys(entry, state, package)
+    dropped = _dropped_keys(entry, state, _listed_after(published, life))
     if dropped:
         total.refusals.append(dropped)
         return
-    outcome = _decide(entry, sighting, package)
     revision = head.revision if head else 0
-    actions: list[Action] = list(outcome.actions)
-    if package and package.versions and package.head.state != state:
+    actions: list[Action] = [*outcome.actions, *life]
+    if published and package and package.head.state != state:
         actions.append(ChangeState(entry.address, _why(package.head.state, state)))
-    published = package.versions if package else ()
     offers_nothing = not (published or actions or outcome.refusals)
-    complete = not (outcome.refusals or offers_nothing)
+    makes_room = bool(outcome.actions and entry.retention)
     after = revision + 1 if actions else revision
+    inputs = None
+    if not (isinstance(sighting, FailedSighting) or outcome.refusals or offers_nothing or makes_room):
+        inputs = inputs_digest(entry, sighting, after, context)
+    if isinstance(sighting, FailedSighting) and not actions:
+        total.refusals.extend(outcome.refusals)
+        return
     total.packages.append(
         PackagePlan(
             address=entry.address,
             base=revision,
             state=state,
             actions=tuple(actions),
-            inputs=inputs_digest(entry, sighting, after, context) if complete else None,
-            due_at=None,
+            inputs=inputs,
+            due_at=back.due_at,
         )
     )
     total.refusals.extend(outcome.refusals)
     total.notes.extend(outcome.notes)
-    total.notes.extend(notes_on_published(entry, published))
+    total.notes.extend(notes_on_published(entry, [facts for facts in published if facts.withdrawn is None]))
+    total.notes.extend(notes_on_collected(entry, published, back))
     total.notes.extend(notes_on_links(entry))
-    if offers_nothing:
+    if offers_nothing and not isinstance(sighting, FailedSighting):
         total.notes.append(note_on_nothing(entry, sighting))
 
 
-def _decide(entry: Entry, sighting: GoodSighting, package: Package | None) -> Outcome:
-    versions = package.versions if package else ()
+def _decide(entry: Entry, sighting: Sighting, versions: Sequence[VersionFacts]) -> Outcome:
     match entry, sighting:
+        case _, FailedSighting():
+            return Outcome((), (Refusal(entry.address, None, sighting.error),))
         case ModuleEntry(), ModuleSighting():
             return decide_module(entry, sighting, versions)
         case ProviderEntry(), ProviderSighting():
@@ -143,6 +167,40 @@ def _decide(entry: Entry, sighting: GoodSighting, package: Package | None) -> Ou
             return decide_mirror(entry, sighting, versions)
         case _:
             raise TypeError(f"{entry.address}: a sighting of another kind")
+
+
+def _staying_away(entry: Entry, published: Sequence[VersionFacts]) -> Set[Version]:
+    """Withdrawn versions that cannot be listed again: nothing is said or done about their source."""
+    return {facts.version for facts in published if facts.withdrawn and not can_return(entry, facts)}
+
+
+def _without(outcome: Outcome, versions: Set[Version]) -> Outcome:
+    """Nothing is published, and nothing refused, of versions that are not to be listed anyway."""
+    return replace(
+        outcome,
+        actions=tuple(action for action in outcome.actions if action.version not in versions),
+        refusals=tuple(refusal for refusal in outcome.refusals if refusal.version not in versions),
+    )
+
+
+def _life(
+    entry: Entry, published: Sequence[VersionFacts], back: TakenBack, outcome: Outcome, *, seen: bool
+) -> list[Withdraw | Relist]:
+    """Withdrawals always; a version is listed again only where its source was seen and says nothing else."""
+    refused = {refusal.version for refusal in outcome.refusals}
+    return [
+        change
+        for change in changes(entry, published, back)
+        if isinstance(change, Withdraw) or (seen and change.version not in refused)
+    ]
+
+
+def _listed_after(published: Sequence[VersionFacts], life: Sequence[Withdraw | Relist]) -> list[VersionFacts]:
+    gone = {change.version for change in life if isinstance(change, Withdraw)}
+    back = {change.version for change in life if isinstance(change, Relist)}
+    return [
+        facts for facts in published if facts.version in back or (facts.withdrawn is None and facts.version not in gone)
+    ]
 
 
 def state_of(entry: Entry, context: Context, head: PackageHead | None = None) -> PackageState:
@@ -164,14 +222,10 @@ def _keys(entry: ProviderEntry, context: Context, head: PackageHead | None) -> t
     return head.state.signing_keys if head else ()
 
 
-def _dropped_keys(entry: Entry, state: PackageState, package: Package | None) -> Refusal | None:
+def _dropped_keys(entry: Entry, state: PackageState, listed: Sequence[VersionFacts]) -> Refusal | None:
     """A listed version must stay installable: its signer has to be among the keys that clients get."""
     given = {key.fingerprint for key in state.signing_keys}
-    orphans = [
-        facts
-        for facts in (package.versions if package else ())
-        if isinstance(facts, ProviderVersion) and facts.sums.signer not in given
-    ]
+    orphans = [facts for facts in listed if isinstance(facts, ProviderVersion) and facts.sums.signer not in given]
     if not orphans:
         return None
     error = RefusalError(
@@ -198,7 +252,7 @@ def _why(before: PackageState, after: PackageState) -> str:
 def _no_longer_listed(catalog: Catalog, heads: Mapping[Address, PackageHead]) -> list[Note]:
     gone = sorted((address for address in heads if catalog.whole and address not in catalog.entries), key=str)
     return [
-        Note(address, "published, but no longer in the catalog; what is published stays listed")
+        Note(address, f"no longer in the catalog, but {heads[address].listed} published stay listed: {_AS_FOLLOWS}")
         for address in gone
-        if heads[address].revision > 0
+        if heads[address].listed
     ]

@@ -13,6 +13,7 @@ from registry_gen.render.document import RENDERER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from registry_gen.model.entries import Entry
     from registry_gen.model.facts import SigningKey
@@ -24,11 +25,12 @@ class Context:
     """What packages depend on beside their entries: the site's URL and the key the registry signs sums with.
 
     The key is None where a plan is made without it: then it counts as unchanged, and the packages that it signs are
-    looked at each time.
+    looked at each time. ``now`` decides what has become due.
     """
 
     site_url: str
     registry_key: SigningKey | None
+    now: datetime
 
     @property
     def rendering(self) -> str:

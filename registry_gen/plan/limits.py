@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.errors import RefusalError
-from registry_gen.model.plan import Refusal
+from registry_gen.model.plan import PackagePlan, Refusal, Withdraw
 from registry_gen.plan import codes
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ MAX_NEW_VERSIONS: Final = 5_000
 
 MAX_PLATFORMS: Final = 100
 """Platforms of one version. Go has some fifty; each has a document that names all others."""
+
+VALVE_FROM: Final = 10
+VALVE_PERCENT: Final = 30
+"""A run that takes back more than this share of a registry that lists ten versions or more is asked twice."""
 
 _CLIENTS: Final = re.compile(r"[56](?:\.[0-9]+)?")
 
@@ -40,6 +44,33 @@ def within_limits(address: Address, outcome: Outcome) -> Outcome:
         hint=codes.TOO_MANY_VERSIONS.fix,
     )
     return replace(outcome, actions=(), refusals=(*outcome.refusals, Refusal(address, None, error)))
+
+
+def valve(packages: Sequence[PackagePlan], listed: int) -> tuple[list[PackagePlan], list[Refusal]]:
+    """The packages, with every withdrawal refused (PLN014) where all of them together are more than a share.
+
+    ``listed`` counts the versions of the whole registry. A slip in a constraint must not empty it.
+    """
+    asked = [action for package in packages for action in package.actions if isinstance(action, Withdraw)]
+    if listed < VALVE_FROM or len(asked) * 100 <= listed * VALVE_PERCENT:
+        return list(packages), []
+    kept: list[PackagePlan] = []
+    refusals: list[Refusal] = []
+    for package in packages:
+        rest = tuple(action for action in package.actions if not isinstance(action, Withdraw))
+        if rest == package.actions:
+            kept.append(package)
+            continue
+        kept.append(replace(package, actions=rest, inputs=None))
+        error = RefusalError(
+            codes.MASS_WITHDRAWAL,
+            where=str(package.address),
+            expected=f"at most {VALVE_PERCENT}% of the {listed} listed versions of this registry",
+            found=f"{len(asked)}, {len(package.actions) - len(rest)} of them here",
+            hint=codes.MASS_WITHDRAWAL.fix,
+        )
+        refusals.append(Refusal(package.address, None, error))
+    return kept, refusals
 
 
 def spoken(protocols: Sequence[str]) -> bool:

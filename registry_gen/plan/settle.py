@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from registry_gen.errors import RefusalError
-from registry_gen.log.entries import deprecated, key_changed, platform_added, published
-from registry_gen.model.facts import MirrorVersion, ModuleVersion, Package, PackageHead, PackageState, VersionFacts
-from registry_gen.model.intent import Entry, Intent
-from registry_gen.model.plan import ChangeState, Note, PackagePlan, Refusal, Staged
+from registry_gen.log.entries import deprecated, key_changed, platform_added, published, relisted, withdrawn
+from registry_gen.model.facts import (
+    MirrorVersion,
+    ModuleVersion,
+    Package,
+    PackageHead,
+    PackageState,
+    VersionFacts,
+    Withdrawal,
+    WithdrawalStage,
+)
+from registry_gen.model.intent import AuditRow, Entry, Intent
+from registry_gen.model.plan import ChangeState, Note, PackagePlan, Refusal, Relist, Staged, Withdraw
 from registry_gen.plan import codes
 from registry_gen.render.lint import lint
 from registry_gen.render.package import render_package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping, Sequence
 
     from registry_gen.model.address import Address
     from registry_gen.model.config import Site
+    from registry_gen.model.intent import Run
+    from registry_gen.model.version import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +48,10 @@ def settle(
     package: Package | None,
     *,
     complete: bool,
-    catalog_commit: str | None,
     site: Site,
-    now: datetime,
+    run: Run,
 ) -> Settled:
-    """Turn the staged actions of one package into its intent.
+    """Turn the staged actions of one package, its withdrawals and what else changes of it into its intent.
 
     ``complete`` says that every action of the plan was staged; only then may the next run take the package as
     unchanged. Documents are rendered and linted as they would be published; one that breaks a rule of the
@@ -59,15 +68,19 @@ def settle(
         try:
             _require_unchanged(planned.address, known.get(version), item.facts)
             make = platform_added if version in known else published
-            entries.append(make(planned.address, item.facts, revision, catalog_commit))
+            entries.append(make(planned.address, item.facts, revision, run.catalog_commit))
             good.append(item)
         except RefusalError as error:
             refusals.append(Refusal(planned.address, version, error, violation=error.code is codes.IMMUTABLE))
-    if not good and not any(isinstance(action, ChangeState) for action in planned.actions):
+    life = [action for action in planned.actions if isinstance(action, Withdraw | Relist)]
+    if not (good or life or any(isinstance(action, ChangeState) for action in planned.actions)):
         return Settled(planned.address, None, tuple(refusals))
+    turned = [_turned(known[action.version], action, run) for action in life]
+    entries += [_life_entry(planned.address, facts, revision, run) for facts in turned]
     if package and package.versions:
-        entries += _state_entries(planned, package.head.state, revision, catalog_commit, now)
-    after = {**known, **{item.facts.version: item.facts for item in good}}
+        entries += _state_entries(planned, package.head.state, revision, run)
+    changed = (*(item.facts for item in good), *turned)
+    after = {**known, **{facts.version: facts for facts in changed}}
     head = PackageHead(planned.address, revision, planned.base, None, planned.due_at, planned.state)
     errors = lint(render_package(Package(head, tuple(after[version] for version in sorted(after))), site))
     if errors:
@@ -75,16 +88,52 @@ def settle(
     intent = Intent(
         address=planned.address,
         base=planned.base,
-        versions=tuple(item.facts for item in good),
+        versions=changed,
         state=planned.state,
         artifacts=tuple(sorted({found for item in good for found in item.artifacts}, key=lambda found: found.key)),
         entries=tuple(entries),
         inputs=planned.inputs if complete and not refusals else None,
         due_at=planned.due_at,
-        created_at=now,
+        created_at=run.at,
+        audit=_audit(planned, good, known, run),
     )
     notes = tuple(Note(planned.address, text) for item in good for text in item.notes)
     return Settled(planned.address, intent, tuple(refusals), notes)
+
+
+def _turned(facts: VersionFacts, action: Withdraw | Relist, run: Run) -> VersionFacts:
+    if isinstance(action, Relist):
+        return replace(facts, withdrawn=None)
+    return replace(facts, withdrawn=Withdrawal(action.reason, run.actor, run.at, WithdrawalStage.UNLISTED, run.at))
+
+
+def _life_entry(address: Address, facts: VersionFacts, revision: int, run: Run) -> Entry:
+    if facts.withdrawn:
+        return withdrawn(address, facts, facts.withdrawn.reason, revision, run.catalog_commit, run.at)
+    return relisted(address, facts, revision, run.catalog_commit, run.at)
+
+
+def _audit(planned: PackagePlan, good: Sequence[Staged], known: Mapping[Version, VersionFacts], run: Run) -> AuditRow:
+    """What was done to the package, with the versions by what happened to them."""
+    published_now = [str(item.facts.version) for item in good if item.facts.version not in known]
+    completed = [str(item.facts.version) for item in good if item.facts.version in known]
+    after: dict[str, object] = {
+        "published": published_now,
+        "platforms_added": completed,
+        "withdrawn": {str(item.version): item.reason for item in planned.actions if isinstance(item, Withdraw)},
+        "relisted": [str(item.version) for item in planned.actions if isinstance(item, Relist)],
+        "changed": ", ".join(item.why for item in planned.actions if isinstance(item, ChangeState)),
+    }
+    return AuditRow(
+        actor=run.actor,
+        action="publish",
+        address=str(planned.address),
+        before={"revision": planned.base},
+        after={"revision": planned.base + 1, **{name: value for name, value in after.items() if value}},
+        catalog_commit=run.catalog_commit,
+        run_url=run.run_url,
+        at=run.at,
+    )
 
 
 def _require_unchanged(address: Address, before: VersionFacts | None, after: VersionFacts) -> None:
@@ -113,12 +162,10 @@ def _difference(before: VersionFacts, after: VersionFacts) -> tuple[str, str] | 
     return None
 
 
-def _state_entries(
-    planned: PackagePlan, before: PackageState, revision: int, catalog_commit: str | None, now: datetime
-) -> Iterator[Entry]:
+def _state_entries(planned: PackagePlan, before: PackageState, revision: int, run: Run) -> Iterator[Entry]:
     after = planned.state
     if before.signing_keys != after.signing_keys:
         fingerprints = tuple(key.fingerprint for key in after.signing_keys)
-        yield key_changed(planned.address, fingerprints, revision, catalog_commit, now)
+        yield key_changed(planned.address, fingerprints, revision, run.catalog_commit, run.at)
     if before.deprecated != after.deprecated:
-        yield deprecated(planned.address, after.deprecated, revision, catalog_commit, now)
+        yield deprecated(planned.address, after.deprecated, revision, run.catalog_commit, run.at)

@@ -10,27 +10,25 @@ from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from registry_gen import paths
 from registry_gen.errors import ConflictError, LedgerError, StorageError
-from registry_gen.ledger import AuditRow, Publication
+from registry_gen.ledger import Publication
 from registry_gen.ledger import codes as ledger_codes
-from registry_gen.model.address import MirrorAddress, ModuleAddress, ProviderAddress
-from registry_gen.model.facts import Hosting, ModuleVersion, Package, ProviderVersion
 from registry_gen.model.plan import Refusal
 from registry_gen.publish import codes
+from registry_gen.publish.artifacts import artifact_keys
 from registry_gen.publish.checkpoint import CheckpointSigner, put_log
-from registry_gen.publish.documents import Change, changes, put_documents
+from registry_gen.publish.documents import Change, Outcome, Removal, changes, put_documents, removals, remove_documents
 from registry_gen.render.discovery import render_site
 from registry_gen.render.lint import lint
 from registry_gen.render.package import render_package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence, Set
     from concurrent.futures import Executor
 
     from registry_gen.model.address import Address
     from registry_gen.model.config import Site
-    from registry_gen.model.intent import Artifact, Intent, OpenIntent
+    from registry_gen.model.intent import Artifact, OpenIntent
     from registry_gen.publish.staging import Staging
     from registry_gen.storage import Storage
 
@@ -43,18 +41,13 @@ _REFUSED_CONTENT: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What committing needs beside the ledger: the public storage, its uploader threads, staging, the log's key.
-
-    ``actor`` and ``catalog_commit`` go into the audit log.
-    """
+    """What committing needs beside the ledger: the public storage, its uploader threads, staging, the log's key."""
 
     storage: Storage
     executor: Executor
     staging: Staging
     signer: CheckpointSigner
     site: Site
-    actor: str
-    catalog_commit: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +78,7 @@ def recover(publication: Publication, bucket: Bucket) -> Committed:
     if lost:
         publication.abandon([item.id for item in lost])
     refusals += _collect(publication, bucket)
-    committed = commit(publication, bucket, ready, action="recover")
+    committed = commit(publication, bucket, ready)
     return replace(committed, refusals=(*refusals, *committed.refusals))
 
 
@@ -111,10 +104,8 @@ def unfinished(publication: Publication) -> frozenset[Address]:
     return frozenset(item.intent.address for item in (*publication.open_intents(), *publication.abandoned()))
 
 
-def commit(
-    publication: Publication, bucket: Bucket, intents: Sequence[OpenIntent], action: str = "publish"
-) -> Committed:
-    """Artifacts, then log, then leaf documents and listings, then the ledger's last word.
+def commit(publication: Publication, bucket: Bucket, intents: Sequence[OpenIntent]) -> Committed:
+    """Artifacts, log, leaf documents, listings; then what is no longer rendered or stored goes; the ledger's last word.
 
     One package's failure to reach the bucket leaves its intent open for the next run and stops no other.
     """
@@ -122,19 +113,15 @@ def commit(
     ready, unloggable = _log(publication, ready)
     refusals += unloggable
     puts += put_log(publication, bucket.storage, bucket.executor, bucket.signer)
-    wanted = (*_site_changes(publication, bucket), *_package_changes(publication, bucket, ready))
-    outcome = put_documents(publication, bucket.storage, bucket.executor, wanted)
-    site_error = outcome.failed.get(None)
-    if site_error:
-        raise site_error
-    finished = [item for item in ready if item.intent.address not in outcome.failed]
+    outcome = _bring_documents(publication, bucket, ready)
+    failed = {**outcome.failed, **_remove_artifacts(publication, bucket.storage, ready, outcome.failed.keys())}
+    finished = [item for item in ready if item.intent.address not in failed]
     refusals += [
-        Refusal(item.intent.address, None, outcome.failed[item.intent.address])
+        Refusal(item.intent.address, None, failed[item.intent.address])
         for item in ready
-        if item.intent.address in outcome.failed
+        if item.intent.address in failed
     ]
     if finished:
-        publication.audit([_audit_row(bucket, item.intent, action) for item in finished])
         publication.finish(finished)
     bucket.staging.discard(artifact for item in finished for artifact in item.intent.artifacts)
     return Committed(tuple(finished), puts + outcome.puts, tuple(refusals), outcome.altered)
@@ -168,21 +155,28 @@ def _log(publication: Publication, ready: list[OpenIntent]) -> tuple[list[OpenIn
 def _put_all_artifacts(
     publication: Publication, bucket: Bucket, intents: Sequence[OpenIntent]
 ) -> tuple[list[OpenIntent], int, list[Refusal]]:
-    """The intents whose artifacts are all there, the number of puts, and a refusal for each of the others."""
-    ready: list[OpenIntent] = []
-    refusals: list[Refusal] = []
+    """The intents whose artifacts are all there, the number of puts, and a refusal for each of the others.
+
+    A put that failed is tried once more, so that a passing fault leaves the order of the log as it would have been.
+    """
     puts = 0
-    for item in intents:
-        try:
-            puts += 0 if item.logged else _put_artifacts(bucket, item.intent.artifacts)
-            ready.append(item)
-        except ConflictError as error:
-            # Other bytes at our key may be what another ledger published: nothing is deleted, a person has to look.
-            publication.abandon([item.id])
-            publication.collected([item.id])
-            refusals.append(Refusal(item.intent.address, None, error))
-        except StorageError as error:
-            refusals.append(Refusal(item.intent.address, None, error))
+    failed: dict[int, ConflictError | StorageError] = {}
+    pending = [item for item in intents if not item.logged]
+    for _ in range(2):
+        for item in pending:
+            try:
+                puts += _put_artifacts(bucket, item.intent.artifacts)
+                failed.pop(item.id, None)
+            except (ConflictError, StorageError) as error:
+                failed[item.id] = error
+        pending = [item for item in pending if isinstance(failed.get(item.id), StorageError)]
+    # Other bytes at our key may be what another ledger published: nothing is deleted, a person has to look.
+    conflicts = [id_ for id_, error in failed.items() if isinstance(error, ConflictError)]
+    if conflicts:
+        publication.abandon(conflicts)
+        publication.collected(conflicts)
+    ready = [item for item in intents if item.id not in failed]
+    refusals = [Refusal(item.intent.address, None, failed[item.id]) for item in intents if item.id in failed]
     return ready, puts, refusals
 
 
@@ -211,23 +205,51 @@ def _site_changes(publication: Publication, bucket: Bucket) -> tuple[Change, ...
     return changes(None, revision, documents, known)
 
 
-def _package_changes(publication: Publication, bucket: Bucket, ready: Sequence[OpenIntent]) -> tuple[Change, ...]:
+def _package_changes(
+    publication: Publication, bucket: Bucket, ready: Sequence[OpenIntent]
+) -> tuple[tuple[Change, ...], tuple[Removal, ...]]:
     """Once logged, documents come from the ledger alone: the same on the first pass and after a crash."""
     if not ready:
-        return ()
+        return (), ()
     addresses = [item.intent.address for item in ready]
     packages = publication.packages(addresses)
     known = publication.documents_of(addresses)
-    return tuple(
-        change
-        for address in addresses
-        for change in changes(
-            address,
-            packages[address].head.revision,
-            render_package(packages[address], bucket.site),
-            known.get(address, {}),
-        )
-    )
+    wanted: list[Change] = []
+    unwanted: list[Removal] = []
+    for address in addresses:
+        documents, there = render_package(packages[address], bucket.site), known.get(address, {})
+        wanted += changes(address, packages[address].head.revision, documents, there)
+        unwanted += removals(address, packages[address].head.revision, documents, there)
+    return tuple(wanted), tuple(unwanted)
+
+
+def _bring_documents(publication: Publication, bucket: Bucket, ready: Sequence[OpenIntent]) -> Outcome:
+    """Put what is rendered and differs, then delete what is no longer rendered; raises where the site's own failed."""
+    wanted, unwanted = _package_changes(publication, bucket, ready)
+    wanted = (*_site_changes(publication, bucket), *wanted)
+    outcome = put_documents(publication, bucket.storage, bucket.executor, wanted)
+    site_error = outcome.failed.get(None)
+    if site_error:
+        raise site_error
+    gone = [removal for removal in unwanted if removal.owner not in outcome.failed]
+    failed = remove_documents(publication, bucket.storage, gone)
+    return replace(outcome, failed={**outcome.failed, **failed})
+
+
+def _remove_artifacts(
+    publication: Publication, storage: Storage, ready: Sequence[OpenIntent], failed: Set[Address | None]
+) -> Mapping[Address | None, StorageError]:
+    """Delete what logged intents remove; gives the packages where it failed. The ledger says already that it is gone."""
+    errors: dict[Address | None, StorageError] = {}
+    for item in ready:
+        if not item.intent.removes or item.intent.address in failed:
+            continue
+        publication.log_head()  # raises where the lock was lost meanwhile
+        try:
+            storage.delete(item.intent.removes)
+        except StorageError as error:
+            errors[item.intent.address] = error
+    return errors
 
 
 def _can_resume(publication: Publication, bucket: Bucket, item: OpenIntent) -> bool:
@@ -244,36 +266,3 @@ def _is_there(bucket: Bucket, artifact: Artifact) -> bool:
 def _stored(storage: Storage, artifact: Artifact) -> bool:
     """Whether the bucket holds the artifact already, to the last byte: only a run that resumes has to ask."""
     return storage.digest(artifact.key) == artifact.sha256
-
-
-def _audit_row(bucket: Bucket, intent: Intent, action: str) -> AuditRow:
-    return AuditRow(
-        actor=bucket.actor,
-        action=action,
-        address=str(intent.address),
-        before={"revision": intent.base},
-        after={"revision": intent.base + 1, "versions": [str(facts.version) for facts in intent.versions]},
-        catalog_commit=bucket.catalog_commit,
-        at=intent.created_at,
-    )
-
-
-def artifact_keys(package: Package) -> frozenset[str]:
-    """The keys of every immutable object that the package's versions refer to, withdrawn ones included."""
-    address = package.head.address
-    keys = set()
-    for facts in package.versions:
-        keys.add(paths.record(facts.record))
-        match address, facts:
-            case ModuleAddress(), ModuleVersion(hosting=Hosting.COPY):
-                keys.add(paths.module_archive(address, facts.version))
-            case ProviderAddress(), ProviderVersion():
-                keys.add(paths.provider_sums(address, facts.version, facts.sums.sums))
-                keys.add(paths.provider_signature(address, facts.version, facts.sums.signature))
-                if facts.hosting is Hosting.COPY:
-                    keys |= {paths.provider_zip(address, facts.version, item.platform) for item in facts.packages}
-            case MirrorAddress(), _ if not isinstance(facts, ModuleVersion) and facts.hosting is Hosting.COPY:
-                keys |= {paths.mirror_zip(address, facts.version, item.platform) for item in facts.packages}
-            case _:
-                pass
-    return frozenset(keys)

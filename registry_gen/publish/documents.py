@@ -33,6 +33,16 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """A document that is no longer rendered at ``revision`` of its package, and the etag it was last known by."""
+
+    owner: Address
+    key: str
+    revision: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How many documents were put, the first error of each owner whose documents did not all get there, and the keys
     under which something stood that this registry had not put.
@@ -55,6 +65,45 @@ def changes(
         for document in documents
         if document.key not in known or known[document.key].content != document.digest
     )
+
+
+def removals(
+    owner: Address, revision: int, documents: Iterable[Document], known: Mapping[str, PublishedDocument]
+) -> tuple[Removal, ...]:
+    """The documents that the bucket holds and that are no longer rendered, listings first."""
+    rendered = {document.key for document in documents}
+    gone = sorted(known.keys() - rendered, key=lambda key: (not paths.is_listing(key), key))
+    return tuple(Removal(owner, key, revision, known[key].etag) for key in gone)
+
+
+def remove_documents(
+    publication: Publication, storage: Storage, gone: Sequence[Removal]
+) -> Mapping[Address | None, ConflictError | StorageError]:
+    """Delete documents by compare-and-delete, in order, and give the first error of each owner where it failed."""
+    failed: dict[Address | None, ConflictError | StorageError] = {}
+    removed: dict[Address, list[str]] = defaultdict(list)
+    for removal in gone:
+        if removal.owner in failed:
+            continue
+        try:
+            _remove(publication, storage, removal)
+            removed[removal.owner].append(removal.key)
+        except (ConflictError, StorageError) as error:
+            failed[removal.owner] = error
+    for owner, keys in removed.items():
+        publication.document_removed(owner, keys)
+    return failed
+
+
+def _remove(publication: Publication, storage: Storage, removal: Removal) -> None:
+    try:
+        storage.delete_if(removal.key, removal.etag)
+    except ConflictError:
+        publication.log_head()  # raises where the lock was lost meanwhile, before anything is read again
+        found = storage.get(removal.key)
+        if found:
+            _require_not_newer(removal.key, found[0], removal.revision)
+            storage.delete_if(removal.key, found[1].etag)
 
 
 def put_documents(publication: Publication, storage: Storage, executor: Executor, wanted: Sequence[Change]) -> Outcome:
@@ -123,13 +172,17 @@ def _adopted_etag(storage: Storage, change: Change) -> tuple[str | None, bool]:
     if found is None:
         return None, True
     body, stored = found
+    _require_not_newer(key, body, change.revision)
+    return stored.etag, body != stamp(key, change.document.content, change.revision)
+
+
+def _require_not_newer(key: str, body: bytes, revision: int) -> None:
     theirs = revision_of(key, body)
-    if theirs is not None and theirs > change.revision:
+    if theirs is not None and theirs > revision:
         raise ConflictError(
             codes.NEWER_DOCUMENT,
             where=key,
-            expected=f"revision {change.revision} or older",
+            expected=f"revision {revision} or older",
             found=f"revision {theirs}",
             hint=codes.NEWER_DOCUMENT.fix,
         )
-    return stored.etag, body != stamp(key, change.document.content, change.revision)

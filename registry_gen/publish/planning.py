@@ -12,6 +12,7 @@ from registry_gen.publish.registry import pool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from registry_gen.model.address import Address
     from registry_gen.model.entries import Catalog
@@ -29,17 +30,27 @@ class Planned:
     packages: Mapping[Address, Package]
 
 
-def make_plan(registry: Registry, catalog: Catalog, registry_key: SigningKey | None, progress: Progress) -> Planned:
+def make_plan(
+    registry: Registry,
+    catalog: Catalog,
+    registry_key: SigningKey | None,
+    progress: Progress,
+    now: datetime,
+    *,
+    mass_withdrawal: bool = False,
+) -> Planned:
     """Look at every source and decide; ``registry_key`` is the one that signs sums, None where it is not at hand.
+    ``mass_withdrawal`` says that somebody means to take back much.
 
     Raises LedgerError where the ledger cannot be read, ConflictError PUB003 or PUB011, or StorageError PUB010,
     where the bucket is not this registry's; what is wrong with a source becomes a refusal.
     """
     require_own_bucket(registry.ledger.log_head(), registry.public, registry.log_origin)
-    context = Context(registry.config.site.url, registry_key)
+    context = Context(registry.config.site.url, registry_key, now)
     with pool(registry.config.limits.workers, "look") as executor:
         sightings = look(catalog, registry.sources, executor, progress)
     heads = registry.ledger.heads()
     addresses = stale(catalog, sightings, heads, context)
     packages = registry.ledger.packages(addresses) if addresses else {}
-    return Planned(plan(catalog, sightings, heads, packages, context, addresses), packages)
+    made = plan(catalog, sightings, heads, packages, context, addresses, mass_withdrawal=mass_withdrawal)
+    return Planned(made, packages)

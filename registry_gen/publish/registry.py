@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The adapters of a run. ``actor`` is who runs it; ``lock_seconds`` how long it waits for another publisher."""
+    """The adapters of a run.
+
+    ``actor`` is who runs it, ``run_url`` the pipeline's run; ``lock_seconds`` how long it waits for another publisher.
+    """
 
     config: Config
     ledger: Ledger
@@ -29,6 +32,7 @@ class Registry:
     sources: Sources
     staging: Staging
     actor: str
+    run_url: str | None = None
     lock_seconds: float = 600.0
 
     @property

@@ -52,8 +52,18 @@ class Report:
     puts: int
 
 
-def publish(registry: Registry, keys: Keys, catalog: Catalog, now: datetime, progress: Progress) -> Report:
+def publish(
+    registry: Registry,
+    keys: Keys,
+    catalog: Catalog,
+    now: datetime,
+    progress: Progress,
+    *,
+    mass_withdrawal: bool = False,
+) -> Report:
     """Make the registry say what the catalog says. ``now`` becomes the time of record.
+
+    ``mass_withdrawal`` allows it to take back a large share of what is listed.
 
     Raises RegistryError only for what concerns the whole run: the ledger, the lock, the log.
     """
@@ -64,8 +74,6 @@ def publish(registry: Registry, keys: Keys, catalog: Catalog, now: datetime, pro
             registry.staging,
             keys.log,
             registry.config.site,
-            registry.actor,
-            catalog.commit,
         )
         progress.begin(LOCK_PHASE, 1)
         with registry.ledger.publication(registry.lock_seconds) as publication:
@@ -77,7 +85,7 @@ def publish(registry: Registry, keys: Keys, catalog: Catalog, now: datetime, pro
             registry.staging.sweep(needed, now.timestamp() - KEEP_SECONDS)
             run = publication.start_run(catalog.commit, registry.actor, now)
         rest = _without(catalog, waiting)
-        planned = make_plan(registry, rest, keys.sums.key, progress)
+        planned = make_plan(registry, rest, keys.sums.key, progress, now, mass_withdrawal=mass_withdrawal)
         total = _Total(planned.plan, recovered)
         for batch in _batches(stage_plan(registry, keys, rest, planned, now, progress), total):
             with registry.ledger.publication(registry.lock_seconds) as publication:

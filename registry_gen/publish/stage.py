@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from registry_gen.errors import RegistryError
 from registry_gen.model.entries import Catalog, GitSource, MirrorEntry, ModuleEntry, ProviderEntry
 from registry_gen.model.facts import MirrorVersion, Package, ProviderVersion
+from registry_gen.model.intent import Run
 from registry_gen.model.plan import (
     ChangeState,
     MirrorProvider,
@@ -68,6 +69,7 @@ def stage_plan(
     work = [package for package in planned.plan.packages if package.actions]
     progress.begin(PHASE, sum(not isinstance(action, ChangeState) for package in work for action in package.actions))
     workers, stopped = registry.config.limits.workers, threading.Event()
+    run = Run(registry.actor, registry.run_url, catalog.commit, now)
     with pool(workers, "stage") as executor, pool(workers, "download") as downloads:
         stage = Stage(
             registry.sources,
@@ -95,9 +97,8 @@ def stage_plan(
                 staged,
                 known,
                 complete=not refused,
-                catalog_commit=catalog.commit,
                 site=registry.config.site,
-                now=now,
+                run=run,
             )
             return replace(result, refusals=(*refused, *result.refusals))
 

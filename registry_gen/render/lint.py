@@ -57,6 +57,8 @@ def _document(document: Document, keys: Set[str]) -> Iterator[RegistryError]:
                 yield from _provider(key, parts, content, keys)
             case ["v1", "mirror", *parts]:
                 yield from _mirror(key, parts, content, keys)
+            case ["modules" | "providers" | "mirror", *_, "index.json"]:
+                shapes.KnownVersion.model_validate_json(content)
             case _:
                 yield _unknown(key)
     except ValidationError as problem:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def render_mirror(address: MirrorAddress, versions: Sequence[MirrorVersion]) -> Iterator[Document]:
-    """A document for each version, and the listing in the order of ``versions``."""
+    """A document for each version, and the listing of those that are not withdrawn, in the order of ``versions``."""
     for facts in versions:
         archives = {
             str(package.platform): {
@@ -30,8 +30,9 @@ def render_mirror(address: MirrorAddress, versions: Sequence[MirrorVersion]) -> 
             for package in sorted(facts.packages, key=lambda package: package.platform)
         }
         yield Document(paths.mirror_version(address, facts.version), orjson.dumps({"archives": archives}))
-    listed: dict[str, object] = {str(facts.version): {} for facts in versions}
-    yield Document(paths.mirror_index(address), orjson.dumps({"versions": listed}))
+    listed: dict[str, object] = {str(facts.version): {} for facts in versions if facts.withdrawn is None}
+    if listed:
+        yield Document(paths.mirror_index(address), orjson.dumps({"versions": listed}))
 
 
 def _hashes(package: ProviderPackage) -> list[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def render_module(address: ModuleAddress, versions: Sequence[ModuleVersion], site: Site) -> Iterator[Document]:
-    """Two documents for each version, and the listing in the order of ``versions``.
+    """Two documents for each version, and the listing of those that are not withdrawn, in the order of ``versions``.
 
     The listing has no place for a deprecation notice: neither client reads one for modules.
     """
@@ -31,8 +31,9 @@ def render_module(address: ModuleAddress, versions: Sequence[ModuleVersion], sit
         relative, absolute = _locations(address, facts, site)
         yield Document(paths.module_download(address, facts.version), orjson.dumps({"location": relative}))
         yield Document(paths.module_hop(address, facts.version), _hop(absolute))
-    listed = [{"version": str(facts.version)} for facts in versions]
-    yield Document(paths.module_versions(address), orjson.dumps({"modules": [{"versions": listed}]}))
+    listed = [{"version": str(facts.version)} for facts in versions if facts.withdrawn is None]
+    if listed:
+        yield Document(paths.module_versions(address), orjson.dumps({"modules": [{"versions": listed}]}))
 
 
 def _locations(address: ModuleAddress, facts: ModuleVersion, site: Site) -> tuple[str, str]:

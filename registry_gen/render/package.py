@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from registry_gen.model.address import MirrorAddress, ModuleAddress, ProviderAddress
-from registry_gen.model.facts import MirrorVersion, ModuleVersion, ProviderVersion, Status
+from registry_gen.model.facts import MirrorVersion, ModuleVersion, ProviderVersion, WithdrawalStage
 from registry_gen.render.mirrors import render_mirror
 from registry_gen.render.modules import render_module
 from registry_gen.render.providers import render_provider
+from registry_gen.render.version_documents import render_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,16 +23,16 @@ _Facts = TypeVar("_Facts", ModuleVersion, ProviderVersion, MirrorVersion)
 
 
 def render_package(package: Package, site: Site) -> tuple[Document, ...]:
-    """The leaf documents and the listing of a package, sorted by key; the order of its versions does not matter.
+    """Every mutable document of a package, sorted by key; the order of its versions does not matter.
 
-    Withdrawn versions leave no trace; a package that has no others has no documents at all, not an empty listing,
-    so that clients are told that it does not exist.
+    A withdrawn version is not in the listing. Its leaf documents stay until no cache offers it any more, its document
+    of what is known stays for good. A package that lists nothing has no listing at all, so that clients are told that
+    it does not exist.
     """
-    visible = [facts for facts in package.versions if facts.status is Status.PUBLISHED]
-    if not visible:
-        return ()
-    visible.sort(key=lambda facts: facts.version)
-    return tuple(sorted(_documents(package, visible, site), key=lambda document: document.key))
+    versions = sorted(package.versions, key=lambda facts: facts.version)
+    served = [facts for facts in versions if not facts.withdrawn or facts.withdrawn.stage is WithdrawalStage.UNLISTED]
+    documents = (*_documents(package, served, site), *render_versions(replace(package, versions=tuple(versions))))
+    return tuple(sorted(documents, key=lambda document: document.key))
 
 
 def _documents(package: Package, versions: list[VersionFacts], site: Site) -> Iterator[Document]:

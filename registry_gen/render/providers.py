@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from registry_gen.model.address import ProviderAddress
-    from registry_gen.model.facts import PackageState, ProviderPackage, ProviderVersion
+    from registry_gen.model.facts import Deprecation, PackageState, ProviderPackage, ProviderVersion
 
 # From the folder of VERSION/download/OS/ARCH to the folder VERSION, where a version's artifacts are.
 _UP = "../../"
@@ -22,7 +22,7 @@ _UP = "../../"
 def render_provider(
     address: ProviderAddress, versions: Sequence[ProviderVersion], state: PackageState
 ) -> Iterator[Document]:
-    """A document for each platform, and the listing in the order of ``versions``.
+    """A document for each platform, and the listing of what is not withdrawn, in the order of ``versions``.
 
     URLs are relative to the document that holds them, except those of artifacts that are not stored here.
     """
@@ -32,6 +32,8 @@ def render_provider(
     for facts in versions:
         packages = sorted(facts.packages, key=lambda package: package.platform)
         yield from _leaves(address, facts, packages, signing_keys)
+        if facts.withdrawn:
+            continue
         listed.append(
             {
                 "version": str(facts.version),
@@ -41,8 +43,16 @@ def render_provider(
         )
     listing: dict[str, object] = {"versions": listed}
     if state.deprecated:
-        listing["warnings"] = [state.deprecated]
-    yield Document(paths.provider_versions(address), orjson.dumps(listing))
+        listing["warnings"] = [_warning(warning) for warning in state.deprecated]
+    if listed:
+        yield Document(paths.provider_versions(address), orjson.dumps(listing))
+
+
+def _warning(warning: Deprecation) -> str:
+    """A sentence for everyone who selects the provider: clients show all warnings, whatever version they take."""
+    about = f"Versions {warning.versions}: " if warning.versions else ""
+    instead = f" Use {warning.replacement} instead." if warning.replacement else ""
+    return f"{about}{warning.message}{instead}"
 
 
 def _leaves(

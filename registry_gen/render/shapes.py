@@ -38,6 +38,16 @@ class ModuleListing(_Shape):
     modules: tuple[ModuleVersions, ...] = Field(min_length=1, max_length=1)
 
 
+class KnownVersion(_Shape):
+    """What is known of one version."""
+
+    kind: str
+    address: str
+    version: str
+    status: str
+    record: str
+
+
 class ModuleDownload(_Shape):
     """``download`` of a module's version."""
 

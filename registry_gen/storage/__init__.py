@@ -61,5 +61,11 @@ class Storage(Protocol):
     def list(self, prefix: str) -> Iterator[Stored]:
         """Every object whose key starts with ``prefix``, in order of keys."""
 
+    def delete_if(self, key: str, expected: str) -> None:
+        """Delete a mutable document where its etag still is ``expected``; one that is gone already is no error.
+
+        Raises ConflictError STO002 where another document is there.
+        """
+
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; those that do not exist are no error."""

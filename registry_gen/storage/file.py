@@ -127,6 +127,20 @@ class FileStorage:
         folder, slash, _ = prefix.rpartition("/")
         return self._walk(folder + slash, prefix)
 
+    def delete_if(self, key: str, expected: str) -> None:
+        """Delete a mutable document by compare-and-delete: see ``Storage.delete_if``."""
+        _check_key(key)
+        with _failing(f"{self.name}/{key}"), self._lock(fcntl.LOCK_EX), suppress(FileNotFoundError):
+            with self._folder(key) as (folder, name):
+                found = self._head(folder, name, key)
+                if found is None:
+                    return
+                if found.etag != expected:
+                    raise ConflictError(codes.CHANGED_MEANWHILE, where=key, expected=expected, found=found.etag)
+                os.unlink(name, dir_fd=folder)
+                self._sync(folder)
+            self._remove_empty_folders(key)
+
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects, and the folders that become empty."""
         for key in keys:

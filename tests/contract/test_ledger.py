@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_gen.errors import LedgerError
-from registry_gen.ledger import AuditRow, Violation
+from registry_gen.ledger import Violation
 from registry_gen.ledger.embedded import DATABASE
 from registry_gen.ledger.postgres import open_embedded, open_server
 from registry_gen.log.tree import Tail, append
 from registry_gen.model.address import ModuleAddress, module_address
 from registry_gen.model.digest import dirhash
-from registry_gen.model.facts import Hosting, PackageHead, PackageState, PublishedDocument, SigningKey, Status
+from registry_gen.model.facts import Deprecation, Hosting, PackageHead, PackageState, PublishedDocument, SigningKey
+from registry_gen.model.intent import AuditRow
 from tests.support.intents import NOW, intent_of, logged
 from tests.support.published_facts import (
     KEY,
@@ -26,6 +27,7 @@ from tests.support.published_facts import (
     mirror_version,
     module_version,
     provider_version,
+    withdrawal,
 )
 
 if TYPE_CHECKING:
@@ -214,7 +216,11 @@ def test_a_change_without_entries_leaves_the_log_as_it_is(ledger: Ledger, public
     assert publication.log(publication.begin([intent_of(PROVIDER, base=1, deprecated="Gone.")])) == head
 
     found = ledger.heads()[PROVIDER]
-    assert (found.revision, found.visible, found.state) == (2, 1, PackageState("Gone.", (), "renderer 1"))
+    assert (found.revision, found.visible, found.state) == (
+        2,
+        1,
+        PackageState((Deprecation("Gone."),), (), "renderer 1"),
+    )
 
 
 def test_the_log_goes_on_where_it_stood(publication: Publication) -> None:
@@ -274,11 +280,11 @@ def test_the_hosting_of_a_version_and_its_record_may_change(publication: Publica
         facts, hosting=Hosting.LINK, archive=None, archive_size=None, location="git::x", record=digest_of("other")
     )
 
-    publish(publication, intent_of(MODULE, dataclasses.replace(moved, status=Status.WITHDRAWN), base=1))
+    publish(publication, intent_of(MODULE, dataclasses.replace(moved, withdrawn=withdrawal()), base=1))
 
     package = publication.packages([MODULE]).get(MODULE)
     assert package is not None
-    assert package.versions == (dataclasses.replace(moved, status=Status.WITHDRAWN),)
+    assert package.versions == (dataclasses.replace(moved, withdrawn=withdrawal()),)
 
 
 def test_a_platform_is_added_with_new_sums_and_none_is_lost_or_changed(publication: Publication) -> None:
@@ -442,7 +448,7 @@ def test_names_full_of_quotes_are_only_names(ledger: PostgresLedger, publication
     publication.settle_inputs([PackageHead(address, 0, 0, None, None, PackageState())])
 
     found = ledger.packages([MODULE])[MODULE]
-    assert (found.versions, found.head.state.deprecated) == ((facts,), hostile)
+    assert (found.versions, found.head.state.deprecated) == ((facts,), (Deprecation(hostile),))
     assert address in ledger.heads()
     assert ledger.verify_audit().seq == 1
 
@@ -484,4 +490,4 @@ def publish(publication: Publication, *intents: Intent) -> tuple[OpenIntent, ...
 
 
 def audit_row(action: str) -> AuditRow:
-    return AuditRow("ada", action, str(MODULE), {}, {"version": "1.0.0"}, None, datetime(2026, 1, 1, tzinfo=UTC))
+    return AuditRow("ada", action, str(MODULE), {}, {"version": "1.0.0"}, None, None, datetime(2026, 1, 1, tzinfo=UTC))

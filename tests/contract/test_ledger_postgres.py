@@ -17,6 +17,7 @@ from registry_gen.errors import LedgerError
 from registry_gen.ledger import connection as connections
 from registry_gen.ledger.migrate import Migration, migrate, shipped
 from registry_gen.ledger.postgres import open_server
+from registry_gen.model.facts import Deprecation
 from tests.contract.test_ledger import audit_row, publish
 from tests.support.intents import NOW, intent_of, logged
 from tests.support.published_facts import MODULE, PROVIDER, digest_of, module_version, provider_version
@@ -277,7 +278,7 @@ def test_text_is_sent_in_utf8_whatever_the_dsn_asks_for(database: str) -> None:
     with opened.publication(0) as held:
         publish(held, intent_of(MODULE, deprecated="\N{SNOWMAN}"))
 
-    assert opened.heads()[MODULE].state.deprecated == "\N{SNOWMAN}"
+    assert opened.heads()[MODULE].state.deprecated == (Deprecation("\N{SNOWMAN}"),)
     opened.close()
 
 

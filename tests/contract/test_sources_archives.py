@@ -48,7 +48,7 @@ def entry(location: str, constraint: str = "~> 1.0") -> ModuleEntry:
         ArchiveSource(location, "network-{version}.tar.gz"),
         parse_constraints(constraint),
         Hosting.COPY,
-        "",
+        (),
     )
 
 
@@ -139,7 +139,7 @@ def test_a_module_from_git_is_not_for_here(archives: Archives) -> None:
         GitSource("https://git.example.com/x", "", ("v{version}",), {}),
         parse_constraints(">= 0.0.0"),
         Hosting.COPY,
-        "",
+        (),
     )
     with pytest.raises(TypeError):
         archives.sight(git)

@@ -60,7 +60,7 @@ def entry(
         ReleaseSource(str(location), tuple(map(parse_version, versions))),
         parse_constraints(constraint),
         Hosting.COPY,
-        "",
+        (),
         "publisher",
         (),
         (),

@@ -19,6 +19,7 @@ from registry_gen.model.entries import (
     SignatureRule,
 )
 from registry_gen.model.facts import (
+    Deprecation,
     Hosting,
     MirrorVersion,
     ModuleVersion,
@@ -48,7 +49,7 @@ REGISTRY_KEY = SigningKey(
 RELEASE_KEY = SigningKey(
     "A" * 40, "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nrelease\n-----END PGP PUBLIC KEY BLOCK-----\n"
 )
-CONTEXT = Context("https://registry.example.com/", REGISTRY_KEY)
+CONTEXT = Context("https://registry.example.com/", REGISTRY_KEY, NOW)
 
 
 def commit(name: str) -> Commit:
@@ -59,6 +60,11 @@ def commit(name: str) -> Commit:
 def tag(name: str, at: str | None = None) -> Tag:
     """A tag at the commit that stands for ``at``, or for the tag itself."""
     return Tag(name, commit(at or name))
+
+
+def warnings(message: str) -> tuple[Deprecation, ...]:
+    """One warning for the whole package, none for an empty message."""
+    return (Deprecation(message),) if message else ()
 
 
 def module(
@@ -81,7 +87,7 @@ def module(
         source = ArchiveSource("https://builds.example.com/network/", "network-{version}.tar.gz")
     position = Position("catalog/modules/acme/network/aws.yaml")
     constraints = parse_constraints(versions or ">= 0.0.0")
-    return ModuleEntry(NETWORK, position, sha256(b"entry"), source, constraints, hosting, deprecated)
+    return ModuleEntry(NETWORK, position, sha256(b"entry"), source, constraints, hosting, warnings(deprecated))
 
 
 def provider(
@@ -100,7 +106,7 @@ def provider(
         ReleaseSource("/releases/widget", ()),
         parse_constraints(versions or ">= 0.0.0"),
         Hosting.COPY,
-        deprecated,
+        warnings(deprecated),
         signature,
         keys,
         platforms,

@@ -6,8 +6,8 @@ import dataclasses
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from registry_gen.model.facts import PackageState
-from registry_gen.model.intent import Artifact, Entry, Intent
+from registry_gen.model.facts import Deprecation, PackageState
+from registry_gen.model.intent import Artifact, AuditRow, Entry, Intent
 from tests.support.published_facts import digest_of
 
 if TYPE_CHECKING:
@@ -32,12 +32,16 @@ def intent_of(
         address=address,
         base=base,
         versions=versions,
-        state=PackageState(deprecated, keys, "renderer 1"),
+        state=PackageState((Deprecation(deprecated),) if deprecated else (), keys, "renderer 1"),
         artifacts=tuple(Artifact(f"v1/{name}", digest_of(name), len(name)) for name in names),
-        entries=tuple(Entry("published", name.encode() + b"\x00\xff") for name in names),
+        entries=tuple(
+            Entry("published", name.encode() + b"\x00\xff", facts.version)
+            for name, facts in zip(names, versions, strict=True)
+        ),
         inputs=digest_of(f"inputs of {address} at {base}"),
         due_at=due_at,
         created_at=NOW,
+        audit=AuditRow("ada", "publish", str(address), {"revision": base}, {"revision": base + 1}, None, None, NOW),
     )
 
 

@@ -17,6 +17,7 @@ from registry_gen.model.address import mirror_address, module_address, parse_pla
 from registry_gen.model.config import Site
 from registry_gen.model.digest import H1, Commit, Sha256, dirhash, sha256
 from registry_gen.model.facts import (
+    Deprecation,
     Hosting,
     MirrorVersion,
     ModuleVersion,
@@ -26,14 +27,17 @@ from registry_gen.model.facts import (
     ProviderPackage,
     ProviderVersion,
     SigningKey,
-    Status,
     Sums,
+    Withdrawal,
+    WithdrawalStage,
 )
 from registry_gen.model.version import parse_version
+from registry_gen.render.package import render_package
 
 if TYPE_CHECKING:
     from registry_gen.model.address import Address
     from registry_gen.model.facts import VersionFacts
+    from registry_gen.render.document import Document
 
 MODULE = module_address("acme", "network", "aws")
 PROVIDER = provider_address("acme", "widget")
@@ -63,10 +67,11 @@ def package_of(
     address: Address, *versions: VersionFacts, deprecated: str = "", keys: tuple[SigningKey, ...] = ()
 ) -> Package:
     """A package at revision 1 with these versions, in the order given."""
-    return Package(PackageHead(address, 1, 0, None, None, PackageState(deprecated, keys)), versions)
+    state = PackageState((Deprecation(deprecated),) if deprecated else (), keys)
+    return Package(PackageHead(address, 1, 0, None, None, state), versions)
 
 
-def module_version(version: str, *, location: str | None = None, status: Status = Status.PUBLISHED) -> ModuleVersion:
+def module_version(version: str, *, location: str | None = None, withdrawn: Withdrawal | None = None) -> ModuleVersion:
     """A version from git: a copy, or a link where a location is given."""
     return ModuleVersion(
         version=parse_version(version),
@@ -79,7 +84,7 @@ def module_version(version: str, *, location: str | None = None, status: Status 
         archive=None if location else digest_of(f"archive {version}"),
         archive_size=None if location else 1000,
         location=location,
-        status=status,
+        withdrawn=withdrawn,
         **_recorded(version),
     )
 
@@ -89,7 +94,7 @@ def provider_version(
     *platforms: str,
     linked: bool = False,
     protocols: tuple[str, ...] = ("5.0", "6.0"),
-    status: Status = Status.PUBLISHED,
+    withdrawn: Withdrawal | None = None,
 ) -> ProviderVersion:
     """A version with these platforms, in the order given."""
     return ProviderVersion(
@@ -99,13 +104,13 @@ def provider_version(
         packages=tuple(_zip("widget", version, platform, linked) for platform in platforms),
         sums=_sums(version, linked),
         hosting=Hosting.LINK if linked else Hosting.COPY,
-        status=status,
+        withdrawn=withdrawn,
         **_origin(version),
     )
 
 
 def mirror_version(
-    version: str, *platforms: str, linked: bool = False, status: Status = Status.PUBLISHED
+    version: str, *platforms: str, linked: bool = False, withdrawn: Withdrawal | None = None
 ) -> MirrorVersion:
     """A mirrored version with these platforms, in the order given."""
     return MirrorVersion(
@@ -114,9 +119,19 @@ def mirror_version(
         packages=tuple(_zip("random", version, platform, linked) for platform in platforms),
         sums=_sums(version, linked),
         hosting=Hosting.LINK if linked else Hosting.COPY,
-        status=status,
+        withdrawn=withdrawn,
         **_origin(version),
     )
+
+
+def protocol_documents(package: Package, site: Site = SITE) -> tuple[Document, ...]:
+    """What clients read of a package: all documents but those of what is known of each version."""
+    return tuple(document for document in render_package(package, site) if document.key.startswith("v1/"))
+
+
+def withdrawal(stage: WithdrawalStage = WithdrawalStage.UNLISTED) -> Withdrawal:
+    """A withdrawal that came so far."""
+    return Withdrawal("It leaked a token.", "ada", _NOW, stage, _NOW)
 
 
 def _zip(type_: str, version: str, platform: str, linked: bool) -> ProviderPackage:

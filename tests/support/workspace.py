@@ -104,11 +104,11 @@ network:
         with wiring.open_registry(workspace) as registry:
             return publish(registry, wiring.open_keys(registry), selected(workspace, ()), now, Silent())
 
-    def plan(self) -> Plan:
+    def plan(self, now: datetime = NOW) -> Plan:
         """Plan in this process."""
         workspace = wiring.read_workspace(self.root / "registry.yaml")
         with wiring.open_registry(workspace) as registry:
-            return make_plan(registry, selected(workspace, ()), wiring.registry_key(registry), Silent()).plan
+            return make_plan(registry, selected(workspace, ()), wiring.registry_key(registry), Silent(), now).plan
 
     def cli(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the command line in a process of its own."""

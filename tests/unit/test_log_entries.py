@@ -13,7 +13,15 @@ from registry_gen.errors import RefusalError
 from registry_gen.log.entries import deprecated, key_changed, platform_added, published
 from registry_gen.model.address import Platform, mirror_address, module_address, provider_address
 from registry_gen.model.digest import H1, Commit, Sha256, sha256
-from registry_gen.model.facts import Hosting, MirrorVersion, ModuleVersion, ProviderPackage, ProviderVersion, Sums
+from registry_gen.model.facts import (
+    Deprecation,
+    Hosting,
+    MirrorVersion,
+    ModuleVersion,
+    ProviderPackage,
+    ProviderVersion,
+    Sums,
+)
 from registry_gen.model.version import parse_version
 
 if TYPE_CHECKING:
@@ -135,9 +143,10 @@ def test_changed_keys_are_named_in_order() -> None:
 
 
 def test_a_warning_is_logged_with_its_text_and_its_end_without() -> None:
-    assert said(deprecated(MODULE, "use acme/net", 2, None, NOW))["message"] == "use acme/net"
-    assert "message" not in said(deprecated(MODULE, "", 3, None, NOW))
-    assert deprecated(MODULE, "", 3, None, NOW).type == "undeprecated"
+    entry = deprecated(MODULE, [Deprecation("use acme/net")], 2, None, NOW)
+    assert said(entry)["deprecations"] == [{"message": "use acme/net"}]
+    assert "deprecations" not in said(deprecated(MODULE, (), 3, None, NOW))
+    assert deprecated(MODULE, (), 3, None, NOW).type == "undeprecated"
 
 
 def test_times_are_in_utc_wherever_they_were_taken() -> None:
@@ -149,5 +158,5 @@ def test_times_are_in_utc_wherever_they_were_taken() -> None:
 
 def test_an_entry_that_no_bundle_can_hold_is_refused() -> None:
     with pytest.raises(RefusalError) as refused:
-        deprecated(MODULE, "x" * 65_536, 2, None, NOW)
+        deprecated(MODULE, [Deprecation("x" * 65_536)], 2, None, NOW)
     assert refused.value.code.id == "LOG001"

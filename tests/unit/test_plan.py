@@ -37,6 +37,7 @@ from tests.support.entries import (
     DARWIN,
     LINUX,
     NETWORK,
+    NOW,
     RANDOM,
     REGISTRY_KEY,
     RELEASE_KEY,
@@ -478,7 +479,7 @@ def test_unchanged_inputs_are_not_looked_at_again_and_changed_ones_are(
     heads = {entry.address: known.head}
     assert stale(catalog(entry), {entry.address: sighting}, heads, CONTEXT) == ()
     assert stale(catalog(entry), {entry.address: other}, heads, CONTEXT) == (entry.address,)
-    moved = Context("https://elsewhere.example.com/", REGISTRY_KEY)
+    moved = Context("https://elsewhere.example.com/", REGISTRY_KEY, NOW)
     assert stale(catalog(entry), {entry.address: sighting}, heads, moved) == (entry.address,)
     planned = plan(catalog(entry), {entry.address: sighting}, heads, {}, CONTEXT)
     assert planned.unchanged == 1
@@ -495,7 +496,7 @@ def test_another_modules_tags_in_a_monorepo_change_nothing() -> None:
 def test_without_the_registrys_key_at_hand_its_packages_are_looked_at_and_their_keys_stay() -> None:
     entry, seen = provider(signature="registry"), ProviderSighting(WIDGET, (release("1.0.0", LINUX),))
     known = after(entry, seen, provider_facts("1.0.0", LINUX))
-    keyless = Context(CONTEXT.site_url, None)
+    keyless = Context(CONTEXT.site_url, None, NOW)
     assert stale(catalog(entry), {WIDGET: seen}, {WIDGET: known.head}, keyless) == (WIDGET,)
     assert plan_with(entry, seen, {WIDGET: known}, keyless).packages[0].actions == ()
     assert state_of(entry, keyless).signing_keys == ()
@@ -503,7 +504,7 @@ def test_without_the_registrys_key_at_hand_its_packages_are_looked_at_and_their_
 
 def test_a_package_that_left_the_catalog_is_noted_and_stays() -> None:
     known = after(module(), tags("v1.0.0"), module_facts("1.0.0"))
-    planned = plan(catalog(), {}, {NETWORK: known.head}, {}, CONTEXT)
+    planned = plan(catalog(), {}, {NETWORK: replace(known.head, listed=2)}, {}, CONTEXT)
     assert "no longer in the catalog" in planned.notes[0].text
     assert planned.packages == ()
 

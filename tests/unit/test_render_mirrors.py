@@ -4,10 +4,17 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from registry_gen.model.facts import Status
+from registry_gen.model.facts import WithdrawalStage
 from registry_gen.render.lint import lint
-from registry_gen.render.package import render_package
-from tests.support.published_facts import MIRROR, SITE, digest_of, h1_of, mirror_version, package_of
+from tests.support.published_facts import (
+    MIRROR,
+    digest_of,
+    h1_of,
+    mirror_version,
+    package_of,
+    protocol_documents,
+    withdrawal,
+)
 
 if TYPE_CHECKING:
     from registry_gen.model.facts import MirrorVersion
@@ -16,7 +23,7 @@ _ROOT = "v1/mirror/registry.terraform.io/hashicorp/random"
 
 
 def _rendered(*versions: MirrorVersion) -> Any:
-    documents = render_package(package_of(MIRROR, *versions), SITE)
+    documents = protocol_documents(package_of(MIRROR, *versions))
     assert lint(documents) == ()
     return {document.key: json.loads(document.content) for document in documents}
 
@@ -60,6 +67,6 @@ def test_a_zip_that_was_never_opened_has_its_own_digest_only() -> None:
 
 def test_a_withdrawn_version_is_not_in_the_index() -> None:
     kept = mirror_version("3.1.0", "linux_amd64")
-    gone = mirror_version("3.2.0", "linux_amd64", status=Status.WITHDRAWN)
+    gone = mirror_version("3.2.0", "linux_amd64", withdrawn=withdrawal(WithdrawalStage.UNLINKED))
 
     assert _rendered(kept, gone) == _rendered(kept)

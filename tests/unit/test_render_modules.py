@@ -6,10 +6,18 @@ from html.parser import HTMLParser
 import pytest
 
 from registry_gen.model.config import Site
-from registry_gen.model.facts import Status
+from registry_gen.model.facts import WithdrawalStage
 from registry_gen.render.lint import lint
-from registry_gen.render.package import render_package
-from tests.support.published_facts import COMMIT, MODULE, SITE, digest_of, module_version, package_of
+from tests.support.published_facts import (
+    COMMIT,
+    MODULE,
+    SITE,
+    digest_of,
+    module_version,
+    package_of,
+    protocol_documents,
+    withdrawal,
+)
 
 _LINK = f"git::https://git.example.com/network.git//modules/a?ref={COMMIT}&depth=1"
 
@@ -29,7 +37,7 @@ class _Metas(HTMLParser):
 
 
 def test_a_module_is_a_listing_and_two_documents_for_each_version() -> None:
-    documents = render_package(package_of(MODULE, module_version("1.0.0"), module_version("1.10.0-rc.1")), SITE)
+    documents = protocol_documents(package_of(MODULE, module_version("1.0.0"), module_version("1.10.0-rc.1")))
 
     first, second = digest_of("archive 1.0.0"), digest_of("archive 1.10.0-rc.1")
     root = "v1/modules/acme/network/aws"
@@ -53,7 +61,7 @@ def _page(source: str) -> str:
 
 
 def test_a_link_names_the_pinned_repository_in_both_documents() -> None:
-    download, page, _ = render_package(package_of(MODULE, module_version("1.0.0", location=_LINK)), SITE)
+    download, page, _ = protocol_documents(package_of(MODULE, module_version("1.0.0", location=_LINK)))
 
     assert download.content.decode() == f'{{"location":"{_LINK}"}}'
     assert _Metas(page.content).metas == [("terraform-get", _LINK)]
@@ -65,7 +73,7 @@ def test_a_link_names_the_pinned_repository_in_both_documents() -> None:
 
 def test_nothing_of_a_location_becomes_markup() -> None:
     hostile = "https://x.example/\"></head><script>alert(1)</script>'"
-    _, page, _ = render_package(package_of(MODULE, module_version("1.0.0", location=hostile)), SITE)
+    _, page, _ = protocol_documents(package_of(MODULE, module_version("1.0.0", location=hostile)))
 
     assert b"<script" not in page.content
     assert page.content.count(b"</head>") == 1
@@ -74,7 +82,7 @@ def test_nothing_of_a_location_becomes_markup() -> None:
 
 def test_a_site_below_a_path_has_the_path_in_its_pages() -> None:
     site = Site("registry.example.com", "https://registry.example.com/r/")
-    documents = render_package(package_of(MODULE, module_version("1.0.0")), site)
+    documents = protocol_documents(package_of(MODULE, module_version("1.0.0")), site)
 
     ((_, source),) = _Metas(documents[1].content).metas
     assert source.startswith("https://registry.example.com/r/v1/modules/acme/network/aws/1.0.0/module.tar.gz?")
@@ -82,23 +90,24 @@ def test_a_site_below_a_path_has_the_path_in_its_pages() -> None:
 
 
 def test_a_deprecated_module_has_the_same_listing_because_no_client_reads_a_notice() -> None:
-    plain = render_package(package_of(MODULE, module_version("1.0.0")), SITE)
+    plain = protocol_documents(package_of(MODULE, module_version("1.0.0")))
 
-    assert render_package(package_of(MODULE, module_version("1.0.0"), deprecated="use another"), SITE) == plain
+    assert protocol_documents(package_of(MODULE, module_version("1.0.0"), deprecated="use another")) == plain
 
 
 def test_withdrawn_versions_leave_no_trace() -> None:
     kept = module_version("1.0.0")
-    gone = module_version("2.0.0", status=Status.WITHDRAWN)
+    gone = module_version("2.0.0", withdrawn=withdrawal(WithdrawalStage.UNLINKED))
 
-    assert render_package(package_of(MODULE, kept, gone), SITE) == render_package(package_of(MODULE, kept), SITE)
+    assert protocol_documents(package_of(MODULE, kept, gone)) == protocol_documents(package_of(MODULE, kept))
 
 
 def test_a_package_with_nothing_published_has_no_documents() -> None:
-    assert render_package(package_of(MODULE), SITE) == ()
-    assert render_package(package_of(MODULE, module_version("1.0.0", status=Status.WITHDRAWN)), SITE) == ()
+    assert protocol_documents(package_of(MODULE)) == ()
+    gone = module_version("1.0.0", withdrawn=withdrawal(WithdrawalStage.UNLINKED))
+    assert protocol_documents(package_of(MODULE, gone)) == ()
 
 
 def test_a_version_without_archive_and_location_is_a_fault_of_the_caller() -> None:
     with pytest.raises(ValueError, match=r"acme/network/aws 1\.0\.0"):
-        render_package(package_of(MODULE, replace(module_version("1.0.0"), archive=None)), SITE)
+        protocol_documents(package_of(MODULE, replace(module_version("1.0.0"), archive=None)))

@@ -9,11 +9,21 @@ import pytest
 
 from registry_gen import paths
 from registry_gen.model.address import parse_platform
-from registry_gen.model.facts import SigningKey, Status
+from registry_gen.model.facts import SigningKey, WithdrawalStage
 from registry_gen.model.version import parse_version
 from registry_gen.render.lint import lint
-from registry_gen.render.package import render_package
-from tests.support.published_facts import KEY, MODULE, PROVIDER, SITE, digest_of, h1_of, package_of, provider_version
+from tests.support.published_facts import (
+    KEY,
+    MODULE,
+    PROVIDER,
+    SITE,
+    digest_of,
+    h1_of,
+    package_of,
+    protocol_documents,
+    provider_version,
+    withdrawal,
+)
 
 if TYPE_CHECKING:
     from registry_gen.model.facts import ProviderVersion
@@ -23,7 +33,7 @@ _LISTING = "v1/providers/acme/widget/versions"
 
 
 def _rendered(*versions: ProviderVersion, deprecated: str = "", keys: tuple[SigningKey, ...] = (KEY,)) -> Any:
-    documents = render_package(package_of(PROVIDER, *versions, deprecated=deprecated, keys=keys), SITE)
+    documents = protocol_documents(package_of(PROVIDER, *versions, deprecated=deprecated, keys=keys))
     assert lint(documents) == ()
     return {document.key: json.loads(document.content) for document in documents}
 
@@ -121,11 +131,11 @@ def test_every_signing_key_is_given_in_the_order_of_fingerprints() -> None:
 
 def test_a_withdrawn_version_is_neither_listed_nor_installable() -> None:
     kept = provider_version("1.2.0", "linux_amd64")
-    gone = provider_version("1.3.0", "linux_amd64", status=Status.WITHDRAWN)
+    gone = provider_version("1.3.0", "linux_amd64", withdrawn=withdrawal(WithdrawalStage.UNLINKED))
 
     assert _rendered(kept, gone) == _rendered(kept)
 
 
 def test_facts_of_another_kind_are_not_skipped() -> None:
     with pytest.raises(TypeError, match="ModuleVersion"):
-        render_package(package_of(MODULE, provider_version("1.2.0", "linux_amd64")), SITE)
+        protocol_documents(package_of(MODULE, provider_version("1.2.0", "linux_amd64")))

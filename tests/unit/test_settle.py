@@ -11,7 +11,7 @@ from registry_gen import paths
 from registry_gen.model.address import ModuleAddress, Platform
 from registry_gen.model.config import Site
 from registry_gen.model.digest import Sha256, sha256
-from registry_gen.model.intent import Artifact
+from registry_gen.model.intent import Artifact, Run
 from registry_gen.model.plan import (
     ChangeState,
     MirrorProvider,
@@ -66,7 +66,7 @@ def planned(entry: Entry, *actions: Action, base: int = 3, state: PackageState |
 def outcome(
     plan: PackagePlan, staged: list[Staged], before: Package | None = None, *, complete: bool = True
 ) -> Settled:
-    return settle(plan, staged, before, complete=complete, catalog_commit="c" * 40, site=SITE, now=NOW)
+    return settle(plan, staged, before, complete=complete, site=SITE, run=Run("ada", None, "c" * 40, NOW))
 
 
 def staged_module(version: str, facts: ModuleVersion | None = None) -> Staged:

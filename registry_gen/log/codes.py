@@ -44,3 +44,15 @@ BAD_VERIFIER_KEY = Code(
     "A key that cannot be read cannot verify anything.",
     "Write NAME+HASH+KEY as the registry prints it: eight hexadecimal digits and base64 (C2SP signed-note).",
 )
+BAD_ENTRY = Code(
+    "LOG008",
+    "not an entry that a registry logs",
+    "What the log says of a package is read from its entries alone; one that can be read in two ways proves nothing.",
+    "Verify the registry from outside. Where the entry is in the log for good, report it to the registry's operator.",
+)
+CONTRADICTION = Code(
+    "LOG009",
+    "the log contradicts itself",
+    "A version, once logged, never changes. A later entry that says otherwise was not made by this program's rules.",
+    "Install nothing of the version. Keep the log as it is, and ask the registry's operator what happened.",
+)

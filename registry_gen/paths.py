@@ -1,7 +1,8 @@
 """Every key in the buckets, its content type and its cache rule: here and nowhere else.
 
 Keys are relative, use '/', and are built only from parsed addresses, versions, platforms and digests,
-so no part of them can climb out of the bucket. Sources: the protocols' paths (protocols v1), C2SP tlog-tiles.
+so no part of them can climb out of the bucket. Sources: the protocols' paths (protocols v1), C2SP tlog-tiles,
+in-toto/attestation spec/v1/bundle.md.
 """
 
 from __future__ import annotations
@@ -57,6 +58,11 @@ def module_hop(address: ModuleAddress, version: Version) -> str:
 def module_archive(address: ModuleAddress, version: Version) -> str:
     """The archive of one version."""
     return f"{MODULES}{address}/{version}/module.tar.gz"
+
+
+def module_provenance(address: ModuleAddress, version: Version) -> str:
+    """The signed statement about where the archive came from, named as in-toto names a bundle for a file."""
+    return f"{module_archive(address, version)}.intoto.jsonl"
 
 
 def provider_versions(address: ProviderAddress) -> str:
@@ -158,6 +164,10 @@ _RULES: Final = tuple(
         (r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/download", Rule(_JSON, _LEAF, False)),
         (r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/get\.html", Rule("text/html; charset=utf-8", _LEAF, False)),
         (r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/module\.tar\.gz", Rule("application/gzip", _IMMUTABLE, True)),
+        (
+            r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/module\.tar\.gz\.intoto\.jsonl",
+            Rule("application/vnd.in-toto.bundle", _IMMUTABLE, True),
+        ),
         (r"v1/providers/[^/]+/[^/]+/versions", Rule(_JSON, _LISTING, False)),
         (r"v1/providers/[^/]+/[^/]+/[^/]+/download/[^/]+/[^/]+", Rule(_JSON, _LEAF, False)),
         (r"v1/providers/[^/]+/[^/]+/[^/]+/[^/]+\.zip", Rule("application/zip", _IMMUTABLE, True)),

@@ -31,6 +31,7 @@ LEAVES = {
 ZIP = "terraform-provider-widget_1.2.0-rc.1_linux_amd64.zip"
 ARTIFACTS = {
     paths.module_archive(NETWORK, V1): "v1/modules/acme/network/aws/1.2.0-rc.1/module.tar.gz",
+    paths.module_provenance(NETWORK, V1): "v1/modules/acme/network/aws/1.2.0-rc.1/module.tar.gz.intoto.jsonl",
     paths.provider_zip(WIDGET, V1, LINUX): f"v1/providers/acme/widget/1.2.0-rc.1/{ZIP}",
     paths.provider_sums(WIDGET, V1, DIGEST): f"v1/providers/acme/widget/1.2.0-rc.1/{DIGEST}_SHA256SUMS",
     paths.provider_signature(WIDGET, V1, DIGEST): f"v1/providers/acme/widget/1.2.0-rc.1/{DIGEST}_SHA256SUMS.sig",
@@ -95,3 +96,8 @@ def test_what_clients_want_as_json_says_so(key: str) -> None:
 def test_a_key_that_is_never_made_has_no_rule(key: str) -> None:
     with pytest.raises(ValueError, match="no rule for the key"):
         paths.rule(key)
+
+
+def test_provenance_is_served_as_what_in_toto_calls_it() -> None:
+    """in-toto/attestation, spec/v1/bundle.md, "Storage convention"."""
+    assert paths.rule(paths.module_provenance(NETWORK, V1)).content_type == "application/vnd.in-toto.bundle"

@@ -106,6 +106,7 @@ class Fetcher:
     def get(self, url: str, *, limit: int, accept: str = "*/*") -> Fetched:
         """Read a document of at most ``limit`` bytes, unpacked where it comes gzipped.
 
+        A page of HTML is taken only where ``accept`` names text/html: hosts send theirs instead of what was asked for.
         Raises SourceError NET001 to NET014; NET006 where the host says that there is no such thing.
         """
 
@@ -179,7 +180,7 @@ class Fetcher:
             target = self._guard.http_target(here)
             with self._open(target, url, accept, deadline) as response:
                 if response.status not in _REDIRECTS:
-                    self._check(response, url)
+                    self._check(response, url, accept)
                     return read(response, here, deadline)
                 onward = _onward(here, response.headers.get("Location", ""), url)
             if target.scheme == "https" and not onward.startswith("https://"):
@@ -238,10 +239,10 @@ class Fetcher:
                 raise _RetryableError(_unreachable(url, error)) from None
         raise _RetryableError(_unreachable(url, failure)) from None
 
-    def _check(self, response: BaseHTTPResponse, url: str) -> None:
+    def _check(self, response: BaseHTTPResponse, url: str, accept: str) -> None:
         status = response.status
         if status == HTTPStatus.OK:
-            if _media_type(response) in ("text/html", "application/xhtml+xml"):
+            if _media_type(response) in ("text/html", "application/xhtml+xml") and "text/html" not in accept:
                 raise _wrong_content(url, "a file", "an HTML page")
             return
         if status in _BUSY:

@@ -347,6 +347,11 @@ def test_a_page_with_status_200_is_not_what_was_asked_for(fetcher: Fetcher, serv
         assert caught.value.code is codes.WRONG_CONTENT
 
 
+def test_a_page_is_read_where_a_page_was_asked_for(fetcher: Fetcher, server: HttpServer) -> None:
+    server.route("/x", Reply.html())
+    assert b"Sign in" in fetcher.get(server.url("/x"), limit=1000, accept="text/html").body
+
+
 def test_a_server_that_stops_sending_is_left_at_the_deadline(authority: Authority, server: HttpServer) -> None:
     server.route("/x", Reply(body=b"x" * 10, hold_at=5))
     refused(codes.TOO_SLOW, make(authority, seconds=0.3), server.url("/x"))

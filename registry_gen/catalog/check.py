@@ -67,11 +67,33 @@ def check(document: Document, shape: type[_Shape], context: object) -> Checked[_
         errors = [each for each in error.errors(include_url=False) if each["type"] != "too_short" or not each["input"]]
     problems = tuple(_problem(document, shape, each) for each in errors)
     removed = tuple(_walk(document, each["loc"])[2] for each in errors)
-    try:
-        rest = shape.model_validate(_without(data, removed), context=context)
-    except ValidationError:
-        rest = None
-    return Checked(document, rest, document.problems + problems, removed)
+    return Checked(document, _rest(shape, _without(data, removed), context), document.problems + problems, removed)
+
+
+def _rest(shape: type[_Shape], left: Data, context: object) -> _Shape | None:
+    """The values of what is left, without those that need what is gone; None where nothing can be said."""
+    while True:
+        try:
+            return shape.model_validate(left, context=context)
+        except ValidationError as error:
+            holders = [_held(left, each["loc"]) for each in error.errors(include_url=False)]
+        if () in holders:
+            return None
+        left = _without(left, holders)
+
+
+def _held(data: Data, loc: _Loc) -> tuple[int | str, ...]:
+    """The steps of ``loc`` that the data has: where a key is missing, the way to what should hold it."""
+    steps: list[int | str] = []
+    for step in loc:
+        if isinstance(data, dict) and step in data:
+            data = data[str(step)]
+        elif isinstance(data, tuple) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            continue
+        steps.append(step)
+    return tuple(steps)
 
 
 def place(document: Document, loc: _Loc) -> Position:

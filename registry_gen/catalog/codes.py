@@ -153,6 +153,18 @@ OWN_MIRROR = Code(
     "The registry would ask itself what to publish.",
     "Publish the provider under catalog/providers instead.",
 )
+TWO_RULES = Code(
+    "CAT031",
+    "two rules about the same versions",
+    "One of the two would be ignored, and a reviewer could not tell which.",
+    "Keep one of them.",
+)
+BAD_REPLACEMENT = Code(
+    "CAT032",
+    "not a replacement for this package",
+    "Whoever follows it would find nothing to put in its place.",
+    "Name another package of the same kind, or leave replacement out and say in the message what to do.",
+)
 
 NOT_REGISTRY = Code(
     "CFG001",

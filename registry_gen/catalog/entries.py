@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from registry_gen.catalog import codes
 from registry_gen.catalog.check import Checked, check
 from registry_gen.catalog.location import Places, is_folder
-from registry_gen.catalog.shapes import GitShape, MirrorFile, ModuleFile, ProviderFile
+from registry_gen.catalog.package_shapes import GitShape, MirrorFile, ModuleFile, ProviderFile
+from registry_gen.catalog.rules import read_rules
 from registry_gen.catalog.shared import File, Key, Namespace, SharedFiles, find_keys
 from registry_gen.errors import Code, InputError, Position, RegistryError
 from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, ProviderAddress
@@ -66,7 +67,8 @@ def _module(address: ModuleAddress, file: File, around: Surroundings) -> Built:
     if values is None:
         return Built(None, checked.problems)
     source: GitSource | ArchiveSource
-    problems = list(checked.problems)
+    rules = read_rules(address, checked, values)
+    problems = [*checked.problems, *rules.problems]
     if isinstance(values.source, GitShape):
         shape = values.source
         source = GitSource(shape.git, shape.path, shape.tags, shape.pins)
@@ -82,7 +84,9 @@ def _module(address: ModuleAddress, file: File, around: Surroundings) -> Built:
         source,
         values.versions,
         Hosting(values.hosting),
-        values.deprecated,
+        rules.deprecated,
+        rules.withdrawn,
+        rules.retention,
     )
     namespace = around.shared.namespaces.get(address.namespace, Namespace())
     return _built(entry, problems, namespace, _digest(entry, file, (namespace.data, read_from.encode())))
@@ -95,7 +99,8 @@ def _provider(address: ProviderAddress, file: File, around: Surroundings) -> Bui
         return Built(None, checked.problems)
     namespace = around.shared.namespaces.get(address.namespace, Namespace())
     keys, missing = _provider_keys(checked, values, namespace, around.shared.keys)
-    problems = [*checked.problems, *missing, *_release_problems(checked, values)]
+    rules = read_rules(address, checked, values)
+    problems = [*checked.problems, *rules.problems, *missing, *_release_problems(checked, values)]
     entry = ProviderEntry(
         address,
         Position(file.path),
@@ -103,11 +108,13 @@ def _provider(address: ProviderAddress, file: File, around: Surroundings) -> Bui
         ReleaseSource(values.source.releases, values.source.versions),
         values.versions,
         Hosting(values.hosting),
-        values.deprecated,
+        rules.deprecated,
         values.signature,
         keys,
         tuple(sorted(values.platforms)),
         values.protocols,
+        rules.withdrawn,
+        rules.retention,
     )
     digest = _digest(entry, file, (namespace.data, values.source.releases.encode(), *_armor(keys)))
     return _built(entry, problems, namespace, digest)
@@ -118,7 +125,8 @@ def _mirror(address: MirrorAddress, file: File, around: Surroundings) -> Built:
     values = checked.values
     if values is None:
         return Built(None, checked.problems)
-    problems = list(checked.problems)
+    rules = read_rules(address, checked, values)
+    problems = [*checked.problems, *rules.problems]
     if address.hostname == around.site_host:
         problems.append(_problem(codes.OWN_MIRROR, Position(file.path)))
     keys, missing = find_keys(
@@ -135,6 +143,8 @@ def _mirror(address: MirrorAddress, file: File, around: Surroundings) -> Built:
         Hosting(values.hosting),
         tuple(sorted(values.platforms)),
         keys,
+        rules.withdrawn,
+        rules.retention,
     )
     return _built(entry, problems, Namespace(), _digest(entry, file, (upstream.encode(), *_armor(keys))))
 

@@ -17,7 +17,7 @@ from registry_gen.catalog import codes, location
 from registry_gen.catalog.problems import shorten
 from registry_gen.catalog.yaml_reader import Unquoted
 from registry_gen.errors import InputError, RegistryError
-from registry_gen.model.address import Platform, parse_platform
+from registry_gen.model.address import Address, Platform, parse_address, parse_platform
 from registry_gen.model.digest import Commit, parse_commit
 from registry_gen.model.version import Constraints, Version, parse_constraints, parse_version
 
@@ -184,6 +184,10 @@ VersionText = Annotated[Version, reads(parse_version, written), schema(examples=
 ConstraintText = Annotated[
     Constraints, reads(parse_constraints, written), schema(**_LOOSE, examples=[">= 1.0.0, < 2.0.0", "~> 1.2"])
 ]
+RangeText = Annotated[
+    Constraints | None, reads(parse_constraints, written), schema(**_LOOSE, examples=["< 2.0.0", "1.2.0"])
+]
+AddressText = Annotated[Address | None, reads(parse_address), schema(examples=["acme/network/aws"])]
 CommitText = Annotated[Commit, reads(parse_commit, written), schema(**_LOOSE)]
 PlatformText = Annotated[Platform, reads(parse_platform), schema(pattern="^[0-9a-z]{1,16}_[0-9a-z]{1,16}$")]
 ProtocolText = Annotated[str, reads(protocol, written), schema(**_LOOSE, examples=["5.0", "6.0"])]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from registry_gen.catalog.package_shapes import MirrorFile, ModuleFile, ProviderFile
 from registry_gen.catalog.registry_shapes import RegistryFile
-from registry_gen.catalog.shapes import MirrorFile, ModuleFile, NamespaceFile, OrganizationFile, ProviderFile
+from registry_gen.catalog.shapes import NamespaceFile, OrganizationFile
 
 if TYPE_CHECKING:
     from registry_gen.catalog.shapes import Shape

@@ -7,7 +7,7 @@ from registry_gen.errors import InputError, Position
 from registry_gen.model.address import MirrorAddress, ModuleAddress, Platform, ProviderAddress, parse_address
 from registry_gen.model.digest import Commit
 from registry_gen.model.entries import ArchiveSource, GitSource, MirrorEntry, ModuleEntry, ProviderEntry, ReleaseSource
-from registry_gen.model.facts import Hosting, SigningKey
+from registry_gen.model.facts import Deprecation, Hosting, SigningKey
 from registry_gen.model.version import ANY, Version, parse_constraints
 from tests.support.catalogs import GIT, REGISTRY, config, load, one_problem, problems
 
@@ -46,7 +46,7 @@ deprecated: |
     )
     assert entry.versions == parse_constraints("~> 1.2")
     assert entry.hosting is Hosting.LINK
-    assert entry.deprecated == "Use acme/other/aws."
+    assert entry.deprecated == (Deprecation("Use acme/other/aws."),)
 
 
 def test_a_module_needs_its_source_only() -> None:
@@ -54,7 +54,8 @@ def test_a_module_needs_its_source_only() -> None:
 
     assert isinstance(entry, ModuleEntry)
     assert entry.source == GitSource("https://git.example.com/network.git", "", ("v{version}", "{version}"), {})
-    assert (entry.versions, entry.hosting, entry.deprecated) == (ANY, Hosting.COPY, "")
+    assert (entry.versions, entry.hosting, entry.deprecated) == (ANY, Hosting.COPY, ())
+    assert (entry.withdrawn, entry.retention) == ((), None)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ deprecated: Old.
     assert entry.signing_keys == (SigningKey("AA", "AA"), SigningKey("BB", "BB"))
     assert entry.platforms == (Platform("darwin", "arm64"), Platform("linux", "amd64"))
     assert entry.protocols == ("5.0", "6.0")
-    assert (entry.hosting, entry.deprecated) == (Hosting.LINK, "Old.")
+    assert (entry.hosting, entry.deprecated) == (Hosting.LINK, (Deprecation("Old."),))
 
 
 def test_a_provider_without_keys_has_those_of_its_namespace() -> None:
@@ -145,7 +146,12 @@ def test_a_mirror_asks_where_registry_yaml_says() -> None:
         ("- a", "1:1", "CAT008", "a mapping"),
         ("just text", "1:1", "CAT008", "a mapping"),
         (GIT + "hostign: copy", "2:1", "CAT006", "Did you mean hosting?"),
-        (GIT + "members: []", "2:1", "CAT006", "Known keys: deprecated, hosting, source, versions"),
+        (
+            GIT + "members: []",
+            "2:1",
+            "CAT006",
+            "Known keys: deprecated, hosting, retention, source, versions, withdrawn",
+        ),
         ("source: {git: https://h.x/y, pth: a}", "1:30", "CAT006", "Did you mean path?"),
         (
             "source: {archives: ./a, pattern: '{version}.zip', tgs: b}",

@@ -7,10 +7,10 @@ import re
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from registry_gen.catalog import codes, location
-from registry_gen.catalog.fields import Distinct, Seconds, Size, reads, reads_place, schema, whole, written
+from registry_gen.catalog.fields import Distinct, Seconds, Size, problem, reads, reads_place, schema, whole, written
 from registry_gen.catalog.problems import nearest, shorten
 from registry_gen.catalog.shapes import Items, Shape
 from registry_gen.errors import InputError
@@ -126,6 +126,19 @@ Workers = Annotated[int, reads(whole(1, 256), written), schema(type="integer")]
 KeyReference = Annotated[
     str | None, reads_place(key_reference), schema(pattern="^(env|file):", examples=["env:OPENPGP_KEY"])
 ]
+MOST_FORMER_KEYS: Final = 8
+"""Half of the signatures that every verifier of a note accepts (C2SP signed-note)."""
+
+
+def few(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """No more former keys than a checkpoint has room for beside other signatures."""
+    if len(keys) > MOST_FORMER_KEYS:
+        raise problem(
+            InputError(codes.WRONG_VALUE, expected=f"at most {MOST_FORMER_KEYS} keys", found=f"{len(keys)} keys")
+        )
+    return keys
+
+
 FormerKey = Annotated[str, reads_place(key_reference), schema(pattern="^(env|file):", examples=["env:FORMER_LOG_KEY"])]
 
 
@@ -162,6 +175,7 @@ class SigningShape(Shape):
         tuple[FormerKey, ...],
         Items,
         Distinct,
+        AfterValidator(few),
         Field(description="Earlier keys of the log, which sign beside the present one while it is new."),
     ] = ()
 

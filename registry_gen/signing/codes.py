@@ -25,7 +25,8 @@ LOST = Code(
     "the registry's own private key is gone",
     "This registry has published under that key: with a new one, its clients and monitors would take it for another.",
     "Put the key back from a backup of the state folder, or from the machine that published first. Where it is lost "
-    "for good, name a new one under signing in registry.yaml on purpose, and tell those who pinned the old one.",
+    "for good, name a new one under signing in registry.yaml on purpose, and tell those who pinned the old one; "
+    "docs/key-policy.md says how for the log's key. Where nothing was ever published, publish makes one.",
 )
 UNUSABLE = Code(
     "KEY005",
@@ -39,4 +40,18 @@ UNREADABLE = Code(
     "a private key cannot be read or made",
     "The system's own message says more.",
     "Give the user that runs registry-gen, and nobody else, the right to read and write the state folder.",
+)
+ROTATING = Code(
+    "KEY007",
+    "the log has a former key already",
+    "It signs beside the present one until everybody knows the present one; a second change would cut off those who "
+    "know the first key only.",
+    "Publish, hand out the present key, and end the first change: registry-gen log retire.",
+)
+REFERENCED = Code(
+    "KEY008",
+    "the log's key is not one of the registry's own making",
+    "registry.yaml says where it is; who keeps it there has to change it.",
+    "Make a new key there, name it in signing.log and the present one in signing.former_log_keys; once everybody knows "
+    "the new one, take the former one out again.",
 )

@@ -33,8 +33,9 @@ def private_key(reference: str | None, own: Path, make: Callable[[], bytes], *, 
     """
     if reference is not None:
         return read_reference(reference)
-    with suppress(FileNotFoundError):
-        return _read(own)
+    found = own_key(own)
+    if found is not None:
+        return found
     if not create:
         raise InputError(codes.LOST, where=str(own), hint=codes.LOST.fix)
     try:
@@ -42,6 +43,48 @@ def private_key(reference: str | None, own: Path, make: Callable[[], bytes], *, 
         return _read(own)
     except OSError as error:
         raise _unreadable(own, error) from error
+
+
+def own_key(own: Path) -> bytes | None:
+    """The bytes of a key of the registry's own, None where there is none; raises InputError KEY003 and KEY006."""
+    try:
+        return _read(own)
+    except FileNotFoundError:
+        return None
+
+
+def rotate_key(own: Path, former: Path, make: Callable[[], bytes]) -> None:
+    """Keep the key in the file ``own`` in ``former``, and put one that ``make`` makes in its place.
+
+    A crash leaves the old key as the present one, and calling again goes on. Raises InputError KEY003, KEY006, KEY004
+    where there is no key to keep, and KEY007 where ``former`` holds another one.
+    """
+    present, kept = own_key(own), own_key(former)
+    if present is None:
+        raise InputError(codes.LOST, where=str(own), hint=codes.LOST.fix)
+    if kept not in (None, present):
+        raise InputError(codes.ROTATING, where=str(former), hint=codes.ROTATING.fix)
+    try:
+        staged = _staged(own, make())
+        try:
+            if kept is None:
+                former.hardlink_to(own)
+                _settle(own.parent)  # the old key must have its second name before it loses the first
+            staged.replace(own)
+        finally:
+            staged.unlink(missing_ok=True)
+        _settle(own.parent)
+    except OSError as error:
+        raise _unreadable(own, error) from error
+
+
+def remove_key(path: Path) -> None:
+    """Delete a key of the registry's own for good, where it is there; raises InputError KEY006."""
+    try:
+        path.unlink(missing_ok=True)
+        _settle(path.parent)
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def read_reference(reference: str) -> bytes:
@@ -93,6 +136,17 @@ def _write_new(path: Path, data: bytes) -> None:
     """
     path.parent.parent.mkdir(parents=True, exist_ok=True)
     path.parent.mkdir(mode=0o700, exist_ok=True)
+    staged = _staged(path, data)
+    try:
+        with suppress(FileExistsError):
+            path.hardlink_to(staged)
+    finally:
+        staged.unlink()
+    _settle(path.parent)
+
+
+def _staged(path: Path, data: bytes) -> Path:
+    """A durable file with the data beside ``path``, for nobody but its owner; none is left where that fails."""
     staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     file = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -100,15 +154,19 @@ def _write_new(path: Path, data: bytes) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(file)
-        with suppress(FileExistsError):
-            path.hardlink_to(staged)
-    finally:
+    except BaseException:
         staged.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        raise
+    return staged
+
+
+def _settle(folder: Path) -> None:
+    """Make names that were written or removed in the folder durable."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(folder)
+        os.fsync(file)
     finally:
-        os.close(folder)
+        os.close(file)
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

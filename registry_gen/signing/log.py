@@ -14,51 +14,75 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from registry_gen.errors import InputError
-from registry_gen.log.note import checkpoint_body, key_id, note, parse_checkpoint, verifier_key
+from registry_gen.log.note import also_signed, checkpoint_body, key_id, note, parse_checkpoint, verifier_key
 from registry_gen.signing import codes
-from registry_gen.signing.keys import private_key
+from registry_gen.signing.keys import own_key, private_key, read_reference, remove_key, rotate_key
 from registry_gen.verify.dsse import IN_TOTO, envelope, pae
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from registry_gen.log.note import Checkpoint
 
 KEY_FILE: Final = "keys/log.key"
+FORMER_KEY_FILE: Final = "keys/log.former.key"
+
+Secret = tuple[bytes, str]
+"""A private key as it was read, and where it is from, for errors."""
 
 
 class LogSigner:
-    """Signs checkpoints and statements of the log ``name`` (its origin, such as ``registry.example.com/log``)."""
+    """Signs checkpoints and statements of the log ``name`` (its origin, such as ``registry.example.com/log``).
 
-    __slots__ = ("_key", "name", "public_key")
+    It signs with the present key and with former ones beside it, so that whoever knows any of them can verify.
+    """
 
-    def __init__(self, name: str, secret: bytes, where: str = "the log's key") -> None:
-        """Take an Ed25519 key in PEM (PKCS #8); ``where`` it is from, for errors. Raises InputError KEY005."""
-        self._key = _parsed(secret, where)
+    __slots__ = ("_keys", "name")
+
+    def __init__(self, name: str, secret: bytes, where: str = "the log's key", former: Sequence[Secret] = ()) -> None:
+        """Take Ed25519 keys in PEM (PKCS #8); ``where`` the present one is from, for errors. Raises InputError KEY005.
+
+        A former key that is the present one, or another former one, counts once.
+        """
+        keys = [_parsed(*each) for each in ((secret, where), *former)]
+        self._keys: Final = {key.public_key().public_bytes_raw(): key for key in keys}
         self.name: Final = name
-        self.public_key: Final = self._key.public_key().public_bytes_raw()
 
     @property
     def vkey(self) -> str:
         """The verifier key that people configure to check the log: ``NAME+HASH+KEY`` (C2SP signed-note)."""
-        return verifier_key(self.name, self.public_key)
+        return self.vkeys[0]
+
+    @property
+    def vkeys(self) -> tuple[str, ...]:
+        """The verifier keys of all that it signs with: the present one, then former ones."""
+        return tuple(verifier_key(self.name, public_key) for public_key in self._keys)
 
     def sign_checkpoint(self, size: int, root: bytes) -> bytes:
         """The signed note for a log of ``size`` entries with this 32-byte root; the same bytes every time."""
         body = checkpoint_body(self.name, size, root)
-        return note(body, self.name, key_id(self.name, self.public_key), self._key.sign(body))
+        (first, signature), *others = self._signatures(body)
+        signed = note(body, self.name, first, signature)
+        for other, signature in others:
+            signed = also_signed(signed, self.name, other, signature)
+        return signed
 
     def sign_statement(self, payload: bytes) -> bytes:
         """A DSSE envelope of an in-toto statement, one line of JSON; the same bytes every time.
 
-        Its key id is the hash in the verifier key, eight hexadecimal digits.
+        A key id is the hash in the verifier key, eight hexadecimal digits.
         """
-        keyid = key_id(self.name, self.public_key).hex()
-        return envelope(IN_TOTO, payload, [(keyid, self._key.sign(pae(IN_TOTO, payload)))])
+        signatures = [(each.hex(), signature) for each, signature in self._signatures(pae(IN_TOTO, payload))]
+        return envelope(IN_TOTO, payload, signatures)
 
     def checked(self, data: bytes) -> Checkpoint:
-        """Read a checkpoint of this log; raises RefusalError LOG004 or LOG005 for any other."""
-        return parse_checkpoint(data, self.name, self.public_key)
+        """Read a checkpoint of this log, by any of its keys; raises RefusalError LOG004 or LOG005 for any other."""
+        return parse_checkpoint(data, self.name, *self._keys)
+
+    def _signatures(self, data: bytes) -> list[tuple[bytes, bytes]]:
+        """Key id and signature by each key, the present one first."""
+        return [(key_id(self.name, public_key), key.sign(data)) for public_key, key in self._keys.items()]
 
 
 def make_log_key() -> bytes:
@@ -66,13 +90,48 @@ def make_log_key() -> bytes:
     return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def open_log_signer(reference: str | None, state: Path, name: str, *, create: bool) -> LogSigner:
+def open_log_signer(
+    reference: str | None, state: Path, name: str, *, create: bool, former: Sequence[str] = ()
+) -> LogSigner:
     """The signer with the key that ``reference`` names, or with the registry's own in the folder ``state``.
 
-    ``create`` False refuses (InputError KEY004) to make a key where there is none. Raises InputError KEY001 to KEY006.
+    ``former`` are references to keys that sign too; beside an own key, so does an own former one. ``create`` False
+    refuses (InputError KEY004) to make a key where there is none. Raises InputError KEY001 to KEY006.
     """
     own = state / KEY_FILE
-    return LogSigner(name, private_key(reference, own, make_log_key, create=create), reference or str(own))
+    secret = private_key(reference, own, make_log_key, create=create)
+    others = [(read_reference(each), each) for each in former]
+    if reference is None:
+        kept = own_key(state / FORMER_KEY_FILE)
+        others += [(kept, str(state / FORMER_KEY_FILE))] if kept else []
+    return LogSigner(name, secret, reference or str(own), others)
+
+
+def rotate_log_key(reference: str | None, state: Path, *, lost: bool) -> None:
+    """Make a new key of the registry's own; the one before becomes the former one, where it is not ``lost``.
+
+    Raises InputError KEY003, KEY004, KEY006 and KEY007, and KEY008 where the key is not an own one.
+    """
+    _require_own(reference)
+    own = state / KEY_FILE
+    if lost and own_key(own) is None:
+        private_key(None, own, make_log_key, create=True)
+    else:
+        rotate_key(own, state / FORMER_KEY_FILE, make_log_key)
+
+
+def retire_log_key(reference: str | None, state: Path) -> None:
+    """Delete the own former key, where there is one.
+
+    Raises InputError KEY006, and KEY008 where the present key is not an own one.
+    """
+    _require_own(reference)
+    remove_key(state / FORMER_KEY_FILE)
+
+
+def _require_own(reference: str | None) -> None:
+    if reference is not None:
+        raise InputError(codes.REFERENCED, where=f"signing.log: {reference}", hint=codes.REFERENCED.fix)
 
 
 def _parsed(secret: bytes, where: str) -> Ed25519PrivateKey:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from registry_gen.errors import InputError, RefusalError
 from registry_gen.log.note import Checkpoint, key_id, parse_checkpoint, parse_verifier_key
 from registry_gen.signing import keys
-from registry_gen.signing.log import LogSigner, make_log_key, open_log_signer
+from registry_gen.signing.log import LogSigner, make_log_key, open_log_signer, retire_log_key, rotate_log_key
 from registry_gen.signing.openpgp import SumsSigner, make_sums_key, open_sums_signer
 from registry_gen.verify.dsse import IN_TOTO, open_envelope
 from registry_gen.verify.openpgp import verify_detached
@@ -35,6 +35,9 @@ SUMS = b"%s  terraform-provider-widget_1.0.0_linux_amd64.zip\n" % (b"0" * 64)
 def log_key(seed: bytes = bytes(32)) -> bytes:
     key = Ed25519PrivateKey.from_private_bytes(seed)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+NEW = log_key(bytes([1]) * 32)
 
 
 def never() -> bytes:
@@ -246,6 +249,54 @@ class TestLogSigner:
             with pytest.raises(RefusalError):
                 signer.checked(other.sign_checkpoint(7, ROOT))
 
+    def test_beside_a_former_key_whoever_knows_one_of_them_verifies_what_it_signs(self) -> None:
+        old, new = LogSigner(NAME, log_key()), LogSigner(NAME, NEW)
+        both = LogSigner(NAME, NEW, former=[(log_key(), "env:FORMER")])
+        assert both.vkeys == (new.vkey, old.vkey)
+        assert both.vkey == new.vkey
+        statement = both.sign_statement(b"{}")
+        for vkey in both.vkeys:
+            name, key = parse_verifier_key(vkey)
+            assert parse_checkpoint(both.sign_checkpoint(7, ROOT), name, key) == Checkpoint(NAME, 7, ROOT)
+            assert open_envelope(statement, IN_TOTO, {key_id(name, key).hex(): key}, "statement") == b"{}"
+
+    def test_it_takes_a_checkpoint_by_any_of_its_keys_and_by_no_other(self) -> None:
+        both = LogSigner(NAME, NEW, former=[(log_key(), "env:FORMER")])
+        for signer in (LogSigner(NAME, log_key()), LogSigner(NAME, NEW), both):
+            assert both.checked(signer.sign_checkpoint(7, ROOT)) == Checkpoint(NAME, 7, ROOT)
+        with pytest.raises(RefusalError) as refused:
+            both.checked(LogSigner(NAME, log_key(bytes([2]) * 32)).sign_checkpoint(7, ROOT))
+        assert refused.value.code.id == "LOG005"
+
+    def test_a_key_that_is_given_twice_signs_once(self) -> None:
+        both = LogSigner(NAME, NEW, former=[(log_key(), "env:A"), (NEW, "env:B"), (log_key(), "env:C")])
+        assert both.vkeys == (LogSigner(NAME, NEW).vkey, LogSigner(NAME, log_key()).vkey)
+        assert both.sign_checkpoint(7, ROOT).decode().count(f"\n— {NAME} ") == 2
+
+    def test_a_former_key_of_another_kind_is_refused_by_its_own_place(self) -> None:
+        with pytest.raises(InputError) as refused:
+            LogSigner(NAME, NEW, "env:LOG_KEY", [(b"BEGIN", "env:FORMER")])
+        assert (refused.value.code.id, refused.value.where) == ("KEY005", "env:FORMER")
+
+    def test_former_keys_are_read_from_where_registry_yaml_says(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("LOG_KEY", NEW.decode())
+        former = private_file(tmp_path / "2025.pem", log_key())
+        signer = open_log_signer("env:LOG_KEY", tmp_path, NAME, create=False, former=[f"file:{former}"])
+        assert signer.vkeys == (LogSigner(NAME, NEW).vkey, LogSigner(NAME, log_key()).vkey)
+        assert code(lambda: open_log_signer("env:LOG_KEY", tmp_path, NAME, create=False, former=["env:NONE"])) == (
+            "KEY002"
+        )
+
+    def test_an_own_former_key_is_no_part_of_a_log_whose_key_is_elsewhere(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        open_log_signer(None, tmp_path, NAME, create=True)
+        rotate_log_key(None, tmp_path, lost=False)
+        monkeypatch.setenv("LOG_KEY", NEW.decode())
+        assert open_log_signer("env:LOG_KEY", tmp_path, NAME, create=False).vkeys == (LogSigner(NAME, NEW).vkey,)
+
     def test_a_key_of_its_own_making_stays_the_same(self, tmp_path: Path) -> None:
         first = open_log_signer(None, tmp_path, NAME, create=True)
         assert open_log_signer(None, tmp_path, NAME, create=False).vkey == first.vkey
@@ -271,6 +322,73 @@ class TestLogSigner:
         assert refused.value.code.id == "KEY005"
         assert refused.value.where == "env:LOG_KEY"
         assert "BEGIN" not in str(refused.value)
+
+
+class TestRotation:
+    def test_the_present_key_becomes_the_former_one_and_goes_when_it_is_retired(self, tmp_path: Path) -> None:
+        old = open_log_signer(None, tmp_path, NAME, create=True)
+        rotate_log_key(None, tmp_path, lost=False)
+        both = open_log_signer(None, tmp_path, NAME, create=False)
+        assert both.vkeys == (both.vkey, old.vkey)
+        assert both.vkey != old.vkey
+        for path in (tmp_path / "keys").iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        retire_log_key(None, tmp_path)
+        assert open_log_signer(None, tmp_path, NAME, create=False).vkeys == (both.vkey,)
+        assert [path.name for path in (tmp_path / "keys").iterdir()] == ["log.key"]
+        retire_log_key(None, tmp_path)
+
+    def test_a_second_rotation_waits_for_the_end_of_the_first(self, tmp_path: Path) -> None:
+        open_log_signer(None, tmp_path, NAME, create=True)
+        rotate_log_key(None, tmp_path, lost=False)
+        both = open_log_signer(None, tmp_path, NAME, create=False).vkeys
+        for lost in (False, True):
+            assert code(lambda: rotate_log_key(None, tmp_path, lost=lost)) == "KEY007"  # noqa: B023
+        assert open_log_signer(None, tmp_path, NAME, create=False).vkeys == both
+
+    @pytest.mark.parametrize("step", ["fsync", "replace"])
+    def test_a_rotation_that_is_cut_short_keeps_the_old_key_and_can_be_repeated(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
+        old = open_log_signer(None, tmp_path, NAME, create=True)
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(os, step, full)
+            if step == "replace":
+                broken.setattr(type(tmp_path), "replace", full)
+            assert code(lambda: rotate_log_key(None, tmp_path, lost=False)) == "KEY006"
+        assert open_log_signer(None, tmp_path, NAME, create=False).vkeys == (old.vkey,)
+        rotate_log_key(None, tmp_path, lost=False)
+        assert open_log_signer(None, tmp_path, NAME, create=False).vkeys[1:] == (old.vkey,)
+        assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == ["log.former.key", "log.key"]
+
+    def test_a_lost_key_is_replaced_only_where_that_is_asked_for(self, tmp_path: Path) -> None:
+        assert code(lambda: rotate_log_key(None, tmp_path, lost=False)) == "KEY004"
+        assert list(tmp_path.iterdir()) == []
+        rotate_log_key(None, tmp_path, lost=True)
+        assert len(open_log_signer(None, tmp_path, NAME, create=False).vkeys) == 1
+
+    def test_a_key_that_is_there_is_kept_even_where_it_was_said_to_be_lost(self, tmp_path: Path) -> None:
+        old = open_log_signer(None, tmp_path, NAME, create=True)
+        rotate_log_key(None, tmp_path, lost=True)
+        assert open_log_signer(None, tmp_path, NAME, create=False).vkeys[1:] == (old.vkey,)
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            lambda state: rotate_log_key("env:LOG_KEY", state, lost=False),
+            lambda state: retire_log_key("env:LOG_KEY", state),
+        ],
+    )
+    def test_a_key_that_is_kept_elsewhere_is_changed_there(self, tmp_path: Path, end: Callable[[Path], None]) -> None:
+        open_log_signer(None, tmp_path, NAME, create=True)
+        rotate_log_key(None, tmp_path, lost=False)
+        before = {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
+        assert code(lambda: end(tmp_path)) == "KEY008"
+        assert {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()} == before
 
 
 def private_file(path: Path, data: bytes) -> Path:

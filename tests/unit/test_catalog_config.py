@@ -129,6 +129,7 @@ def test_a_ledger_without_a_secret_is_taken_as_it_is(ledger: str) -> None:
         (BASE + "signing: {former_log_keys: [s3cret, 'file:']}", ["3:29 CFG006", "3:37 CFG006"]),
         (BASE + "signing: {former_log_keys: [env:A, env:A]}", ["3:28 CAT008"]),
         (BASE + "signing: {former_log_keys: env:A}", ["3:28 CAT008"]),
+        (BASE + f"signing: {{former_log_keys: [{', '.join(f'env:K{n}' for n in range(9))}]}}", ["3:28 CAT008"]),
         (BASE + "network: {schemes: [https, ext]}", ["3:28 CAT008"]),
         (BASE + "network: {schemes: [ext]}", ["3:21 CAT008"]),
         (BASE + "network: {schemes: []}", ["3:20 CAT008"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,17 @@ from registry_gen.ledger.postgres import open_embedded, open_server
 from registry_gen.log.tree import Tail, append
 from registry_gen.model.address import ModuleAddress, module_address
 from registry_gen.model.digest import dirhash
-from registry_gen.model.facts import Deprecation, Hosting, PackageHead, PackageState, PublishedDocument, SigningKey
+from registry_gen.model.facts import (
+    Deprecation,
+    Hosting,
+    PackageHead,
+    PackageState,
+    PublishedDocument,
+    SigningKey,
+    WithdrawalStage,
+)
 from registry_gen.model.intent import AuditRow
+from registry_gen.model.version import parse_constraints
 from tests.support.intents import NOW, intent_of, logged
 from tests.support.published_facts import (
     KEY,
@@ -35,6 +45,7 @@ if TYPE_CHECKING:
 
     from registry_gen.ledger import Ledger, Publication
     from registry_gen.ledger.postgres import PostgresLedger
+    from registry_gen.model.facts import VersionFacts
     from registry_gen.model.intent import Intent, OpenIntent
     from tests.support.postgres import Postgres
 
@@ -85,15 +96,15 @@ def test_packages_of_all_kinds_come_back_as_they_were_logged(ledger: Ledger, pub
 
     found = ledger.packages([MODULE, PROVIDER, MIRROR, module_address("acme", "absent", "aws")])
     assert {address: package.versions for address, package in found.items()} == {
-        MODULE: (module_version("1.2.0"), archived, linked),
-        PROVIDER: providers.versions,
-        MIRROR: mirrors.versions,
+        MODULE: (named(module_version("1.2.0"), 1), named(archived, 2), named(linked, 0)),
+        PROVIDER: (named(providers.versions[0], 3),),
+        MIRROR: (named(mirrors.versions[0], 4),),
     }
     assert {address: package.head for address, package in found.items()} == ledger.heads()
     assert ledger.heads() == {
-        MODULE: PackageHead(MODULE, 1, 1, modules.inputs, None, modules.state),
-        PROVIDER: PackageHead(PROVIDER, 1, 1, providers.inputs, None, providers.state),
-        MIRROR: PackageHead(MIRROR, 1, 1, mirrors.inputs, LATER, mirrors.state),
+        MODULE: PackageHead(MODULE, 1, 1, modules.inputs, None, modules.state, 3),
+        PROVIDER: PackageHead(PROVIDER, 1, 1, providers.inputs, None, providers.state, 1),
+        MIRROR: PackageHead(MIRROR, 1, 1, mirrors.inputs, LATER, mirrors.state, 1),
     }
     assert publication.packages([PROVIDER]).get(PROVIDER) == found[PROVIDER]
 
@@ -198,19 +209,73 @@ def test_logging_appends_entries_in_order_and_once(ledger: Ledger, publication: 
     again = publication.log(opened)
 
     payloads = [entry.payload for entry in (*opened[1].intent.entries, *modules.entries)]
-    assert head.tail == append(Tail(), payloads)
+    *logged_now, audit_head = publication.log_entries(0, 10)
+    assert logged_now == payloads
+    assert head.tail == append(Tail(), [*payloads, audit_head])
     assert (head.checkpoint, head.etag, head.stored_size) == (None, None, 0)
     assert again == head == publication.log_head()
-    assert publication.log_entries(0, 10) == tuple(payloads)
     assert publication.log_entries(1, 2) == (payloads[1],)
     assert ledger.heads()[MODULE].revision == 1
     assert ledger.heads()[MODULE].visible == 0
     assert ledger.heads()[MODULE].inputs is None
 
 
+def test_the_last_entry_of_what_is_logged_names_the_head_of_the_audit_log(
+    ledger: PostgresLedger, publication: Publication
+) -> None:
+    modules = intent_of(MODULE, module_version("1.0.0"))
+    publish(publication, modules, intent_of(MIRROR, mirror_version("3.0.0", "linux_amd64")))
+
+    said = json.loads(publication.log_entries(2, 3)[0])
+    head = ledger.verify_audit()
+
+    assert (said["type"], said["seq"], said["hash"]) == ("audit-head", 2, head.hash)
+    assert head.seq == 2
+    publication.log(publication.begin([modules]))
+    assert ledger.verify_audit() == head, "what is logged again is not done again"
+
+
+def test_a_collected_version_is_never_listed_again(publication: Publication) -> None:
+    facts = module_version("1.0.0", withdrawn=withdrawal(WithdrawalStage.COLLECTED))
+    publication.finish(publish(publication, intent_of(MODULE, facts)))
+
+    for back in (None, withdrawal(WithdrawalStage.UNLINKED)):
+        opened = publication.begin([intent_of(MODULE, dataclasses.replace(facts, withdrawn=back), base=1)])
+        with pytest.raises(LedgerError, match=r"LED006 .*1\.0\.0"):
+            publication.log(opened)
+        publication.abandon([opened[0].id])
+
+
+def test_what_an_intent_says_is_read_back_whole(publication: Publication) -> None:
+    facts = module_version("1.0.0", withdrawn=withdrawal())
+    audit = dataclasses.replace(intent_of(MODULE).audit, before={"a": [1, None]}, run_url="https://ci.example.com/7")
+    warned = (Deprecation("Old.", "acme/vpc/aws", parse_constraints("< 2.0.0")), Deprecation("Odd."))
+    intent = dataclasses.replace(
+        intent_of(MODULE, facts), removes=("v1/x", "v1/y"), audit=audit, state=PackageState(warned)
+    )
+
+    publication.begin([intent])
+
+    assert publication.open_intents()[0].intent == intent
+    publication.log(publication.open_intents())
+    assert publication.packages([MODULE])[MODULE].head.state.deprecated == warned
+    assert publication.packages([MODULE])[MODULE].head.listed == 0
+
+
+def test_a_removed_document_is_forgotten_by_its_owner_only(publication: Publication) -> None:
+    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))))
+    document = PublishedDocument("key", digest_of("a"), 1, "etag")
+    publication.document_stored(MODULE, [document])
+
+    publication.document_removed(PROVIDER, ["key"])
+    assert publication.documents(MODULE) == {"key": document}
+    publication.document_removed(MODULE, ["key", "other"])
+    assert publication.documents(MODULE) == {}
+
+
 def test_a_change_without_entries_leaves_the_log_as_it_is(ledger: Ledger, publication: Publication) -> None:
     publication.finish(publish(publication, intent_of(PROVIDER, provider_version("1.0.0", "linux_amd64"), keys=(KEY,))))
-    publication.checkpoint_signed(1, b"one")
+    publication.checkpoint_signed(2, b"one")
     head = publication.log_head()
 
     assert publication.log(publication.begin([intent_of(PROVIDER, base=1, deprecated="Gone.")])) == head
@@ -230,8 +295,8 @@ def test_the_log_goes_on_where_it_stood(publication: Publication) -> None:
 
     head = publication.log(publication.begin([second]))
 
-    assert head.tail == append(Tail(), [entry.payload for entry in (*first.entries, *second.entries)])
-    assert publication.log_entries(300, 301) == (second.entries[0].payload,)
+    assert head.tail == append(Tail(), publication.log_entries(0, 303))
+    assert publication.log_entries(301, 302) == (second.entries[0].payload,)
 
 
 def test_a_stale_intent_is_not_logged(publication: Publication) -> None:
@@ -242,7 +307,7 @@ def test_a_stale_intent_is_not_logged(publication: Publication) -> None:
     with pytest.raises(LedgerError, match=r"LED006 .*unknown"):
         publication.log([opened, stranger])
 
-    assert publication.log_head().tail.size == 1
+    assert publication.log_head().tail.size == 2
 
 
 def test_a_finished_intent_may_be_finished_and_logged_again(ledger: Ledger, publication: Publication) -> None:
@@ -254,7 +319,7 @@ def test_a_finished_intent_may_be_finished_and_logged_again(ledger: Ledger, publ
     publication.log(opened)
 
     assert ledger.heads() == heads
-    assert publication.log_head().tail.size == 1
+    assert publication.log_head().tail.size == 2
 
 
 def test_a_version_that_would_change_its_contents_is_refused(ledger: Ledger, publication: Publication) -> None:
@@ -269,8 +334,8 @@ def test_a_version_that_would_change_its_contents_is_refused(ledger: Ledger, pub
             publication.log(opened)
         publication.abandon([opened[0].id])
 
-    assert ledger.packages([MODULE])[MODULE].versions == (facts,)
-    assert publication.log_head().tail.size == 1
+    assert ledger.packages([MODULE])[MODULE].versions == (named(facts, 0),)
+    assert publication.log_head().tail.size == 2
 
 
 def test_the_hosting_of_a_version_and_its_record_may_change(publication: Publication) -> None:
@@ -284,7 +349,7 @@ def test_the_hosting_of_a_version_and_its_record_may_change(publication: Publica
 
     package = publication.packages([MODULE]).get(MODULE)
     assert package is not None
-    assert package.versions == (dataclasses.replace(moved, withdrawn=withdrawal()),)
+    assert package.versions == (named(dataclasses.replace(moved, withdrawn=withdrawal()), 2),)
 
 
 def test_a_platform_is_added_with_new_sums_and_none_is_lost_or_changed(publication: Publication) -> None:
@@ -295,7 +360,7 @@ def test_a_platform_is_added_with_new_sums_and_none_is_lost_or_changed(publicati
     publication.finish(publish(publication, intent_of(PROVIDER, grown, base=1, keys=(KEY,))))
     package = publication.packages([PROVIDER]).get(PROVIDER)
     assert package is not None
-    assert package.versions == (grown,)
+    assert package.versions == (named(grown, 2),)
 
     flipped = tuple(dataclasses.replace(package, zh=digest_of("flipped")) for package in grown.packages)
     for changed in (small, dataclasses.replace(grown, packages=flipped)):
@@ -327,7 +392,7 @@ def test_a_key_that_was_extended_is_changed_for_one_package_alone(ledger: Ledger
 
 
 def test_a_checkpoint_is_kept_for_the_size_it_signs(publication: Publication) -> None:
-    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"), module_version("1.1.0"))))
+    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))))
 
     publication.checkpoint_signed(2, b"signed 2")
     publication.checkpoint_signed(2, b"signed 2")
@@ -344,18 +409,18 @@ def test_a_checkpoint_is_kept_for_the_size_it_signs(publication: Publication) ->
 
 def test_a_growing_log_keeps_what_the_bucket_holds(publication: Publication) -> None:
     publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))))
-    publication.checkpoint_signed(1, b"signed 1")
-    publication.checkpoint_stored(1, "etag 1")
+    publication.checkpoint_signed(2, b"signed 2")
+    publication.checkpoint_stored(2, "etag 2")
 
     head = publication.log(publication.begin([intent_of(MODULE, module_version("1.1.0"), base=1)]))
 
-    assert (head.checkpoint, head.etag, head.stored_size) == (None, "etag 1", 1)
-    for size in (0, 2, 3):
+    assert (head.checkpoint, head.etag, head.stored_size) == (None, "etag 2", 2)
+    for size in (0, 4, 5):
         with pytest.raises(LedgerError, match="LED006"):
             publication.checkpoint_stored(size, "etag")
-    publication.checkpoint_signed(2, b"signed 2")
-    publication.checkpoint_stored(1, "etag 1 as found in the bucket")
-    assert publication.log_head().etag == "etag 1 as found in the bucket"
+    publication.checkpoint_signed(4, b"signed 4")
+    publication.checkpoint_stored(2, "etag 2 as found in the bucket")
+    assert publication.log_head().etag == "etag 2 as found in the bucket"
 
 
 def test_documents_are_kept_by_owner_and_key(publication: Publication) -> None:
@@ -448,9 +513,9 @@ def test_names_full_of_quotes_are_only_names(ledger: PostgresLedger, publication
     publication.settle_inputs([PackageHead(address, 0, 0, None, None, PackageState())])
 
     found = ledger.packages([MODULE])[MODULE]
-    assert (found.versions, found.head.state.deprecated) == ((facts,), (Deprecation(hostile),))
+    assert (found.versions, found.head.state.deprecated) == ((named(facts, 0),), (Deprecation(hostile),))
     assert address in ledger.heads()
-    assert ledger.verify_audit().seq == 1
+    assert ledger.verify_audit().seq == 2
 
 
 def test_a_batch_of_five_hundred_packages_goes_through(ledger: Ledger, publication: Publication) -> None:
@@ -464,7 +529,7 @@ def test_a_batch_of_five_hundred_packages_goes_through(ledger: Ledger, publicati
 
     assert len(ledger.heads()) == 500
     assert len(ledger.packages([intent.address for intent in intents])) == 500
-    assert publication.log_head().tail.size == 1500
+    assert publication.log_head().tail.size == 1501
 
 
 def test_many_packages_are_read_in_few_queries(ledger: PostgresLedger) -> None:
@@ -487,6 +552,11 @@ def publish(publication: Publication, *intents: Intent) -> tuple[OpenIntent, ...
     opened = publication.begin(intents)
     publication.log(opened)
     return tuple(map(logged, opened))
+
+
+def named(facts: VersionFacts, index: int) -> VersionFacts:
+    """The version as the ledger knows it once the log has named it."""
+    return dataclasses.replace(facts, log_index=index)
 
 
 def audit_row(action: str) -> AuditRow:

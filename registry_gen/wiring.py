@@ -19,6 +19,7 @@ from registry_gen.catalog.load import load_catalog
 from registry_gen.errors import InputError, LedgerError
 from registry_gen.sources.files import catalog_commit, read_catalog, read_registry_file
 from registry_gen.sources.git_command import GitCommand
+from registry_gen.sources.identity import identity
 from registry_gen.verify.openpgp import parse_key
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def open_registry(workspace: Workspace) -> Iterator[Registry]:
 
     config = workspace.config
     git = Git(config.state, config.network, config.limits)
+    who = identity(os.environ, user)
     with open_ledger(config) as ledger, closing(git):
         ledger.migrate()
         fetcher = Fetcher(config.network, config.limits)
@@ -155,7 +157,8 @@ def open_registry(workspace: Workspace) -> Iterator[Registry]:
                 upstream=Upstream(fetcher),
             ),
             staging=Staging(config.state / "staging"),
-            actor=actor(),
+            actor=who.actor,
+            run_url=who.run_url,
         )
 
 
@@ -172,7 +175,13 @@ def open_keys(registry: Registry) -> Keys:
     create = not any(head.revision for head in registry.ledger.heads().values())
     return Keys(
         sums=open_sums_signer(config.signing.openpgp, config.state, config.site.host, create=create),
-        log=open_log_signer(config.signing.log, config.state, registry.log_origin, create=create),
+        log=open_log_signer(
+            config.signing.log,
+            config.state,
+            config.site.log_origin,
+            create=create,
+            former=config.signing.former_log_keys,
+        ),
     )
 
 
@@ -199,8 +208,8 @@ def folder_of(url: str) -> Path:
     return Path(url.removeprefix("file://"))
 
 
-def actor() -> str:
-    """Who runs this: the user, for the audit log."""
+def user() -> str:
+    """The user of this machine who runs this."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -37,8 +37,8 @@ class Registry:
 
     @property
     def log_origin(self) -> str:
-        """The name of the log (C2SP tlog-checkpoint: a URL without its scheme)."""
-        return f"{self.config.site.host}/log"
+        """The name of the log."""
+        return self.config.site.log_origin
 
 
 @dataclass(frozen=True, slots=True)

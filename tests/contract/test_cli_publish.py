@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from tests.support.command_line import Ran, run_apart, run_here
@@ -148,6 +149,27 @@ def test_publish_as_json(work: Workspace) -> None:
         {"kind": "provider", "address": "acme/widget", "revision": 1, "versions": ["1.0.0"]},
     ]
     assert (report["format"], report["refusals"], report["puts"]) == (1, [], len(work.tree()))
+
+
+def test_what_a_pipeline_publishes_is_on_record_with_who_started_it_and_its_run(
+    work: Workspace, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_here(work, "publish", "--only", "acme/widget")
+    monkeypatch.setenv("GITLAB_CI", "true")
+    monkeypatch.setenv("GITLAB_USER_LOGIN", "tanuki\x1b[2J")
+    monkeypatch.setenv("CI_PROJECT_PATH", "acme/registry")
+    monkeypatch.setenv("CI_JOB_URL", "https://gitlab.example.com/acme/registry/-/jobs/77")
+    assert run_here(work, "publish").code == 0
+    with psycopg.connect(database) as connection:
+        rows = connection.execute("SELECT address, actor, run_url FROM audit_log ORDER BY seq").fetchall()
+    assert rows == [
+        ("acme/widget", "tester", None),
+        (
+            "acme/network/aws",
+            "gitlab:tanuki\\x1b[2J (acme/registry)",
+            "https://gitlab.example.com/acme/registry/-/jobs/77",
+        ),
+    ]
 
 
 def test_publish_of_one_package_publishes_that_one(work: Workspace, broken: Path) -> None:

@@ -24,7 +24,7 @@ from registry_gen.sources.git_url import remote
 from registry_gen.sources.guard import Guard, Resolver, shown, system_resolver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from registry_gen.model.config import Limits, Network
     from registry_gen.model.tree import TreeFile
@@ -87,7 +87,19 @@ class Git:
         Raises SourceError GIT007 with both commits where a tag no longer peels to its commit, GIT006 where it is gone
         or peels to no commit, and as ``tags`` does. What the cache has already is not asked for again.
         """
-        wanted = {tag.commit: tag for tag in tags}
+        # By the tag's name: servers of protocol version 0 refuse ids that no ref names at the moment.
+        self._bring(url, {tag.commit: f"refs/tags/{tag.name}" for tag in tags})
+
+    def fetch_commit(self, url: str, commit: Commit) -> None:
+        """Bring one commit into the cache by its id alone, whatever tags say today.
+
+        Raises SourceError GIT006 where the repository no longer has it, or its server (of git's protocol version 0)
+        gives only what a ref names; else as ``tags`` does.
+        """
+        self._bring(url, {commit: commit})
+
+    def _bring(self, url: str, wanted: Mapping[Commit, str]) -> None:
+        """Bring commits, each by the ref or id to ask for."""
         if not wanted:
             return
         place = remote(url, self._guard)
@@ -161,14 +173,13 @@ class Git:
             return failure(url, error.ended, self._limits.git_seconds)
         return SourceError(codes.GIT_FAILED, where=shown(url), found=str(error), hint=codes.GIT_FAILED.fix)
 
-    def _fetch(self, url: str, place: Remote, path: Path, wanted: dict[Commit, Tag]) -> None:
+    def _fetch(self, url: str, place: Remote, path: Path, wanted: Mapping[Commit, str]) -> None:
         self._cache.prepare(path, next(iter(wanted)))
         fetched = self._cache.fetched(path, list(wanted))
-        missing = [tag for commit, tag in sorted(wanted.items()) if commit not in fetched]
+        missing = [(commit, ref) for commit, ref in sorted(wanted.items()) if commit not in fetched]
         for start in range(0, len(missing), _TAGS_AT_ONCE):
-            some = missing[start : start + _TAGS_AT_ONCE]
-            # By the tag's name: servers of protocol version 0 refuse ids that no ref names at the moment.
-            refs = "".join(f"+refs/tags/{tag.name}:refs/new/{tag.commit}\n" for tag in some).encode()
+            some = dict(missing[start : start + _TAGS_AT_ONCE])
+            refs = "".join(f"+{ref}:refs/new/{commit}\n" for commit, ref in some.items()).encode()
             try:
                 self._command.run(
                     *place.options,
@@ -183,22 +194,22 @@ class Git:
                 raise DamagedCacheError("git fetch printed without end") from None
             self._accept(url, path, some)
 
-    def _accept(self, url: str, path: Path, tags: Sequence[Tag]) -> None:
-        """Keep what is the commit that was asked for; report the first tag that is not."""
-        lines = self._cache.peel(path, [f"refs/new/{tag.commit}" for tag in tags])
-        found = dict(zip(tags, lines, strict=True))
-        good = [tag.commit for tag, line in found.items() if line == f"commit {tag.commit}"]
-        moves = [f"delete refs/new/{tag.commit}\n" for tag in tags]
+    def _accept(self, url: str, path: Path, wanted: Mapping[Commit, str]) -> None:
+        """Keep what is the commit that was asked for; report the first ref that is not."""
+        lines = self._cache.peel(path, [f"refs/new/{commit}" for commit in wanted])
+        found = dict(zip(wanted, lines, strict=True))
+        good = [commit for commit, line in found.items() if line == f"commit {commit}"]
+        moves = [f"delete refs/new/{commit}\n" for commit in wanted]
         moves += [f"update refs/at/{commit} {commit}\n" for commit in good]
         self._command.run("update-ref", "--stdin", repository=path, stdin="".join(moves).encode(), limit=1_000_000)
-        for tag, line in found.items():
+        for commit, line in found.items():
             type_, _, now = line.partition(" ")
-            where = f"{shown(url)} tag {tag.name}"
+            where = f"{shown(url)} {wanted[commit].replace('refs/tags/', 'tag ', 1)}"
             if type_ != "commit":
                 raise SourceError(codes.NO_COMMIT, where=where, expected="a commit", found=f"a {type_}")
-            if now != tag.commit:
+            if now != commit:
                 raise SourceError(
-                    codes.MOVED_MEANWHILE, where=where, expected=tag.commit, found=now, hint=codes.MOVED_MEANWHILE.fix
+                    codes.MOVED_MEANWHILE, where=where, expected=commit, found=now, hint=codes.MOVED_MEANWHILE.fix
                 )
 
     def _environment(self, place: Remote) -> dict[str, str]:

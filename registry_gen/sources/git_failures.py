@@ -39,6 +39,8 @@ _MEANINGS: Final[tuple[tuple[re.Pattern[str], Code], ...]] = tuple(
     )
 )
 
+_GONE: Final = ("couldn't find remote ref", "not our ref", "request for unadvertised object")
+
 
 def failure(url: str, ended: Ended, seconds: float) -> SourceError:
     """The error for a git that did not end well while it talked to ``url``."""
@@ -47,8 +49,8 @@ def failure(url: str, ended: Ended, seconds: float) -> SourceError:
         return SourceError(
             codes.GIT_TIMEOUT, where=where, expected=f"an end within {seconds:g} s", hint=codes.GIT_TIMEOUT.fix
         )
-    # "couldn't find remote ref" is no failure of the host: the tag went away between looking and fetching.
-    if "couldn't find remote ref" in ended.said:
+    # No failure of the host: the tag went away between looking and fetching, or the commit from the repository.
+    if any(words in ended.said for words in _GONE):
         return SourceError(codes.NO_COMMIT, where=where, found=last_words(ended.said), hint=codes.NO_COMMIT.fix)
     # Names of repositories must not be taken for reasons: one may be called "certificates".
     reasons = re.sub(r"'[^'\n]*'|[a-z+]+://\S*", "", ended.said)

@@ -447,6 +447,39 @@ def test_a_tag_that_goes_away_after_it_was_seen_is_told(git: Git, repo: GitRepo)
     refused(codes.NO_COMMIT, lambda: git.fetch(repo.url, [seen]))
 
 
+def test_a_commit_is_fetched_by_its_id_whatever_its_tag_says_now(
+    tmp_path: Path, git: Git, repo: GitRepo, server: HttpServer, authority: Authority
+) -> None:
+    seen = tagged(repo, {"main.tf": "1"})
+    orphan = Commit(repo.git("commit-tree", "-m", "Rewritten", f"{repo.commit({'main.tf': '2'})}^{{tree}}").strip())
+    repo.git("update-ref", "refs/heads/main", orphan)
+    repo.tag("v1.0.0", orphan)
+    for source, url in ((git, repo.url), (online(tmp_path, authority), server.url("/git/network.git"))):
+        source.fetch_commit(url, seen.commit)
+        assert [file.data for file in source.tree(url, seen.commit, "")] == [b"1"]
+
+
+def test_a_commit_that_the_repository_no_longer_has_is_told(
+    tmp_path: Path, git: Git, repo: GitRepo, server: HttpServer, authority: Authority
+) -> None:
+    tagged(repo, {"main.tf": "1"})
+    gone = Commit("1" * 40)
+    for source, url in ((git, repo.url), (online(tmp_path, authority), server.url("/git/network.git"))):
+        error = refused(codes.NO_COMMIT, lambda source=source, url=url: source.fetch_commit(url, gone))  # type: ignore[misc]
+        assert gone in error.found
+
+
+def test_a_server_of_protocol_version_0_that_gives_no_commit_by_its_id_is_told(
+    tmp_path: Path, repo: GitRepo, authority: Authority
+) -> None:
+    seen = tagged(repo, {"main.tf": "1"})
+    repo.tag("v1.0.0", repo.commit({"main.tf": "2"}))
+    with HttpServer(authority=authority) as server:
+        serve_git(server, tmp_path / "repositories", version2=False)
+        git = online(tmp_path, authority)
+        refused(codes.NO_COMMIT, lambda: git.fetch_commit(server.url("/git/network.git"), seen.commit))
+
+
 def test_a_tag_of_something_else_than_a_commit_is_refused(git: Git, repo: GitRepo) -> None:
     tagged(repo, {"main.tf": "1"}, "other")
     tree = repo.git("rev-parse", "refs/tags/other^{tree}").strip()

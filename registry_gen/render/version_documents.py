@@ -30,13 +30,13 @@ def render_versions(package: Package) -> Iterator[Document]:
         document = {
             "kind": address.kind,
             "address": str(address),
+            **version_fields(facts),
             "status": "withdrawn" if withdrawn else "published",
             "recorded_at": rfc3339(facts.recorded_at),
             "log_index": facts.log_index,
             "provenance": facts.provenance if isinstance(facts, ModuleVersion) else None,
             "deprecated": [warning.as_json() for warning in warnings if warning.concerns(facts.version)] or None,
             "withdrawn": {"reason": withdrawn.reason, "at": rfc3339(withdrawn.at)} if withdrawn else None,
-            **version_fields(facts),
         }
         yield Document(paths.version_document(address, facts.version), orjson.dumps(without_none(document)))
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from registry_gen import paths
+from registry_gen.errors import StorageError
 from registry_gen.model.address import MirrorAddress, ModuleAddress, ProviderAddress
+from registry_gen.model.digest import sha256
 from registry_gen.model.facts import Hosting, ModuleVersion, ProviderVersion
+from registry_gen.publish import codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     from registry_gen.model.address import Address
     from registry_gen.model.digest import Sha256
     from registry_gen.model.facts import Package, VersionFacts
+    from registry_gen.storage import Storage
 
 
 def version_artifacts(address: Address, facts: VersionFacts) -> Mapping[str, Sha256]:
@@ -24,6 +29,8 @@ def version_artifacts(address: Address, facts: VersionFacts) -> Mapping[str, Sha
         case ModuleAddress(), ModuleVersion():
             if facts.archive:
                 found[paths.module_archive(address, facts.version)] = facts.archive
+            if facts.provenance:
+                found[paths.module_provenance(address, facts.version)] = facts.provenance
         case ProviderAddress(), ProviderVersion():
             sums, signature = facts.sums.sums, facts.sums.signature
             if facts.sums.sums_url is None:
@@ -43,3 +50,14 @@ def artifact_keys(package: Package) -> frozenset[str]:
     address = package.head.address
     keys = {key for facts in package.versions for key in version_artifacts(address, facts)}
     return frozenset(keys | {paths.record(facts.record) for facts in package.versions})
+
+
+def read_record(storage: Storage, facts: VersionFacts) -> Mapping[str, Any]:
+    """A version's record: what the bucket holds, if that is what was published. Raises StorageError PUB020."""
+    key = paths.record(facts.record)
+    found = storage.get(key)
+    if found is None or sha256(found[0]) != facts.record:
+        seen = f"SHA-256 {sha256(found[0])}" if found else "nothing"
+        raise StorageError(codes.NO_RECORD, where=key, found=seen, hint=codes.NO_RECORD.fix)
+    record: Mapping[str, Any] = json.loads(found[0])
+    return record

@@ -70,3 +70,21 @@ RENAMED = Code(
     "Write the former site.host into registry.yaml again. A registry under a new name starts with an empty bucket, "
     "ledger and state folder.",
 )
+NO_RECORD = Code(
+    "PUB020",
+    "the bucket does not hold the record of a version",
+    "It keeps what the source cannot give again: signatures, statements, and the digest of every file.",
+    "Restore it from a copy of the bucket; its name is its SHA-256, so a wrong one cannot be put back by mistake.",
+)
+REBUILT_DIFFERS = Code(
+    "PUB021",
+    "what the source gives is not what was published",
+    "What was published is pinned by commit or digest: the source, the ledger, or this program is not what it was.",
+    "Compare the files that are named. Run 'registry-gen verify': the log tells what was promised to everyone.",
+)
+NOT_SERVED = Code(
+    "PUB022",
+    "the bucket does not hold what was published",
+    "Clients get something else than the log promised them, or nothing.",
+    "Run 'registry-gen fsck --repair', and find out who else can write to the bucket.",
+)

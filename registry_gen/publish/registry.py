@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from registry_gen.ledger import Ledger
-    from registry_gen.model.config import Config
+    from registry_gen.model.config import Config, Limits
     from registry_gen.publish.look import Sources
     from registry_gen.publish.staging import Staging
     from registry_gen.signing.log import LogSigner
@@ -34,6 +34,11 @@ class Registry:
     actor: str
     run_url: str | None = None
     lock_seconds: float = 600.0
+
+    @property
+    def limits(self) -> Limits:
+        """How much of anything is too much."""
+        return self.config.limits
 
     @property
     def log_origin(self) -> str:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from registry_gen.publish.progress import Progress
     from registry_gen.publish.registry import Keys, Registry
     from registry_gen.publish.staging import Staging
+    from registry_gen.signing.log import LogSigner
     from registry_gen.signing.openpgp import SumsSigner
 
 PHASE = "Fetching and verifying"
@@ -46,15 +47,20 @@ TICK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What staging needs. ``downloads`` runs the zips of one version side by side; ``now`` is the time of record."""
+    """What staging needs. ``downloads`` runs the zips of one version side by side; ``now`` is the time of record.
+
+    ``log`` signs where archives came from, ``run_url`` shows the pipeline's run.
+    """
 
     sources: Sources
     staging: Staging
     limits: Limits
     signer: SumsSigner
+    log: LogSigner
     downloads: Executor
     now: datetime
     catalog_commit: str | None
+    run_url: str | None
     stopped: threading.Event
 
 
@@ -74,11 +80,13 @@ def stage_plan(
         stage = Stage(
             registry.sources,
             registry.staging,
-            registry.config.limits,
+            registry.limits,
             keys.sums,
+            keys.log,
             downloads,
             now,
             catalog.commit,
+            registry.run_url,
             stopped,
         )
 

@@ -10,6 +10,7 @@ from registry_gen.errors import RefusalError
 from registry_gen.model.digest import Sha256, sha256
 from registry_gen.model.facts import Hosting, MirrorVersion, ProviderPackage, Sums
 from registry_gen.model.plan import Staged
+from registry_gen.policy.upstreams import usable_upstream
 from registry_gen.publish import codes
 from registry_gen.publish.stage_zip import Downloaded, stage_zip
 from registry_gen.render.version_records import provider_record
@@ -33,9 +34,11 @@ def stage_mirror(stage: Stage, entry: MirrorEntry, action: MirrorProvider, befor
     ``before`` are the version's facts where it is mirrored already and only gains platforms.
     """
     where = f"{entry.address} {action.version}"
-    upstream = stage.sources.upstream
+    upstream, base = stage.sources.upstream, usable_upstream(entry)
     offers = list(
-        stage.downloads.map(lambda platform: upstream.package(entry, action.version, platform), action.platforms)
+        stage.downloads.map(
+            lambda platform: upstream.package(base, entry.address, action.version, platform), action.platforms
+        )
     )
     first = offers[0]
     for offer in offers:

@@ -5,91 +5,86 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from registry_gen import paths
-from registry_gen.errors import RefusalError
-from registry_gen.extract.module import Collector
-from registry_gen.model.digest import Commit, sha256
+from registry_gen import __version__, paths
+from registry_gen.model.digest import sha256
 from registry_gen.model.entries import ArchiveSource, GitSource
 from registry_gen.model.facts import Hosting, ModuleVersion
 from registry_gen.model.plan import Staged
-from registry_gen.pack.tar import pack_module
-from registry_gen.publish import codes
+from registry_gen.publish.module_source import ArchivePin, GitPin, pack_pinned
+from registry_gen.render.provenance import Builder, module_provenance
 from registry_gen.render.version_records import module_record
-from registry_gen.verify.archives import read_archive
-from registry_gen.verify.tree import check_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from registry_gen.model.entries import ModuleEntry
     from registry_gen.model.plan import PublishModule
-    from registry_gen.model.tree import TreeFile
     from registry_gen.model.version import Version
+    from registry_gen.pack.tar import Packed
+    from registry_gen.publish.module_source import Pin
     from registry_gen.publish.stage import Stage
 
 
 def stage_module(stage: Stage, entry: ModuleEntry, action: PublishModule) -> Staged:
-    """Fetch, check and pack one version. Raises RefusalError or SourceError; nothing of it is kept then."""
+    """Fetch, check and pack one version, and sign where it came from.
+
+    Raises RefusalError or SourceError; nothing of it is kept then.
+    """
+    pin = _pin(entry, action)
+    copied = entry.hosting is Hosting.COPY
+    artifacts = []
+    with stage.staging.file() as out:
+        made = pack_pinned(stage, pin, out, f"{entry.address} {action.version}")
+        if copied:
+            key = paths.module_archive(entry.address, action.version)
+            artifacts.append(stage.staging.keep(out, key, made.packed.sha256))
+    facts = _facts(stage, entry, action, pin, made.packed)
+    attestation = _attestation(stage, entry, facts, pin) if copied else None
+    if attestation:
+        key = paths.module_provenance(entry.address, action.version)
+        artifacts.append(stage.staging.keep_bytes(attestation, key))
+        facts = replace(facts, provenance=sha256(attestation))
+    record = module_record(entry.address, facts, made.contents, made.dangling, attestation, stage.catalog_commit)
+    facts = replace(facts, record=sha256(record))
+    artifacts.append(stage.staging.keep_bytes(record, paths.record(facts.record)))
+    return Staged(action, facts, tuple(artifacts), _notes(action.version, made.dangling))
+
+
+def _pin(entry: ModuleEntry, action: PublishModule) -> Pin:
     match entry.source:
         case GitSource() as source if action.tag:
-            tree = stage.sources.git.tree(source.url, action.tag.commit, source.path)
-            location = git_location(source.url, source.path, action.tag.commit)
-            return _pack(stage, entry, action, tree, location)
+            return GitPin(source.url, source.path, action.tag.commit)
         case ArchiveSource() as source if action.archive:
-            return _from_archive(stage, entry, source, action)
+            return ArchivePin(source.location, action.archive)
         case _:
             raise TypeError(f"{entry.address}: an action for another kind of source")
 
 
-def _from_archive(stage: Stage, entry: ModuleEntry, source: ArchiveSource, action: PublishModule) -> Staged:
-    seen = action.archive
-    assert seen is not None  # noqa: S101 - stage_module looked
-    where = f"{entry.address} {action.version}"
-    with stage.staging.file() as out:
-        stage.sources.archives.copy(source, seen, out, stage.limits.module_bytes)
-        out.seek(0)
-        tree = read_archive(
-            out,
-            seen.filename,
-            max_bytes=stage.limits.module_bytes,
-            max_files=stage.limits.module_files,
-            where=where,
-        )
-        location = f"{source.location}{seen.filename}?checksum=sha256:{seen.sha256}"
-        return _pack(stage, entry, action, tree, location)
-
-
-def _pack(stage: Stage, entry: ModuleEntry, action: PublishModule, tree: Iterable[TreeFile], location: str) -> Staged:
-    where = f"{entry.address} {action.version}"
-    collector = Collector()
-    checked = check_tree(tree, max_bytes=stage.limits.module_bytes, max_files=stage.limits.module_files, where=where)
+def _facts(stage: Stage, entry: ModuleEntry, action: PublishModule, pin: Pin, packed: Packed) -> ModuleVersion:
     copied = entry.hosting is Hosting.COPY
-    with stage.staging.file() as out:
-        packed = pack_module(_collected(checked.files, collector), out)
-        contents = collector.contents()
-        if not contents.hcl:
-            raise RefusalError(codes.NO_PATH, where=where, expected="at least one .tf file", hint=codes.NO_PATH.fix)
-        key = paths.module_archive(entry.address, action.version)
-        artifacts = [stage.staging.keep(out, key, packed.sha256)] if copied else []
-    facts = ModuleVersion(
+    return ModuleVersion(
         version=action.version,
-        source=entry.source.url if isinstance(entry.source, GitSource) else entry.source.location,
-        path=entry.source.path if isinstance(entry.source, GitSource) else "",
+        source=pin.url if isinstance(pin, GitPin) else pin.location,
+        path=pin.path if isinstance(pin, GitPin) else "",
         tag=action.tag.name if action.tag else None,
         commit=action.tag.commit if action.tag else None,
         tree=packed.tree,
         hosting=entry.hosting,
         archive=packed.sha256 if copied else None,
         archive_size=packed.size if copied else None,
-        location=None if copied else location,
+        location=None if copied else _location(pin),
         record=sha256(b""),
         recorded_at=stage.now,
         evidence=action.archive.sha256 if action.archive else None,
     )
-    record = module_record(entry.address, facts, contents, checked.dangling, stage.catalog_commit)
-    facts = replace(facts, record=sha256(record))
-    artifacts.append(stage.staging.keep_bytes(record, paths.record(facts.record)))
-    return Staged(action, facts, tuple(artifacts), _notes(action.version, checked.dangling))
+
+
+def _attestation(stage: Stage, entry: ModuleEntry, facts: ModuleVersion, pin: Pin) -> bytes:
+    """The signed statement about the archive: a bundle of one line (in-toto/attestation, spec/v1/bundle.md)."""
+    filename = pin.seen.filename if isinstance(pin, ArchivePin) else None
+    builder = Builder(stage.log.name, __version__, stage.run_url)
+    statement = module_provenance(entry.address, facts, filename, builder, stage.catalog_commit)
+    return stage.log.sign_statement(statement) + b"\n"
 
 
 def _notes(version: Version, dangling: Sequence[str]) -> tuple[str, ...]:
@@ -99,13 +94,9 @@ def _notes(version: Version, dangling: Sequence[str]) -> tuple[str, ...]:
     return (f"{version} is published without what is not there: {links} to nothing ({dangling[0]})",)
 
 
-def git_location(url: str, path: str, commit: Commit) -> str:
-    """A go-getter address pinned to a commit: ``git::URL//PATH?ref=COMMIT``."""
-    inside = f"//{path}" if path else ""
-    return f"git::{url}{inside}?ref={commit}"
-
-
-def _collected(files: Iterable[TreeFile], collector: Collector) -> Iterator[TreeFile]:
-    for file in files:
-        collector.add(file)
-        yield file
+def _location(pin: Pin) -> str:
+    """A go-getter address of what is pinned: ``git::URL//PATH?ref=COMMIT``, or an archive with its checksum."""
+    if isinstance(pin, GitPin):
+        inside = f"//{pin.path}" if pin.path else ""
+        return f"git::{pin.url}{inside}?ref={pin.commit}"
+    return f"{pin.location}{pin.seen.filename}?checksum=sha256:{pin.seen.sha256}"

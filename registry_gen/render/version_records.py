@@ -26,11 +26,13 @@ def module_record(
     facts: ModuleVersion,
     contents: ModuleContents,
     left_out: Sequence[str],
+    attestation: bytes | None,
     catalog_commit: str | None,
 ) -> bytes:
     """The record of a module's version; ``facts.record`` is not part of it.
 
-    ``left_out`` are the links to nothing ("link -> target") that the source has and the archive lacks.
+    ``left_out`` are the links to nothing ("link -> target") that the source has and the archive lacks;
+    ``attestation`` is the text whose digest ``facts.provenance`` is, kept to be had again.
     """
     fields: dict[str, object] = {
         "source": {
@@ -43,6 +45,8 @@ def module_record(
         "archive": {"sha256": facts.archive, "size": facts.archive_size},
         "location": facts.location,
         "tree": facts.tree,
+        "provenance": facts.provenance,
+        "attestation": attestation.decode() if attestation else None,
         "left_out": list(left_out),
         **contents.as_json(),
     }

@@ -16,6 +16,7 @@ from registry_gen.verify.sums import parse_sums
 
 if TYPE_CHECKING:
     from registry_gen.model.config import Limits
+    from registry_gen.model.digest import Sha256
     from registry_gen.model.entries import ModuleEntry
     from registry_gen.sources.http import Downloaded, Fetcher
 
@@ -58,16 +59,28 @@ class Archives:
             entry.address, (), tuple(sorted(archive for archive in seen if entry.versions.allows(archive.version)))
         )
 
-    def copy(self, source: ArchiveSource, seen: ArchiveSeen, out: BinaryIO, limit: int) -> Downloaded:
+    def find(self, location: str, version: Version, digest: Sha256) -> ArchiveSeen:
+        """The archive with this digest, by whatever name the sums in ``location`` call it today.
+
+        Raises SourceError where the sums cannot be read, SRC010 where they name no such archive.
+        """
+        where = f"{shown(location)} {SUMS}"
+        files = parse_sums(place(location, self._fetcher).read(SUMS, _SUMS_BYTES), where)
+        for name, found in files.items():
+            if found == digest:
+                return ArchiveSeen(version, name, digest)
+        raise SourceError(codes.NO_ARCHIVE, where=where, expected=f"SHA-256 {digest}", hint=codes.NO_ARCHIVE.fix)
+
+    def copy(self, location: str, seen: ArchiveSeen, out: BinaryIO, limit: int) -> Downloaded:
         """Stream an archive into ``out``, within ``limit`` and ``limits.module_bytes``.
 
         Raises SourceError; SRC004 where its digest is not the one that was seen.
         """
-        done = place(source.location, self._fetcher).copy(seen.filename, out, min(limit, self._limits.module_bytes))
+        done = place(location, self._fetcher).copy(seen.filename, out, min(limit, self._limits.module_bytes))
         if done.sha256 != seen.sha256:
             raise SourceError(
                 codes.SUMS_DIFFER,
-                where=f"{shown(source.location)} {seen.filename}",
+                where=f"{shown(location)} {seen.filename}",
                 expected=seen.sha256,
                 found=done.sha256,
                 hint=codes.SUMS_DIFFER.fix,

@@ -241,3 +241,9 @@ NOTHING_TO_LINK = Code(
     "hosting: link publishes URLs of the source, and a folder of this machine has none.",
     "Use hosting: copy, or name the releases by their URL.",
 )
+NO_ARCHIVE = Code(
+    "SRC010",
+    "the source no longer names the archive that was published",
+    "An archive is known by its digest: one under the same name, but with other bytes, is another one.",
+    "Restore the archive and its line in SHA256SUMS at the source.",
+)

@@ -19,6 +19,7 @@ from registry_gen.sources import codes
 from registry_gen.sources.guard import shown
 
 if TYPE_CHECKING:
+    from registry_gen.model.address import MirrorAddress
     from registry_gen.model.entries import MirrorEntry
     from registry_gen.sources.http import Downloaded, Fetcher
 
@@ -68,14 +69,13 @@ class Upstream:
                 found.setdefault(seen.version, seen)
         return MirrorSighting(address, tuple(sorted(found.values())))
 
-    def package(self, entry: MirrorEntry, version: Version, platform: Platform) -> UpstreamPackage:
-        """What the upstream says of one zip, each field checked against what was asked for.
+    def package(self, base: str, address: MirrorAddress, version: Version, platform: Platform) -> UpstreamPackage:
+        """What the upstream registry at ``base`` says of one zip, each field checked against what was asked for.
 
         Raises SourceError NET006 where there is no such package, SRC007 where the answer is another one.
         """
-        address = entry.address
         path = f"{address.namespace}/{address.type}/{version}/download/{platform.os}/{platform.arch}"
-        url = self._service(usable_upstream(entry)) + path
+        url = self._service(base) + path
         document, final = self._fetcher.json(url, _PACKAGE_BYTES)
         for name, asked in (("os", platform.os), ("arch", platform.arch)):
             if _text(document, name, url) != asked:

@@ -83,11 +83,11 @@ def test_archives_under_a_url_are_those_that_the_sums_name(tmp_path: Path) -> No
         assert sighting.archives == seen("1.9.0", "1.10.0")
         assert isinstance(what.source, ArchiveSource)
         out = io.BytesIO()
-        assert archives.copy(what.source, sighting.archives[1], out, 100).size == 3
+        assert archives.copy(what.source.location, sighting.archives[1], out, 100).size == 3
         assert out.getvalue() == b"ten"
         server.route("/modules/network-1.10.0.tar.gz", Reply(body=b"TEN"))
         with pytest.raises(SourceError) as caught:
-            archives.copy(what.source, sighting.archives[1], out, 100)
+            archives.copy(what.source.location, sighting.archives[1], out, 100)
         assert caught.value.code is codes.SUMS_DIFFER
         with pytest.raises(SourceError) as caught:
             archives.sight(entry(server.url("/empty/")))
@@ -122,13 +122,25 @@ def test_a_changed_archive_and_a_large_one_are_refused(tmp_path: Path) -> None:
     assert isinstance(what.source, ArchiveSource)
     nine, ten = archives.sight(what).archives
     with pytest.raises(SourceError) as caught:
-        archives.copy(what.source, nine, io.BytesIO(), 100)
+        archives.copy(what.source.location, nine, io.BytesIO(), 100)
     assert caught.value.code is codes.TOO_LARGE
     (tmp_path / "network-1.10.0.tar.gz").write_bytes(b"TEN")
     with pytest.raises(SourceError) as caught:
-        archives.copy(what.source, ten, io.BytesIO(), 100)
+        archives.copy(what.source.location, ten, io.BytesIO(), 100)
     assert caught.value.code is codes.SUMS_DIFFER
     assert (caught.value.expected, caught.value.found) == (sha256(b"ten"), sha256(b"TEN"))
+
+
+def test_an_archive_is_found_by_its_digest_whatever_its_name_is_today(tmp_path: Path, archives: Archives) -> None:
+    (ten,) = seen("1.10.0")
+    fill(tmp_path, {"renamed.tar.gz": b"ten", "network-1.10.0.tar.gz": b"others"})
+    found = archives.find(f"{tmp_path}/", ten.version, ten.sha256)
+    assert (found.version, found.filename, found.sha256) == (ten.version, "renamed.tar.gz", ten.sha256)
+    fill(tmp_path, {"network-1.10.0.tar.gz": b"others"})
+    with pytest.raises(SourceError) as caught:
+        archives.find(f"{tmp_path}/", ten.version, ten.sha256)
+    assert caught.value.code is codes.NO_ARCHIVE
+    assert ten.sha256 in str(caught.value)
 
 
 def test_a_module_from_git_is_not_for_here(archives: Archives) -> None:

@@ -77,7 +77,7 @@ def package(**changes: Any) -> dict[str, Any]:
 
 
 def ask(upstream: Upstream, server: HttpServer) -> UpstreamPackage:
-    return upstream.package(entry(server.url("")), parse_version("1.2.3"), LINUX)
+    return upstream.package(server.url(""), entry("").address, parse_version("1.2.3"), LINUX)
 
 
 def refused(code: Code, call: Callable[[], object]) -> SourceError:

@@ -1,0 +1,140 @@
+"""Beside each copied archive lies a signed statement of where it came from, and the record and the log pin it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from registry_gen import __version__, wiring
+from registry_gen.cli.selection import selected
+from registry_gen.log.note import key_id, parse_verifier_key
+from registry_gen.model.facts import ModuleVersion
+from registry_gen.publish.progress import Silent
+from registry_gen.publish.run import publish
+from registry_gen.verify.dsse import IN_TOTO, open_envelope
+from tests.support.git_repo import GitRepo
+from tests.support.releases import sums_document
+from tests.support.workspace import HOST, NOW, Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ARCHIVE = "v1/modules/acme/network/aws/1.0.0/module.tar.gz"
+BUNDLE = f"{ARCHIVE}.intoto.jsonl"
+RUN_URL = "https://ci.example.com/acme/registry/7"
+
+
+@pytest.fixture
+def work(tmp_path: Path, database: str) -> Workspace:
+    return Workspace(tmp_path / "work", database)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> GitRepo:
+    made = GitRepo(tmp_path / "network.git")
+    made.tag("v1.0.0", made.commit({"modules/vpc/main.tf": 'variable "name" {}\n'}))
+    return made
+
+
+def vkey(work: Workspace) -> str:
+    with work.registry() as registry:
+        return wiring.open_keys(registry).log.vkey
+
+
+def statement(work: Workspace) -> Any:
+    """What the bundle says, verified with nothing but the verifier key that the registry tells."""
+    name, key = parse_verifier_key(vkey(work))
+    (line,) = (work.public / BUNDLE).read_bytes().splitlines()
+    return json.loads(open_envelope(line, IN_TOTO, {key_id(name, key).hex(): key}, BUNDLE))
+
+
+def published(work: Workspace) -> list[ModuleVersion]:
+    with work.registry() as registry:
+        packages = registry.ledger.packages([*registry.ledger.heads()]).values()
+        return [facts for package in packages for facts in package.versions if isinstance(facts, ModuleVersion)]
+
+
+def test_a_published_archive_has_provenance_that_verifies_with_the_key_of_the_log(
+    work: Workspace, repo: GitRepo
+) -> None:
+    work.module("acme/network/aws", repo.url, "  path: modules/vpc\n")
+    workspace = wiring.read_workspace(work.root / "registry.yaml")
+    with wiring.open_registry(workspace) as registry:
+        catalog = replace(selected(workspace, ()), commit="ca7a109")
+        report = publish(replace(registry, run_url=RUN_URL), wiring.open_keys(registry), catalog, NOW, Silent())
+    assert report.refusals == ()
+    found = statement(work)
+    (subject,) = found["subject"]
+    assert subject["name"] == "acme/network/aws/1.0.0/module.tar.gz"
+    assert subject["digest"]["sha256"] == hashlib.sha256((work.public / ARCHIVE).read_bytes()).hexdigest()
+    definition, run = found["predicate"]["buildDefinition"], found["predicate"]["runDetails"]
+    assert definition["externalParameters"] == {
+        "address": "acme/network/aws",
+        "version": "1.0.0",
+        "source": f"file://{repo.url}",
+        "path": "modules/vpc",
+        "tag": "v1.0.0",
+    }
+    assert definition["internalParameters"] == {"catalogCommit": "ca7a109"}
+    assert definition["resolvedDependencies"] == [
+        {"uri": f"git+file://{repo.url}@refs/tags/v1.0.0", "digest": {"gitCommit": repo.resolve("v1.0.0")}}
+    ]
+    assert run == {
+        "builder": {"id": f"https://{HOST}/log", "version": {"registry-gen": __version__}},
+        "metadata": {"invocationId": RUN_URL, "startedOn": "2026-01-02T03:04:05Z"},
+    }
+
+
+def test_the_record_and_the_ledger_name_the_provenance_and_the_record_keeps_its_text(
+    work: Workspace, repo: GitRepo
+) -> None:
+    work.module("acme/network/aws", repo.url, "  path: modules/vpc\n")
+    work.publish()
+    (facts,) = published(work)
+    bundle = (work.public / BUNDLE).read_bytes()
+    record = work.document(f"records/{facts.record}")
+    assert facts.provenance == record["provenance"] == hashlib.sha256(bundle).hexdigest()
+    assert record["attestation"].encode() == bundle
+    assert bundle.endswith(b"}\n")
+    assert work.document("modules/acme/network/aws/1.0.0/index.json")["provenance"] == facts.provenance
+
+
+def test_a_built_archive_has_provenance_that_pins_it_by_its_digest(work: Workspace, tmp_path: Path) -> None:
+    archive = make_archive(tmp_path / "builds", "network-1.0.0.zip")
+    work.write(
+        "catalog/modules/acme/network/aws.yaml",
+        f"source:\n  archives: {tmp_path / 'builds'}\n  pattern: network-{{version}}.zip\n",
+    )
+    assert work.publish().refusals == ()
+    definition = statement(work)["predicate"]["buildDefinition"]
+    assert definition["resolvedDependencies"] == [
+        {
+            "uri": f"file://{tmp_path}/builds/network-1.0.0.zip",
+            "digest": {"sha256": hashlib.sha256(archive).hexdigest()},
+        }
+    ]
+
+
+def test_a_link_has_no_archive_and_so_no_provenance(work: Workspace, repo: GitRepo) -> None:
+    work.module("acme/network/aws", repo.url, "  path: modules/vpc\nhosting: link\n")
+    assert work.publish().refusals == ()
+    assert not (work.public / BUNDLE).exists()
+    (facts,) = published(work)
+    assert facts.provenance is None
+    assert work.document(f"records/{facts.record}")["attestation"] is None
+
+
+def make_archive(folder: Path, name: str) -> bytes:
+    folder.mkdir()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("main.tf", 'variable "name" {}\n')
+    (folder / name).write_bytes(out.getvalue())
+    (folder / "SHA256SUMS").write_bytes(sums_document({name: out.getvalue()}))
+    return out.getvalue()

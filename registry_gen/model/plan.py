@@ -60,6 +60,20 @@ class UpstreamSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamAnswer:
+    """What upstream says now of a version that was mirrored before.
+
+    ``files`` are its SHA256SUMS by file name, ``keys`` the fingerprints it gives clients. ``error`` says why nothing is
+    known.
+    """
+
+    version: Version
+    files: Mapping[str, Sha256]
+    keys: tuple[str, ...]
+    error: RegistryError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleSighting:
     """Tags of the repository, or archives; one of both is empty."""
 
@@ -79,10 +93,11 @@ class ProviderSighting:
 
 @dataclass(frozen=True, slots=True)
 class MirrorSighting:
-    """The versions that upstream lists."""
+    """The versions that upstream lists, and what it says of published ones where it was asked again."""
 
     address: MirrorAddress
     versions: tuple[UpstreamSeen, ...]
+    answers: tuple[UpstreamAnswer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

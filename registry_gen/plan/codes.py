@@ -74,6 +74,12 @@ TOO_MANY_PLATFORMS = Code(
     "Each platform has a zip and a document that names all others: hundreds would hold up every other package.",
     "Name the platforms that you need in the catalog.",
 )
+SIGNER_GONE = Code(
+    "PLN015",
+    "upstream no longer gives the key that signed a mirrored version",
+    "A key is taken away when it was lost or leaked, or when its owner signed everything anew.",
+    "Ask the upstream why. If the key leaked, withdraw what it signed; if not, acknowledge the alarm.",
+)
 MASS_WITHDRAWAL = Code(
     "PLN014",
     "more is withdrawn at once than is likely to be meant",

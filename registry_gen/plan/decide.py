@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.errors import RefusalError
@@ -35,12 +36,14 @@ from registry_gen.plan.providers import decide_provider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
+    from datetime import datetime
 
     from registry_gen.model.address import Address
     from registry_gen.model.facts import SigningKey, VersionFacts
     from registry_gen.model.version import Version
 
 
+ASK_AGAIN: Final = timedelta(days=1)
 _AS_FOLLOWS: Final = "to take them back, restore the file and withdraw them in it"
 
 
@@ -55,6 +58,19 @@ def stale(
         address
         for address in sorted(catalog.entries, key=str)
         if _differs(catalog.entries[address], sightings[address], heads.get(address), context)
+    )
+
+
+def due_mirrors(catalog: Catalog, heads: Mapping[Address, PackageHead], now: datetime) -> tuple[Address, ...]:
+    """The mirrors whose upstream is to be asked again what it says of published versions: once in ``ASK_AGAIN``.
+
+    Tags, sums of archives and of releases are seen in every run; for a mirror it takes requests for each version.
+    """
+    return tuple(
+        address
+        for address, entry in catalog.entries.items()
+        if isinstance(entry, MirrorEntry) and address in heads and heads[address].listed
+        if (heads[address].due_at or now) <= now
     )
 
 
@@ -102,6 +118,8 @@ def _differs(entry: Entry, sighting: Sighting, head: PackageHead | None, context
         return True
     if head.due_at is not None and head.due_at <= context.now:
         return True
+    if isinstance(sighting, MirrorSighting) and sighting.answers:
+        return True
     return head.inputs != inputs_digest(entry, sighting, head.revision, context)
 
 
@@ -143,7 +161,7 @@ def _add(
             state=state,
             actions=tuple(actions),
             inputs=inputs,
-            due_at=back.due_at,
+            due_at=_due_at(back, sighting, head, context.now),
         )
     )
     total.refusals.extend(outcome.refusals)
@@ -153,6 +171,14 @@ def _add(
     total.notes.extend(notes_on_links(entry))
     if offers_nothing and not isinstance(sighting, FailedSighting):
         total.notes.append(note_on_nothing(entry, sighting))
+
+
+def _due_at(back: TakenBack, sighting: Sighting, head: PackageHead | None, now: datetime) -> datetime | None:
+    """When time alone may change the outcome: a prerelease is old enough, or a mirror's upstream is asked again."""
+    ends = [back.due_at] if back.due_at else []
+    if isinstance(sighting, MirrorSighting):
+        ends.append(now + ASK_AGAIN if head is None or head.due_at is None or head.due_at <= now else head.due_at)
+    return min(ends, default=None)
 
 
 def _decide(entry: Entry, sighting: Sighting, versions: Sequence[VersionFacts]) -> Outcome:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from registry_gen.errors import RefusalError
 from registry_gen.model.facts import MirrorVersion, VersionFacts
-from registry_gen.model.plan import MirrorProvider, MirrorSighting, Note, Refusal
+from registry_gen.model.plan import MirrorProvider, MirrorSighting, Note, Refusal, UpstreamAnswer
 from registry_gen.plan import codes
 from registry_gen.plan.limits import MAX_PLATFORMS, spoken, within_limits
 from registry_gen.plan.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from registry_gen.model.entries import MirrorEntry
     from registry_gen.model.version import Version
@@ -52,6 +52,11 @@ def decide_mirror(entry: MirrorEntry, sighting: MirrorSighting, published: Seque
         if new:
             protocols = facts.protocols if facts else seen.protocols
             actions.append(MirrorProvider(entry.address, seen.version, protocols, new, added=facts is not None))
+    for answer in sighting.answers:
+        facts = known.get(answer.version)
+        if facts:
+            refusals += _contradictions(entry, facts, answer)
+            notes += _notes_on(entry, facts, answer)
     offered = {seen.version for seen in sighting.versions}
     notes += [
         Note(entry.address, f"mirrored version {version} is gone upstream")
@@ -59,6 +64,35 @@ def decide_mirror(entry: MirrorEntry, sighting: MirrorSighting, published: Seque
         if version not in offered
     ]
     return within_limits(entry.address, Outcome(tuple(actions), tuple(refusals), tuple(notes)))
+
+
+def _contradictions(entry: MirrorEntry, facts: MirrorVersion, answer: UpstreamAnswer) -> Iterator[Refusal]:
+    """What was mirrored stays, and clients that lock the upstream's own hashes would be told of a mismatch."""
+    changed = [package for package in facts.packages if answer.files.get(package.filename) != package.zh]
+    if answer.error is None and changed:
+        package = changed[0]
+        error = RefusalError(
+            codes.EVIDENCE_CHANGED,
+            where=f"{entry.address} {facts.version}",
+            expected=f"{package.filename} with SHA-256 {package.zh}, as mirrored",
+            found=answer.files.get(package.filename, "no such line in SHA256SUMS"),
+            hint=codes.EVIDENCE_CHANGED.fix,
+        )
+        yield Refusal(entry.address, facts.version, error, violation=True)
+    elif answer.error is None and facts.sums.signer not in answer.keys:
+        error = RefusalError(
+            codes.SIGNER_GONE,
+            where=f"{entry.address} {facts.version}",
+            expected=f"the key {facts.sums.signer}, which signed what was mirrored",
+            found=", ".join(sorted(answer.keys)) or "no key",
+            hint=codes.SIGNER_GONE.fix,
+        )
+        yield Refusal(entry.address, facts.version, error, violation=True)
+
+
+def _notes_on(entry: MirrorEntry, facts: MirrorVersion, answer: UpstreamAnswer) -> Iterator[Note]:
+    if answer.error:
+        yield Note(entry.address, f"{facts.version} could not be compared with upstream: {answer.error.message}")
 
 
 def _too_many(entry: MirrorEntry, version: Version, platforms: int) -> Refusal:

@@ -16,7 +16,7 @@ from registry_gen.ledger import codes as ledger_codes
 from registry_gen.model.plan import Refusal
 from registry_gen.publish import codes
 from registry_gen.publish.artifacts import artifact_keys
-from registry_gen.publish.checkpoint import CheckpointSigner, put_log
+from registry_gen.publish.checkpoint import put_log
 from registry_gen.publish.documents import Change, Outcome, Removal, changes, put_documents, removals, remove_documents
 from registry_gen.render.discovery import render_site
 from registry_gen.render.lint import lint
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from registry_gen.model.address import Address
     from registry_gen.model.config import Site
     from registry_gen.model.intent import Artifact, OpenIntent
+    from registry_gen.publish.log_key import CheckpointSigner
     from registry_gen.publish.staging import Staging
     from registry_gen.storage import Storage
 
@@ -239,7 +240,7 @@ def _bring_documents(publication: Publication, bucket: Bucket, ready: Sequence[O
 def _remove_artifacts(
     publication: Publication, storage: Storage, ready: Sequence[OpenIntent], failed: Set[Address | None]
 ) -> Mapping[Address | None, StorageError]:
-    """Delete what logged intents remove; gives the packages where it failed. The ledger says already that it is gone."""
+    """Delete what logged intents remove; gives the packages where it failed. The ledger knows already that it goes."""
     errors: dict[Address | None, StorageError] = {}
     for item in ready:
         if not item.intent.removes or item.intent.address in failed:

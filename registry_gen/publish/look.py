@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from registry_gen.model.entries import Catalog, Entry, GitSource, MirrorEntry, ModuleEntry, ProviderEntry
-from registry_gen.model.plan import FailedSighting, ModuleSighting, Sighting, Tag
+from registry_gen.model.facts import MirrorVersion
+from registry_gen.model.plan import FailedSighting, MirrorSighting, ModuleSighting, Sighting, Tag
 from registry_gen.publish.mistakes import as_error
+from registry_gen.sources.recheck import ask_again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor, Future
 
     from registry_gen.model.address import Address
+    from registry_gen.model.facts import Package
     from registry_gen.publish.progress import Progress
     from registry_gen.sources.archives import Archives
     from registry_gen.sources.git import Git
@@ -33,7 +36,17 @@ class Sources:
     upstream: Upstream
 
 
-def look(catalog: Catalog, sources: Sources, executor: Executor, progress: Progress) -> Mapping[Address, Sighting]:
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Mirrored packages whose upstream is asked again what it says of them, and threads for the asking."""
+
+    packages: Mapping[Address, Package]
+    executor: Executor
+
+
+def look(
+    catalog: Catalog, sources: Sources, executor: Executor, progress: Progress, again: Again
+) -> Mapping[Address, Sighting]:
     """One sighting for each entry; a source that cannot be read becomes a FailedSighting and stops no other.
 
     A repository that several modules share is asked once.
@@ -48,13 +61,15 @@ def look(catalog: Catalog, sources: Sources, executor: Executor, progress: Progr
         url: executor.submit(sources.git.tags, url) for url in sorted(repositories)
     }
     pending = {
-        address: executor.submit(_seen, address, _way(entry, sources, tags), progress)
+        address: executor.submit(_seen, address, _way(entry, sources, tags, again), progress)
         for address, entry in catalog.entries.items()
     }
     return {address: future.result() for address, future in pending.items()}
 
 
-def _way(entry: Entry, sources: Sources, tags: Mapping[str, Future[tuple[Tag, ...]]]) -> Callable[[], Sighting]:
+def _way(
+    entry: Entry, sources: Sources, tags: Mapping[str, Future[tuple[Tag, ...]]], again: Again
+) -> Callable[[], Sighting]:
     match entry:
         case ModuleEntry(source=GitSource() as source):
             return lambda: ModuleSighting(entry.address, tags[source.url].result())
@@ -63,7 +78,17 @@ def _way(entry: Entry, sources: Sources, tags: Mapping[str, Future[tuple[Tag, ..
         case ProviderEntry():
             return lambda: sources.releases.sight(entry)
         case MirrorEntry():
-            return lambda: sources.upstream.sight(entry)
+            return lambda: _mirror(entry, sources, again)
+
+
+def _mirror(entry: MirrorEntry, sources: Sources, again: Again) -> MirrorSighting:
+    sighting = sources.upstream.sight(entry)
+    package = again.packages.get(entry.address)
+    if package is None:
+        return sighting
+    offered = {seen.version for seen in sighting.versions}
+    known = [facts for facts in package.listed if isinstance(facts, MirrorVersion) and facts.version in offered]
+    return replace(sighting, answers=ask_again(sources.upstream, entry, known, again.executor))
 
 
 def _seen(address: Address, way: Callable[[], Sighting], progress: Progress) -> Sighting:

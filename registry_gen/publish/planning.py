@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from registry_gen.plan import Context, plan, stale
-from registry_gen.publish.look import look
+from registry_gen.plan import Context, due_mirrors, plan, stale
+from registry_gen.publish.look import Again, look
 from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.registry import pool
 
@@ -47,9 +47,12 @@ def make_plan(
     """
     require_own_bucket(registry.ledger.log_head(), registry.public, registry.log_origin)
     context = Context(registry.config.site.url, registry_key, now)
-    with pool(registry.config.limits.workers, "look") as executor:
-        sightings = look(catalog, registry.sources, executor, progress)
     heads = registry.ledger.heads()
+    due = due_mirrors(catalog, heads, now)
+    workers = registry.config.limits.workers
+    with pool(workers, "look") as executor, pool(workers, "again") as asking:
+        again = Again(registry.ledger.packages(due) if due else {}, asking)
+        sightings = look(catalog, registry.sources, executor, progress, again)
     addresses = stale(catalog, sightings, heads, context)
     packages = registry.ledger.packages(addresses) if addresses else {}
     made = plan(catalog, sightings, heads, packages, context, addresses, mass_withdrawal=mass_withdrawal)

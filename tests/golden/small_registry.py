@@ -20,7 +20,7 @@ from registry_gen import wiring
 from registry_gen.model.digest import Commit
 from registry_gen.model.plan import FailedSighting, MirrorSighting, ModuleSighting, ProviderSighting
 from registry_gen.publish import planning, run
-from registry_gen.publish.look import Sources, look
+from registry_gen.publish.look import Again, Sources, look
 from registry_gen.publish.progress import Silent
 from registry_gen.sources.archives import Archives
 from registry_gen.sources.git import Git
@@ -130,9 +130,9 @@ def _shuffled_look(order: Random | None) -> Callable[..., Mapping[Address, Sight
                 return sighting
 
     def looked(
-        catalog: Catalog, sources: Sources, executor: Executor, progress: Progress
+        catalog: Catalog, sources: Sources, executor: Executor, progress: Progress, again: Again
     ) -> Mapping[Address, Sighting]:
-        found = look(catalog, sources, executor, progress)
+        found = look(catalog, sources, executor, progress, again)
         return {address: seen(sighting) for address, sighting in shuffled(found.items())}
 
     return looked

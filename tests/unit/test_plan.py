@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -25,9 +26,10 @@ from registry_gen.model.plan import (
     PublishModule,
     PublishProvider,
     Sighting,
+    UpstreamAnswer,
 )
 from registry_gen.model.version import parse_version
-from registry_gen.plan import Context, limits, stale
+from registry_gen.plan import Context, due_mirrors, limits, stale
 from registry_gen.plan import plan as plan_addresses
 from registry_gen.plan.as_json import plan_json
 from registry_gen.plan.decide import state_of
@@ -344,6 +346,47 @@ def test_a_mirror_leaves_out_a_version_that_no_client_speaks_with_a_note() -> No
     assert versions(planned) == ["2.0.0"]
     assert planned.notes[0].text == "1.0.0 speaks plugin protocols that no client does (4.0) and is left out"
     assert codes(planned) == []
+
+
+def answer(version: str, zh: str = "", keys: tuple[str, ...] = (RELEASE_KEY.fingerprint,)) -> UpstreamAnswer:
+    """What upstream says now of a version on Linux; another ``zh`` contradicts what was mirrored."""
+    facts = mirror_facts(version, LINUX).packages[0]
+    return UpstreamAnswer(parse_version(version), {facts.filename: sha256(zh.encode()) if zh else facts.zh}, keys)
+
+
+def test_an_upstream_that_says_something_else_of_a_mirrored_version_is_an_alarm_and_changes_nothing() -> None:
+    listed = (upstream("1.0.0", LINUX), upstream("2.0.0", LINUX))
+    facts = mirror_facts("1.0.0", LINUX)
+    for said, code in (
+        (answer("1.0.0", zh="other bytes"), "PLN005"),
+        (UpstreamAnswer(facts.version, {}, (RELEASE_KEY.fingerprint,)), "PLN005"),
+        (answer("1.0.0", keys=("B" * 40,)), "PLN015"),
+    ):
+        planned = decide(mirror(), MirrorSighting(RANDOM, listed, (said,)), facts)
+        (refusal,) = planned.refusals
+        assert (refusal.error.code.id, refusal.violation) == (code, True)
+        assert versions(planned) == ["2.0.0"], "other versions go on"
+    same = decide(mirror(), MirrorSighting(RANDOM, listed, (answer("1.0.0"),)), facts)
+    assert same.refusals == ()
+
+
+def test_an_upstream_that_cannot_be_asked_again_is_noted_and_no_alarm() -> None:
+    said = UpstreamAnswer(parse_version("1.0.0"), {}, (), OUTAGE)
+    seen = MirrorSighting(RANDOM, (upstream("1.0.0", LINUX),), (said,))
+    planned = decide(mirror(), seen, mirror_facts("1.0.0", LINUX))
+    assert planned.refusals == ()
+    assert [note.text for note in planned.notes if "could not be compared" in note.text]
+
+
+def test_a_mirror_is_asked_again_once_a_day() -> None:
+    seen = MirrorSighting(RANDOM, (upstream("1.0.0", LINUX),))
+    known = package(mirror(), mirror_facts("1.0.0", LINUX), state=state_of(mirror(), CONTEXT))
+    for due_at, asked in ((None, True), (NOW, True), (NOW + timedelta(seconds=1), False)):
+        head = replace(known.head, listed=1, due_at=due_at)
+        assert due_mirrors(catalog(mirror()), {RANDOM: head}, NOW) == ((RANDOM,) if asked else ())
+        found = replace(known, head=replace(head, inputs=None))
+        planned = plan(catalog(mirror()), {RANDOM: seen}, {RANDOM: found.head}, {RANDOM: found}, CONTEXT)
+        assert planned.packages[0].due_at == (NOW + timedelta(days=1) if asked else due_at)
 
 
 def test_a_mirrored_version_with_more_platforms_than_any_has_is_refused_and_stops_no_other() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -25,10 +26,23 @@ CHECKPOINT: Final = "log/checkpoint"
 _PAGES: Final = {"module": "modules", "provider": "providers", "mirror": "mirror"}
 _JSON: Final = "application/json"
 _BYTES: Final = "application/octet-stream"
-_LISTING: Final = "public, max-age=60, stale-while-revalidate=60, stale-if-error=3600"
-_LEAF: Final = "public, max-age=300"
+_LISTING_FRESH: Final = 60
+_LISTING_REVALIDATES: Final = 60
+_LISTING_SURVIVES: Final = 3600
+_LEAF_FRESH: Final = 300
+_LISTING: Final = (
+    f"public, max-age={_LISTING_FRESH}, stale-while-revalidate={_LISTING_REVALIDATES}, "
+    f"stale-if-error={_LISTING_SURVIVES}"
+)
+_LEAF: Final = f"public, max-age={_LEAF_FRESH}"
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 _NO_CACHE: Final = "no-cache"
+
+LISTING_WINDOW: Final = timedelta(seconds=_LISTING_FRESH + _LISTING_REVALIDATES + _LISTING_SURVIVES)
+"""How long any cache may go on to serve a listing after it was replaced (RFC 9111, RFC 5861)."""
+
+LEAF_WINDOW: Final = timedelta(seconds=_LEAF_FRESH)
+"""The same for every other mutable document."""
 
 
 @dataclass(frozen=True, slots=True)

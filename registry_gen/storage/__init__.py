@@ -11,11 +11,12 @@ Contract, proven for each kind by tests/contract/test_storage.py:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from registry_gen.model.digest import Sha256
@@ -23,11 +24,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object's name, its storage's etag and its size in bytes."""
+    """An object's name, its storage's etag and its size in bytes; and what else the storage happens to know.
+
+    ``sha256`` is that of the bytes that are there now, None where only reading them would tell. ``content_type`` and
+    ``cache_control`` are kept with the object, or None where this storage makes them when it serves. ``modified`` is
+    when the object was written last.
+    """
 
     key: str
     etag: str
     size: int
+    sha256: Sha256 | None = field(default=None, compare=False)
+    content_type: str | None = field(default=None, compare=False)
+    cache_control: str | None = field(default=None, compare=False)
+    modified: datetime | None = field(default=None, compare=False)
 
 
 class Storage(Protocol):
@@ -60,6 +70,9 @@ class Storage(Protocol):
 
     def list(self, prefix: str) -> Iterator[Stored]:
         """Every object whose key starts with ``prefix``, in order of keys."""
+
+    def relabel(self, key: str) -> Stored | None:
+        """Give an object the content type and cache rule that ``paths.rule`` says; its bytes stay. None: none there."""
 
     def delete_if(self, key: str, expected: str) -> None:
         """Delete a mutable document where its etag still is ``expected``; one that is gone already is no error.

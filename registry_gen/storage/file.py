@@ -15,6 +15,7 @@ import os
 import secrets
 import stat
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from registry_gen import paths
@@ -108,7 +109,7 @@ class FileStorage:
             if file is None:
                 return None
             data = b"".join(_chunks(file))
-            return data, Stored(key, digest_of(data), len(data))
+            return data, _described(key, file, digest_of(data), len(data))
 
     def head(self, key: str) -> Stored | None:
         """What is stored under a key, or None."""
@@ -126,6 +127,10 @@ class FileStorage:
         _check_parts(prefix.removesuffix("/"), prefix)
         folder, slash, _ = prefix.rpartition("/")
         return self._walk(folder + slash, prefix)
+
+    def relabel(self, key: str) -> Stored | None:
+        """Nothing to do: the web server in front makes both when it serves."""
+        return self.head(key)
 
     def delete_if(self, key: str, expected: str) -> None:
         """Delete a mutable document by compare-and-delete: see ``Storage.delete_if``."""
@@ -377,7 +382,12 @@ def _stored(key: str, file: int) -> Stored:
     for chunk in _chunks(file):
         total.update(chunk)
         size += len(chunk)
-    return Stored(key, total.hexdigest(), size)
+    return _described(key, file, Sha256(total.hexdigest()), size)
+
+
+def _described(key: str, file: int, digest: Sha256, size: int) -> Stored:
+    modified = datetime.fromtimestamp(os.fstat(file).st_mtime, UTC)
+    return Stored(key, digest, size, sha256=digest, modified=modified)
 
 
 def _require(key: str, expected: Sha256, found: Sha256) -> None:

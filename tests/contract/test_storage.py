@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 LISTING = "v1/modules/acme/network/aws/versions"
 LEAF = "v1/modules/acme/network/aws/1.0.0/download"
 ARCHIVE = "v1/modules/acme/network/aws/1.0.0/module.tar.gz"
+CLOCK_STEP = timedelta(seconds=1)
+"""What a file system's clock may be behind or ahead of the system's own."""
 
 
 def record(content: bytes) -> str:
@@ -60,6 +63,33 @@ class TestAnyStorage:
         found = storage.head(ARCHIVE)
         assert found is not None
         assert found.size == 0
+
+    def test_an_object_tells_when_it_was_written(self, storage: Storage) -> None:
+        before = datetime.now(UTC) - CLOCK_STEP
+        storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        found = storage.head(ARCHIVE)
+        assert found is not None
+        assert found.modified is not None
+        assert before <= found.modified <= datetime.now(UTC) + CLOCK_STEP
+        assert [each.modified for each in storage.list("")] == [found.modified]
+
+    def test_a_digest_that_is_told_is_that_of_the_bytes(self, storage: Storage) -> None:
+        storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        found = [storage.head(ARCHIVE), *storage.list("")]
+        assert {each.sha256 for each in found if each} <= {sha256(b"archive"), None}
+
+    def test_new_labels_leave_the_bytes_alone(self, storage: Storage) -> None:
+        storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        labelled = storage.relabel(ARCHIVE)
+        assert labelled is not None
+        assert labelled == storage.head(ARCHIVE)
+        assert {labelled.content_type, labelled.cache_control} <= {
+            None,
+            paths.rule(ARCHIVE).content_type,
+            paths.rule(ARCHIVE).cache_control,
+        }
+        assert _body(storage, ARCHIVE) == b"archive"
+        assert storage.relabel(LEAF) is None
 
     def test_nothing_is_found_where_nothing_was_put(self, storage: Storage) -> None:
         assert storage.get(LEAF) is None

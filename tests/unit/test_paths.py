@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 import pytest
 
 from registry_gen import paths
 from registry_gen.model.address import MirrorAddress, ModuleAddress, Platform, ProviderAddress
 from registry_gen.model.digest import Sha256
 from registry_gen.model.version import parse_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import timedelta
 
 NETWORK = ModuleAddress("acme", "network", "aws")
 WIDGET = ProviderAddress("acme", "widget")
@@ -63,6 +70,14 @@ def test_a_leaf_document_is_mutable_and_cached_for_five_minutes(key: str) -> Non
     assert not paths.is_listing(key)
     assert not paths.rule(key).immutable
     assert paths.rule(key).cache_control == "public, max-age=300"
+
+
+@pytest.mark.parametrize(("keys", "window"), [(LISTINGS, paths.LISTING_WINDOW), (LEAVES, paths.LEAF_WINDOW)])
+def test_a_window_ends_when_no_cache_may_serve_the_document_any_more(keys: Iterable[str], window: timedelta) -> None:
+    """RFC 9111 max-age, and RFC 5861 for how long a stale document may still be served."""
+    for key in keys:
+        seconds = [int(number) for number in re.findall(r"=(\d+)", paths.rule(key).cache_control)]
+        assert window.total_seconds() == sum(seconds)
 
 
 @pytest.mark.parametrize("key", ARTIFACTS)

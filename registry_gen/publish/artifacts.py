@@ -1,4 +1,4 @@
-"""The immutable objects that a version consists of."""
+"""Reading back what was stored of a version."""
 
 from __future__ import annotations
 
@@ -7,49 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from registry_gen import paths
 from registry_gen.errors import StorageError
-from registry_gen.model.address import MirrorAddress, ModuleAddress, ProviderAddress
 from registry_gen.model.digest import sha256
-from registry_gen.model.facts import Hosting, ModuleVersion, ProviderVersion
 from registry_gen.publish import codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from registry_gen.model.address import Address
-    from registry_gen.model.digest import Sha256
-    from registry_gen.model.facts import Package, VersionFacts
+    from registry_gen.model.facts import VersionFacts
     from registry_gen.storage import Storage
-
-
-def version_artifacts(address: Address, facts: VersionFacts) -> Mapping[str, Sha256]:
-    """Keys and digests of what a version stores beside its record: archive and provenance, or zips, sums, signature."""
-    copied = facts.hosting is Hosting.COPY
-    found: dict[str, Sha256] = {}
-    match address, facts:
-        case ModuleAddress(), ModuleVersion():
-            if facts.archive:
-                found[paths.module_archive(address, facts.version)] = facts.archive
-            if facts.provenance:
-                found[paths.module_provenance(address, facts.version)] = facts.provenance
-        case ProviderAddress(), ProviderVersion():
-            sums, signature = facts.sums.sums, facts.sums.signature
-            if facts.sums.sums_url is None:
-                found[paths.provider_sums(address, facts.version, sums)] = sums
-                found[paths.provider_signature(address, facts.version, signature)] = signature
-            if copied:
-                found |= {paths.provider_zip(address, facts.version, item.platform): item.zh for item in facts.packages}
-        case MirrorAddress(), _ if copied and not isinstance(facts, ModuleVersion):
-            found |= {paths.mirror_zip(address, facts.version, item.platform): item.zh for item in facts.packages}
-        case _:
-            pass
-    return found
-
-
-def artifact_keys(package: Package) -> frozenset[str]:
-    """The keys of every immutable object that the package's versions refer to, withdrawn ones included."""
-    address = package.head.address
-    keys = {key for facts in package.versions for key in version_artifacts(address, facts)}
-    return frozenset(keys | {paths.record(facts.record) for facts in package.versions})
 
 
 def read_record(storage: Storage, facts: VersionFacts) -> Mapping[str, Any]:

@@ -15,9 +15,9 @@ from registry_gen.ledger import Publication
 from registry_gen.ledger import codes as ledger_codes
 from registry_gen.model.plan import Refusal
 from registry_gen.publish import codes
-from registry_gen.publish.artifacts import artifact_keys
 from registry_gen.publish.checkpoint import put_log
 from registry_gen.publish.documents import Change, Outcome, Removal, changes, put_documents, removals, remove_documents
+from registry_gen.render.artifacts import artifact_keys
 from registry_gen.render.discovery import render_site
 from registry_gen.render.lint import lint
 from registry_gen.render.package import render_package

@@ -133,9 +133,9 @@ def _action(action: Action, width: int) -> str:
     match action:
         case PublishModule(tag=tag, archive=archive):
             source = f"tag {tag.name} at {tag.commit[:12]}" if tag else f"archive {archive.filename}" if archive else ""
-            return f"{version}  {click.style(printable(source), dim=True)}"
+            return f"{version}  {click.style(_rehosted(action) + printable(source), dim=True)}"
         case PublishProvider() | MirrorProvider():
-            what = "more platforms: " if action.added else ""
+            what = _rehosted(action) or ("more platforms: " if action.added else "")
             return f"{version}  {click.style(what + _platforms(action.platforms), dim=True)}"
         case Withdraw():
             gone = f"{click.style('-', fg='red')} {_version(action):<{width}}"
@@ -144,6 +144,10 @@ def _action(action: Action, width: int) -> str:
             return f"{version}  {click.style('listed again', dim=True)}"
         case ChangeState():
             return f"{click.style('~', fg='yellow')} documents change: {printable(action.why)}"
+
+
+def _rehosted(action: PublishModule | PublishProvider | MirrorProvider) -> str:
+    return "hosted anew: " if action.rehost else ""
 
 
 def _platforms(platforms: Sequence[Platform]) -> str:

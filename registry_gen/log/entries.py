@@ -39,6 +39,12 @@ def platform_added(address: Address, facts: VersionFacts, revision: int, catalog
     )
 
 
+def hosting_changed(address: Address, facts: VersionFacts, revision: int, catalog_commit: str | None) -> Entry:
+    """A version is stored here now, or documents point at its upstream now; its contents are what they were."""
+    fields = version_fields(facts)
+    return _entry("hosting-changed", address, revision, catalog_commit, facts.recorded_at, fields, facts.version)
+
+
 def withdrawn(
     address: Address, facts: VersionFacts, reason: str, revision: int, catalog_commit: str | None, now: datetime
 ) -> Entry:
@@ -56,6 +62,20 @@ def audit_head(seq: int, digest: Sha256, at: datetime) -> Entry:
     """The audit log ended with row ``seq`` and its hash ``digest`` when this was logged: nobody can rewrite it now."""
     fields = {"type": "audit-head", "kind": "registry", "address": "", "revision": 0, "time": rfc3339(at)}
     return Entry("audit-head", check_entry(canonical({**fields, "seq": seq, "hash": digest})))
+
+
+def log_key_changed(origin: str, keys: Sequence[str], catalog_commit: str | None, now: datetime) -> Entry:
+    """The log ``origin`` is signed with other keys from now on: the present verifier key, then former ones."""
+    fields = {
+        "type": "key-changed",
+        "kind": "log",
+        "address": origin,
+        "revision": 0,
+        "catalog_commit": catalog_commit,
+        "time": rfc3339(now),
+        "keys": list(keys),
+    }
+    return Entry("key-changed", check_entry(canonical(without_none(fields))))
 
 
 def key_changed(

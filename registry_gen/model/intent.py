@@ -38,6 +38,7 @@ EntryType = Literal[
     "undeprecated",
     "withdrawn",
     "relisted",
+    "hosting-changed",
     "key-changed",
     "audit-head",
 ]

@@ -113,34 +113,46 @@ Sighting = ModuleSighting | ProviderSighting | MirrorSighting | FailedSighting
 
 @dataclass(frozen=True, slots=True)
 class PublishModule:
-    """Publish a module's version from a tag or an archive: exactly one of ``tag`` and ``archive`` is set."""
+    """Publish a module's version from a tag or an archive: exactly one of ``tag`` and ``archive`` is set.
+
+    ``rehost`` says that the version is published, and is to be hosted as the catalog says now.
+    """
 
     address: ModuleAddress
     version: Version
     tag: Tag | None
     archive: ArchiveSeen | None
+    rehost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PublishProvider:
-    """Publish these platforms of a provider's release; ``added`` says that the version is published and gains them."""
+    """Publish these platforms of a provider's release; ``added`` says that the version is published and gains them.
+
+    ``rehost`` says that it is published, and all of these are to be hosted as the catalog says now.
+    """
 
     address: ProviderAddress
     version: Version
     release: ReleaseSeen
     platforms: tuple[Platform, ...]
     added: bool
+    rehost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MirrorProvider:
-    """Mirror these platforms of a version; ``added`` says that the version is published and only gains them."""
+    """Mirror these platforms of a version; ``added`` says that the version is published and only gains them.
+
+    ``rehost`` says that it is published, and all of these are to be hosted as the catalog says now.
+    """
 
     address: MirrorAddress
     version: Version
     protocols: tuple[str, ...]
     platforms: tuple[Platform, ...]
     added: bool
+    rehost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,10 +54,10 @@ def action_json(action: Action) -> Mapping[str, object]:
                 if archive
                 else {}
             )
-            return {"action": "publish", "version": str(action.version), **seen}
+            return {"action": "rehost" if action.rehost else "publish", "version": str(action.version), **seen}
         case PublishProvider():
             return {
-                "action": "add-platforms" if action.added else "publish",
+                "action": _kind(action, "publish"),
                 "version": str(action.version),
                 "platforms": [str(platform) for platform in action.platforms],
                 "protocols": list(action.release.protocols),
@@ -65,7 +65,7 @@ def action_json(action: Action) -> Mapping[str, object]:
             }
         case MirrorProvider():
             return {
-                "action": "add-platforms" if action.added else "mirror",
+                "action": _kind(action, "mirror"),
                 "version": str(action.version),
                 "platforms": [str(platform) for platform in action.platforms],
                 "protocols": list(action.protocols),
@@ -76,6 +76,12 @@ def action_json(action: Action) -> Mapping[str, object]:
             return {"action": "relist", "version": str(action.version)}
         case ChangeState():
             return {"action": "change-documents", "why": action.why}
+
+
+def _kind(action: PublishProvider | MirrorProvider, new: str) -> str:
+    if action.rehost:
+        return "rehost"
+    return "add-platforms" if action.added else new
 
 
 def refusal_json(refusal: Refusal) -> Mapping[str, object]:

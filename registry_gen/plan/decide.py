@@ -166,7 +166,9 @@ def _add(
     )
     total.refusals.extend(outcome.refusals)
     total.notes.extend(outcome.notes)
-    total.notes.extend(notes_on_published(entry, [facts for facts in published if facts.withdrawn is None]))
+    if not isinstance(sighting, FailedSighting):
+        rehosted = {action.version for action in outcome.actions if action.rehost}
+        total.notes.extend(notes_on_published(entry, _listed_after(published, life), rehosted))
     total.notes.extend(notes_on_collected(entry, published, back))
     total.notes.extend(notes_on_links(entry))
     if offers_nothing and not isinstance(sighting, FailedSighting):

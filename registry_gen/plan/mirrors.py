@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from registry_gen.errors import RefusalError
 from registry_gen.model.facts import MirrorVersion, VersionFacts
-from registry_gen.model.plan import MirrorProvider, MirrorSighting, Note, Refusal, UpstreamAnswer
+from registry_gen.model.plan import MirrorProvider, MirrorSighting, Note, Refusal, UpstreamAnswer, UpstreamSeen
 from registry_gen.plan import codes
 from registry_gen.plan.limits import MAX_PLATFORMS, spoken, within_limits
 from registry_gen.plan.outcome import Outcome
@@ -14,6 +14,7 @@ from registry_gen.plan.outcome import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from registry_gen.model.address import Platform
     from registry_gen.model.entries import MirrorEntry
     from registry_gen.model.version import Version
 
@@ -31,26 +32,22 @@ def decide_mirror(entry: MirrorEntry, sighting: MirrorSighting, published: Seque
     for seen in sorted(sighting.versions):
         if not entry.versions.allows(seen.version):
             continue
-        if seen.version.build:
-            notes.append(Note(entry.address, f"{seen.version} has build metadata and is left out"))
-            continue
         facts = known.get(seen.version)
         wanted = sorted(platform for platform in seen.platforms if not entry.platforms or platform in entry.platforms)
-        if not wanted and not facts:
-            notes.append(Note(entry.address, f"{seen.version} has no wanted platform upstream and is left out"))
-            continue
-        if seen.protocols and not spoken(seen.protocols) and not facts:
-            named = ", ".join(seen.protocols[:5])
-            text = f"{seen.version} speaks plugin protocols that no client does ({named}) and is left out"
-            notes.append(Note(entry.address, text))
+        why = None if facts else _why_left_out(seen, wanted)
+        if why:
+            notes.append(Note(entry.address, f"{seen.version} {why} and is left out"))
             continue
         held = {package.platform for package in facts.packages} if facts else set()
         if len(held.union(wanted)) > MAX_PLATFORMS:
             refusals.append(_too_many(entry, seen.version, len(held.union(wanted))))
             continue
         new = tuple(platform for platform in wanted if platform not in held)
-        if new:
-            protocols = facts.protocols if facts else seen.protocols
+        protocols = facts.protocols if facts else seen.protocols
+        if facts and facts.hosting is not entry.hosting and facts.withdrawn is None:
+            everything = tuple(sorted(held.union(new)))
+            actions.append(MirrorProvider(entry.address, seen.version, protocols, everything, True, rehost=True))
+        elif new:
             actions.append(MirrorProvider(entry.address, seen.version, protocols, new, added=facts is not None))
     for answer in sighting.answers:
         facts = known.get(answer.version)
@@ -64,6 +61,16 @@ def decide_mirror(entry: MirrorEntry, sighting: MirrorSighting, published: Seque
         if version not in offered
     ]
     return within_limits(entry.address, Outcome(tuple(actions), tuple(refusals), tuple(notes)))
+
+
+def _why_left_out(seen: UpstreamSeen, wanted: Sequence[Platform]) -> str | None:
+    if seen.version.build:
+        return "has build metadata"
+    if not wanted:
+        return "has no wanted platform upstream"
+    if seen.protocols and not spoken(seen.protocols):
+        return f"speaks plugin protocols that no client does ({', '.join(seen.protocols[:5])})"
+    return None
 
 
 def _contradictions(entry: MirrorEntry, facts: MirrorVersion, answer: UpstreamAnswer) -> Iterator[Refusal]:

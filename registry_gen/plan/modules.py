@@ -57,9 +57,10 @@ def _from_tags(
         refusal = _refuse(entry.address, version, matched[version], pin, known.get(version))
         if refusal:
             refusals.append(refusal)
-        elif version not in known:
-            tag = next(tag for tag in matched[version] if pin in (None, tag.commit))
-            actions.append(PublishModule(entry.address, version, tag, None))
+        elif version not in known or _rehosts(entry, known[version]):
+            held = known[version].commit if version in known else pin
+            tag = next(tag for tag in matched[version] if held in (None, tag.commit))
+            actions.append(PublishModule(entry.address, version, tag, None, rehost=version in known))
     for version in sorted(source.pins.keys() - matched.keys() - known.keys()):
         error = RefusalError(
             codes.PIN_WITHOUT_TAG, where=f"{entry.address} {version}", expected=f"a tag at {source.pins[version]}"
@@ -135,6 +136,12 @@ def _refuse(
     return None
 
 
+def _rehosts(entry: ModuleEntry, facts: ModuleVersion) -> bool:
+    """Whether a listed version is to be hosted otherwise, and comes from the kind of source that the entry has."""
+    same_kind = (facts.commit is not None) == isinstance(entry.source, GitSource)
+    return facts.hosting is not entry.hosting and facts.withdrawn is None and same_kind
+
+
 def _two_versions(entry: ModuleEntry, matched: Mapping[Version, Sequence[Tag]]) -> list[Note]:
     versions: dict[Commit, list[Version]] = defaultdict(list)
     for version in sorted(matched):
@@ -174,6 +181,8 @@ def _from_archives(
                 hint=codes.EVIDENCE_CHANGED.fix,
             )
             refusals.append(Refusal(entry.address, seen.version, error, violation=True))
+        elif facts and _rehosts(entry, facts):
+            actions.append(PublishModule(entry.address, seen.version, None, seen, rehost=True))
         elif facts or not entry.versions.allows(seen.version):
             continue
         elif seen.version.build:

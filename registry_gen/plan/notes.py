@@ -10,18 +10,22 @@ from registry_gen.model.plan import ModuleSighting, Note
 from registry_gen.plan.modules import match_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Sequence, Set
 
     from registry_gen.model.entries import Entry
     from registry_gen.model.facts import VersionFacts
+    from registry_gen.model.version import Version
     from registry_gen.plan.inputs import GoodSighting
 
 
-def notes_on_published(entry: Entry, published: Sequence[VersionFacts]) -> Iterator[Note]:
-    """Published versions that the entry no longer describes: nothing published goes away by itself."""
-    others = [facts for facts in published if facts.hosting is not entry.hosting]
+def notes_on_published(entry: Entry, published: Sequence[VersionFacts], rehosted: Set[Version]) -> Iterator[Note]:
+    """Listed versions that the entry no longer describes: nothing published goes away by itself.
+
+    ``rehosted`` are those that will be hosted as the entry says; what the source no longer offers cannot be.
+    """
+    others = [facts for facts in published if facts.hosting is not entry.hosting and facts.version not in rehosted]
     if others:
-        yield Note(entry.address, f"hosting: {entry.hosting} is for new versions; hosted as before: {_list(others)}")
+        yield Note(entry.address, f"not at the source any more, so not in hosting: {entry.hosting}: {_list(others)}")
     outside = [facts for facts in published if not entry.versions.allows(facts.version)]
     if outside:
         yield Note(entry.address, f"versions: {entry.versions} leaves out what stays listed: {_list(outside)}")

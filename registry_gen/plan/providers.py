@@ -42,7 +42,10 @@ def decide_provider(entry: ProviderEntry, sighting: ProviderSighting, published:
             continue
         held = {package.platform for package in facts.packages} if facts else set()
         new = tuple(platform for platform in wanted if platform not in held)
-        if new:
+        if facts and facts.hosting is not entry.hosting and facts.withdrawn is None:
+            everything = tuple(sorted(held.union(new)))
+            actions.append(PublishProvider(entry.address, release.version, release, everything, True, rehost=True))
+        elif new:
             actions.append(PublishProvider(entry.address, release.version, release, new, added=facts is not None))
     return within_limits(entry.address, Outcome(tuple(actions), tuple(refusals), tuple(notes)))
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from registry_gen.errors import RefusalError
-from registry_gen.log.entries import deprecated, key_changed, platform_added, published, relisted, withdrawn
+from registry_gen.log.entries import (
+    deprecated,
+    hosting_changed,
+    key_changed,
+    platform_added,
+    published,
+    relisted,
+    withdrawn,
+)
 from registry_gen.model.facts import (
     MirrorVersion,
     ModuleVersion,
@@ -30,6 +39,9 @@ if TYPE_CHECKING:
     from registry_gen.model.config import Site
     from registry_gen.model.intent import Run
     from registry_gen.model.version import Version
+
+
+EntryMaker = Callable[["Address", "VersionFacts", int, "str | None"], "Entry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,7 @@ def settle(
         version = item.facts.version
         try:
             _require_unchanged(planned.address, known.get(version), item.facts)
-            make = platform_added if version in known else published
+            make = _entry_maker(known.get(version), item.facts)
             entries.append(make(planned.address, item.facts, revision, run.catalog_commit))
             good.append(item)
         except RefusalError as error:
@@ -101,6 +113,12 @@ def settle(
     return Settled(planned.address, intent, tuple(refusals), notes)
 
 
+def _entry_maker(before: VersionFacts | None, after: VersionFacts) -> EntryMaker:
+    if before is None:
+        return published
+    return platform_added if before.hosting is after.hosting else hosting_changed
+
+
 def _turned(facts: VersionFacts, action: Withdraw | Relist, run: Run) -> VersionFacts:
     if isinstance(action, Relist):
         return replace(facts, withdrawn=None)
@@ -116,10 +134,12 @@ def _life_entry(address: Address, facts: VersionFacts, revision: int, run: Run) 
 def _audit(planned: PackagePlan, good: Sequence[Staged], known: Mapping[Version, VersionFacts], run: Run) -> AuditRow:
     """What was done to the package, with the versions by what happened to them."""
     published_now = [str(item.facts.version) for item in good if item.facts.version not in known]
-    completed = [str(item.facts.version) for item in good if item.facts.version in known]
+    rehosted = [str(item.facts.version) for item in good if item.action.rehost]
+    completed = [str(item.facts.version) for item in good if item.facts.version in known and not item.action.rehost]
     after: dict[str, object] = {
         "published": published_now,
         "platforms_added": completed,
+        "rehosted": rehosted,
         "withdrawn": {str(item.version): item.reason for item in planned.actions if isinstance(item, Withdraw)},
         "relisted": [str(item.version) for item in planned.actions if isinstance(item, Relist)],
         "changed": ", ".join(item.why for item in planned.actions if isinstance(item, ChangeState)),
@@ -152,14 +172,23 @@ def _require_unchanged(address: Address, before: VersionFacts | None, after: Ver
 def _difference(before: VersionFacts, after: VersionFacts) -> tuple[str, str] | None:
     """What was published and what would replace it, where that is more than added platforms."""
     if isinstance(before, ModuleVersion) or isinstance(after, ModuleVersion):
-        return str(before), str(after)
+        return _module_difference(before, after)
     gained = {package.platform: package for package in after.packages}
     for package in before.packages:
-        if gained.get(package.platform) != package:
-            return f"{package.filename} with SHA-256 {package.zh}", str(gained.get(package.platform))
+        now = gained.get(package.platform)
+        if now is None or (now.filename, now.zh) != (package.filename, package.zh):
+            return f"{package.filename} with SHA-256 {package.zh}", str(now)
     if isinstance(before, MirrorVersion) and before.sums.sums != after.sums.sums:
         return f"SHA256SUMS with SHA-256 {before.sums.sums}", after.sums.sums
     return None
+
+
+def _module_difference(before: VersionFacts, after: VersionFacts) -> tuple[str, str] | None:
+    """A module's version may only be hosted otherwise: the same tree, from the same commit or archive."""
+    if not (isinstance(before, ModuleVersion) and isinstance(after, ModuleVersion)) or before.hosting is after.hosting:
+        return str(before), str(after)
+    first, second = ((facts.tree, facts.commit, facts.evidence) for facts in (before, after))
+    return None if first == second else (f"{before.tree} at {before.commit}", f"{after.tree} at {after.commit}")
 
 
 def _state_entries(planned: PackagePlan, before: PackageState, revision: int, run: Run) -> Iterator[Entry]:

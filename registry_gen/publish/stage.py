@@ -163,6 +163,7 @@ def _stage(
     package: Package | None,
 ) -> Staged:
     before = next((facts for facts in package.versions if facts.version == action.version), None) if package else None
+    before = None if action.rehost else before  # then nothing of it is kept as it was
     match entry, action:
         case ModuleEntry(), PublishModule():
             return stage_module(stage, entry, action)

@@ -13,8 +13,8 @@ import pytest
 from registry_gen.errors import Code, SourceError
 from registry_gen.model.address import Platform
 from registry_gen.model.digest import sha256
-from registry_gen.model.entries import GitSource
-from registry_gen.model.facts import Hosting
+from registry_gen.model.entries import GitSource, WithdrawalRule
+from registry_gen.model.facts import Hosting, Withdrawal, WithdrawalStage
 from registry_gen.model.plan import (
     ArchiveSeen,
     ChangeState,
@@ -558,10 +558,39 @@ def test_a_run_limited_to_some_packages_says_nothing_of_the_others() -> None:
     assert plan(limited, {}, {NETWORK: known.head}, {}, CONTEXT).notes == ()
 
 
-def test_another_hosting_is_for_new_versions_only_and_says_so() -> None:
-    planned = decide(module(hosting=Hosting.LINK), tags("v1.0.0"), module_facts("1.0.0"))
+@pytest.mark.parametrize(
+    ("entry", "sighting", "facts"),
+    [
+        (module(hosting=Hosting.LINK), tags("v1.0.0"), module_facts("1.0.0")),
+        (
+            replace(provider(), hosting=Hosting.LINK),
+            ProviderSighting(WIDGET, (release("1.0.0", LINUX, DARWIN),)),
+            replace(provider_facts("1.0.0", LINUX), evidence=release("1.0.0", LINUX, DARWIN).sums),
+        ),
+        (
+            replace(mirror(), hosting=Hosting.LINK),
+            MirrorSighting(RANDOM, (upstream("1.0.0", LINUX, DARWIN),)),
+            mirror_facts("1.0.0", LINUX),
+        ),
+    ],
+    ids=["module", "provider", "mirror"],
+)
+def test_another_hosting_hosts_what_is_published_anew(entry: Entry, sighting: Sighting, facts: VersionFacts) -> None:
+    planned = decide(entry, sighting, facts)
+    (action,) = planned.packages[0].actions
+    assert isinstance(action, PublishModule | PublishProvider | MirrorProvider)
+    assert action.rehost
+    assert not planned.notes
+    if not isinstance(action, PublishModule):
+        assert action.platforms == (DARWIN, LINUX), "one that is new comes along"
+    gone = replace(facts, withdrawn=Withdrawal("x", "ada", NOW, WithdrawalStage.UNLISTED, NOW))
+    assert versions(decide(replace(entry, withdrawn=(WithdrawalRule(None, "x"),)), sighting, gone)) == []
+
+
+def test_what_the_source_no_longer_offers_stays_hosted_as_it_is_and_the_plan_says_so() -> None:
+    planned = decide(module(hosting=Hosting.LINK), tags(), module_facts("1.0.0"))
     assert versions(planned) == []
-    assert planned.notes[0].text == "hosting: link is for new versions; hosted as before: 1.0.0"
+    assert "not at the source any more, so not in hosting: link: 1.0.0" in [note.text for note in planned.notes]
 
 
 def test_what_the_catalog_no_longer_wants_stays_and_is_told() -> None:

@@ -10,7 +10,8 @@ import orjson
 from registry_gen import paths
 from registry_gen.model.address import ModuleAddress, Platform
 from registry_gen.model.config import Site
-from registry_gen.model.digest import Sha256, sha256
+from registry_gen.model.digest import H1, Sha256, sha256
+from registry_gen.model.facts import Hosting
 from registry_gen.model.intent import Artifact, Run
 from registry_gen.model.plan import (
     ChangeState,
@@ -151,6 +152,28 @@ def test_a_mirrored_version_whose_sums_changed_upstream_is_refused() -> None:
     assert settled.refusals[0].violation
     same = staged_mirror(mirror_facts("3.0.0", LINUX, DARWIN))
     assert entry_types(outcome(planned(mirror(), same.action), [same], before)) == ["platform-added"]
+
+
+def test_a_version_that_is_hosted_anew_is_logged_as_such_if_its_contents_are_the_same() -> None:
+    copied = module_facts("1.0.0")
+    linked = replace(
+        copied,
+        hosting=Hosting.LINK,
+        archive=None,
+        archive_size=None,
+        location=f"git::https://git.example.com/network.git?ref={copied.commit}",
+    )
+    before = package(module(), copied, state=state_of(module(), CONTEXT))
+    item = staged_module("1.0.0", linked)
+    item = replace(item, action=replace(item.action, rehost=True), artifacts=())
+    settled = outcome(planned(module(), item.action), [item], before)
+    assert entry_types(settled) == ["hosting-changed"]
+    assert settled.intent
+    assert settled.intent.audit.after["rehosted"] == ["1.0.0"]
+    other = replace(item, facts=replace(linked, tree=H1("h1:" + "B" * 43 + "=")))
+    refused = outcome(planned(module(), other.action), [other], before)
+    assert refused.intent is None
+    assert refused.refusals[0].error.code.id == "PLN008"
 
 
 def test_new_keys_and_notices_are_logged_without_a_new_version() -> None:

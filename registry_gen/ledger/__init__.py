@@ -117,8 +117,11 @@ class Publication(Protocol):
     def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
         """Packages as of now, with all their versions; those that were never published are left out."""
 
-    def finish(self, intents: Sequence[OpenIntent]) -> None:
-        """Listed: ``visible`` becomes the packages' revision, ``inputs`` and ``due_at`` the intents', intents close."""
+    def finish(self, intents: Sequence[OpenIntent], at: datetime) -> None:
+        """Listed: ``visible`` becomes the packages' revision, ``inputs`` and ``due_at`` the intents', intents close.
+
+        Where the intents moved a withdrawal on, its stage began not before ``at``: readers see it from now on.
+        """
 
     def settle_inputs(self, heads: Sequence[PackageHead]) -> None:
         """Keep ``inputs`` and ``due_at`` of packages whose plan was empty and complete (created at revision 0)."""

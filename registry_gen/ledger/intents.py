@@ -30,6 +30,7 @@ from registry_gen.model.intent import OpenIntent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from datetime import datetime
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
@@ -172,6 +173,14 @@ UPDATE {versions} o SET log_index = e.index FROM (
 """
 _VERSION_TABLES: Final = tuple(map(sql.Identifier, ("module_versions", "provider_versions", "mirror_versions")))
 _FINISH_PACKAGES: Final = """
+# The time of a run is that of its start; a listing that was shortened an hour later is in caches an hour longer.
+_BEGIN_STAGES: Final = """
+UPDATE {versions} o SET withdrawn = jsonb_set(o.withdrawn, ARRAY['since'], to_jsonb(%s::text))
+FROM intents i JOIN packages p ON p.address = i.address
+CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'versions') AS v (version text)
+WHERE i.id = ANY(%s) AND i.status = 'logged' AND o.package = p.id AND o.version = v.version
+    AND (o.withdrawn->>'since')::timestamptz < %s
+"""
 UPDATE packages p SET visible = i.base + 1, inputs = i.payload->>'inputs',
     due_at = (i.payload->>'due_at')::timestamptz
 FROM intents i WHERE i.address = p.address AND i.id = ANY(%s) AND i.status = 'logged'
@@ -295,8 +304,11 @@ def append_entries(
     return LogHead(tail, None, head.etag, head.stored_size)
 
 
-def finish(connection: Connection[TupleRow], intents: Sequence[OpenIntent], where: str) -> None:
-    """Close logged intents: what they changed is listed. Raises LedgerError LED006 for one that is not logged."""
+def finish(connection: Connection[TupleRow], intents: Sequence[OpenIntent], at: datetime, where: str) -> None:
+    """Close logged intents: what they changed is listed, as of ``at``.
+
+    Raises LedgerError LED006 for one that is not logged.
+    """
     ids = [intent.id for intent in intents]
     unlogged = connection.execute(
         """
@@ -311,6 +323,9 @@ def finish(connection: Connection[TupleRow], intents: Sequence[OpenIntent], wher
         )
     connection.execute(_FINISH_PACKAGES, (ids,))
     connection.execute(
+    if any(facts.withdrawn for intent in intents for facts in intent.intent.versions):
+        for table in _VERSION_TABLES:
+            connection.execute(sql.SQL(_BEGIN_STAGES).format(versions=table), (instant(at), ids, at))
         "UPDATE intents SET status = 'finished', payload = NULL WHERE id = ANY(%s) AND status = 'logged'", (ids,)
     )
 

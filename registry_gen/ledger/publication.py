@@ -186,13 +186,13 @@ class PostgresPublication:
         with self._fenced() as connection:
             return reading.packages(connection, addresses)
 
-    def finish(self, logged: Sequence[OpenIntent]) -> None:
-        """Listed: the packages' revision becomes visible, and the intents close.
+    def finish(self, logged: Sequence[OpenIntent], at: datetime) -> None:
+        """Listed: the packages' revision becomes visible, withdrawals enter their stages, and the intents close.
 
         Raises LedgerError LED006 for an intent that is not logged.
         """
         with self._fenced() as connection:
-            intents.finish(connection, logged, self._where)
+            intents.finish(connection, logged, at, self._where)
 
     def settle_inputs(self, heads: Sequence[PackageHead]) -> None:
         """Keep ``inputs`` and ``due_at`` of packages that need nothing; one that has moved on is left as it is."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from registry_gen.model.address import Address
     from registry_gen.model.config import Site
     from registry_gen.model.intent import Artifact, OpenIntent
+    from registry_gen.publish.clock import Clock
     from registry_gen.publish.log_key import CheckpointSigner
     from registry_gen.publish.staging import Staging
     from registry_gen.storage import Storage
@@ -42,13 +43,17 @@ _REFUSED_CONTENT: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What committing needs beside the ledger: the public storage, its uploader threads, staging, the log's key."""
+    """What committing needs beside the ledger: the public storage, its uploader threads, staging, the log's key.
+
+    ``clock`` tells when what is committed becomes visible.
+    """
 
     storage: Storage
     executor: Executor
     staging: Staging
     signer: CheckpointSigner
     site: Site
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,7 @@ def commit(publication: Publication, bucket: Bucket, intents: Sequence[OpenInten
         if item.intent.address in failed
     ]
     if finished:
-        publication.finish(finished)
+        publication.finish(finished, bucket.clock())
     bucket.staging.discard(artifact for item in finished for artifact in item.intent.artifacts)
     return Committed(tuple(finished), puts + outcome.puts, tuple(refusals), outcome.altered)
 

@@ -13,6 +13,7 @@ from registry_gen.model.facts import PackageHead
 from registry_gen.model.plan import Note, Plan, Refusal
 from registry_gen.publish import codes
 from registry_gen.publish.commit import Bucket, Committed, commit, recover, unfinished
+from registry_gen.publish.clock import clock_from
 from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.planning import make_plan
 from registry_gen.publish.registry import pool
@@ -80,6 +81,7 @@ def publish(
             progress.step(LOCK_PHASE, "")
             require_own_bucket(publication.log_head(), registry.public, registry.log_origin)
             recovered = recover(publication, bucket)
+            clock_from(now),
             waiting = unfinished(publication)
             needed = [artifact for item in publication.open_intents() for artifact in item.intent.artifacts]
             registry.staging.sweep(needed, now.timestamp() - KEEP_SECONDS)

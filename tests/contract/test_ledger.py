@@ -92,7 +92,7 @@ def test_packages_of_all_kinds_come_back_as_they_were_logged(ledger: Ledger, pub
     providers = intent_of(PROVIDER, provider_version("2.0.0", "darwin_arm64", "linux_amd64"), keys=(KEY,))
     mirrors = intent_of(MIRROR, mirror_version("3.1.0", "linux_amd64", linked=True), due_at=LATER)
 
-    publication.finish(publish(publication, modules, providers, mirrors))
+    publication.finish(publish(publication, modules, providers, mirrors), NOW)
 
     found = ledger.packages([MODULE, PROVIDER, MIRROR, module_address("acme", "absent", "aws")])
     assert {address: package.versions for address, package in found.items()} == {
@@ -157,7 +157,7 @@ def test_a_begin_that_is_repeated_after_logging_says_that_it_is_logged(publicati
 
 
 def test_an_intent_on_another_revision_is_refused(publication: Publication) -> None:
-    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))))
+    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))), NOW)
 
     with pytest.raises(LedgerError, match=r"LED005 .*expected revision 0; found revision 1"):
         publication.begin([intent_of(PROVIDER), intent_of(MODULE, module_version("1.1.0"), base=0)])
@@ -198,7 +198,7 @@ def test_an_intent_that_is_not_logged_is_not_finished(publication: Publication) 
     opened = publication.begin([intent_of(MODULE, module_version("1.0.0"))])
 
     with pytest.raises(LedgerError, match=r"LED006 .*not logged"):
-        publication.finish(opened)
+        publication.finish(opened, NOW)
 
 
 def test_logging_appends_entries_in_order_and_once(ledger: Ledger, publication: Publication) -> None:
@@ -237,13 +237,33 @@ def test_the_last_entry_of_what_is_logged_names_the_head_of_the_audit_log(
 
 def test_a_collected_version_is_never_listed_again(publication: Publication) -> None:
     facts = module_version("1.0.0", withdrawn=withdrawal(WithdrawalStage.COLLECTED))
-    publication.finish(publish(publication, intent_of(MODULE, facts)))
+    publication.finish(publish(publication, intent_of(MODULE, facts)), NOW)
 
     for back in (None, withdrawal(WithdrawalStage.UNLINKED)):
         opened = publication.begin([intent_of(MODULE, dataclasses.replace(facts, withdrawn=back), base=1)])
         with pytest.raises(LedgerError, match=r"LED006 .*1\.0\.0"):
             publication.log(opened)
         publication.abandon([opened[0].id])
+
+
+def test_a_stage_of_a_withdrawal_begins_when_readers_see_it(publication: Publication) -> None:
+    """A run may stage for hours between the time that it gives everything and the shorter listing."""
+    gone, other = module_version("1.0.0", withdrawn=withdrawal()), module_version("1.1.0", withdrawn=withdrawal())
+    publication.finish(publish(publication, intent_of(MODULE, gone, other)), NOW)
+    again = publish(publication, intent_of(MODULE, dataclasses.replace(gone, withdrawn=withdrawal()), base=1))
+
+    def begun() -> list[datetime | None]:
+        versions = publication.packages([MODULE])[MODULE].versions
+        return [facts.withdrawn.since if facts.withdrawn else None for facts in versions]
+
+    assert begun() == [withdrawal().since, NOW], "logged is not seen yet"
+    publication.finish(again, LATER)
+    assert begun() == [LATER, NOW], "what the intent did not touch is as it was"
+    publication.finish(again, LATER + timedelta(hours=1))
+    assert begun() == [LATER, NOW], "what is finished again is not done again"
+    earlier = publish(publication, intent_of(MODULE, dataclasses.replace(gone, withdrawn=withdrawal()), base=2))
+    publication.finish(earlier, withdrawal().since - timedelta(days=1))
+    assert begun() == [withdrawal().since, NOW], "never before its own time"
 
 
 def test_what_an_intent_says_is_read_back_whole(publication: Publication) -> None:
@@ -263,7 +283,7 @@ def test_what_an_intent_says_is_read_back_whole(publication: Publication) -> Non
 
 
 def test_a_removed_document_is_forgotten_by_its_owner_only(publication: Publication) -> None:
-    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))))
+    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))), NOW)
     document = PublishedDocument("key", digest_of("a"), 1, "etag")
     publication.document_stored(MODULE, [document])
 
@@ -274,7 +294,9 @@ def test_a_removed_document_is_forgotten_by_its_owner_only(publication: Publicat
 
 
 def test_a_change_without_entries_leaves_the_log_as_it_is(ledger: Ledger, publication: Publication) -> None:
-    publication.finish(publish(publication, intent_of(PROVIDER, provider_version("1.0.0", "linux_amd64"), keys=(KEY,))))
+    publication.finish(
+        publish(publication, intent_of(PROVIDER, provider_version("1.0.0", "linux_amd64"), keys=(KEY,))), NOW
+    )
     publication.checkpoint_signed(2, b"one")
     head = publication.log_head()
 
@@ -290,7 +312,7 @@ def test_a_change_without_entries_leaves_the_log_as_it_is(ledger: Ledger, public
 
 def test_the_log_goes_on_where_it_stood(publication: Publication) -> None:
     first = intent_of(MODULE, *(module_version(f"1.{minor}.0") for minor in range(300)))
-    publication.finish(publish(publication, first))
+    publication.finish(publish(publication, first), NOW)
     second = intent_of(MODULE, module_version("2.0.0"), base=1)
 
     head = publication.log(publication.begin([second]))
@@ -300,7 +322,7 @@ def test_the_log_goes_on_where_it_stood(publication: Publication) -> None:
 
 
 def test_a_stale_intent_is_not_logged(publication: Publication) -> None:
-    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))))
+    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))), NOW)
     (opened,) = publication.begin([intent_of(MODULE, module_version("1.1.0"), base=1)])
     stranger = dataclasses.replace(opened, id=opened.id + 100)
 
@@ -312,10 +334,10 @@ def test_a_stale_intent_is_not_logged(publication: Publication) -> None:
 
 def test_a_finished_intent_may_be_finished_and_logged_again(ledger: Ledger, publication: Publication) -> None:
     opened = publish(publication, intent_of(MODULE, module_version("1.0.0")))
-    publication.finish(opened)
+    publication.finish(opened, NOW)
     heads = ledger.heads()
 
-    publication.finish(opened)
+    publication.finish(opened, NOW)
     publication.log(opened)
 
     assert ledger.heads() == heads
@@ -324,7 +346,7 @@ def test_a_finished_intent_may_be_finished_and_logged_again(ledger: Ledger, publ
 
 def test_a_version_that_would_change_its_contents_is_refused(ledger: Ledger, publication: Publication) -> None:
     facts = module_version("1.0.0")
-    publication.finish(publish(publication, intent_of(MODULE, facts)))
+    publication.finish(publish(publication, intent_of(MODULE, facts)), NOW)
     other_tree = dataclasses.replace(facts, tree=dirhash([("main.tf", digest_of("changed"))]))
     other_archive = dataclasses.replace(facts, archive=digest_of("other gzip"))
 
@@ -340,7 +362,7 @@ def test_a_version_that_would_change_its_contents_is_refused(ledger: Ledger, pub
 
 def test_the_hosting_of_a_version_and_its_record_may_change(publication: Publication) -> None:
     facts = module_version("1.0.0")
-    publication.finish(publish(publication, intent_of(MODULE, facts)))
+    publication.finish(publish(publication, intent_of(MODULE, facts)), NOW)
     moved = dataclasses.replace(
         facts, hosting=Hosting.LINK, archive=None, archive_size=None, location="git::x", record=digest_of("other")
     )
@@ -354,10 +376,10 @@ def test_the_hosting_of_a_version_and_its_record_may_change(publication: Publica
 
 def test_a_platform_is_added_with_new_sums_and_none_is_lost_or_changed(publication: Publication) -> None:
     small = provider_version("1.0.0", "linux_amd64")
-    publication.finish(publish(publication, intent_of(PROVIDER, small, keys=(KEY,))))
+    publication.finish(publish(publication, intent_of(PROVIDER, small, keys=(KEY,))), NOW)
     grown = provider_version("1.0.0", "darwin_arm64", "linux_amd64")
     grown = dataclasses.replace(grown, sums=dataclasses.replace(grown.sums, sums=digest_of("grown")))
-    publication.finish(publish(publication, intent_of(PROVIDER, grown, base=1, keys=(KEY,))))
+    publication.finish(publish(publication, intent_of(PROVIDER, grown, base=1, keys=(KEY,))), NOW)
     package = publication.packages([PROVIDER]).get(PROVIDER)
     assert package is not None
     assert package.versions == (named(grown, 2),)
@@ -382,9 +404,9 @@ def test_facts_that_contradict_themselves_are_kept_out_by_the_database(publicati
 def test_a_key_that_was_extended_is_changed_for_one_package_alone(ledger: Ledger, publication: Publication) -> None:
     other = dataclasses.replace(PROVIDER, type="gadget")
     extended = SigningKey(KEY.fingerprint, KEY.armor + "extended\n")
-    publication.finish(publish(publication, intent_of(PROVIDER, keys=(KEY,)), intent_of(other, keys=(KEY,))))
+    publication.finish(publish(publication, intent_of(PROVIDER, keys=(KEY,)), intent_of(other, keys=(KEY,))), NOW)
 
-    publication.finish(publish(publication, intent_of(PROVIDER, base=1, keys=(extended,))))
+    publication.finish(publish(publication, intent_of(PROVIDER, base=1, keys=(extended,))), NOW)
 
     heads = ledger.heads()
     assert heads[PROVIDER].state.signing_keys == (extended,)
@@ -392,7 +414,7 @@ def test_a_key_that_was_extended_is_changed_for_one_package_alone(ledger: Ledger
 
 
 def test_a_checkpoint_is_kept_for_the_size_it_signs(publication: Publication) -> None:
-    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))))
+    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))), NOW)
 
     publication.checkpoint_signed(2, b"signed 2")
     publication.checkpoint_signed(2, b"signed 2")
@@ -408,7 +430,7 @@ def test_a_checkpoint_is_kept_for_the_size_it_signs(publication: Publication) ->
 
 
 def test_a_growing_log_keeps_what_the_bucket_holds(publication: Publication) -> None:
-    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))))
+    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))), NOW)
     publication.checkpoint_signed(2, b"signed 2")
     publication.checkpoint_stored(2, "etag 2")
 
@@ -424,7 +446,7 @@ def test_a_growing_log_keeps_what_the_bucket_holds(publication: Publication) -> 
 
 
 def test_documents_are_kept_by_owner_and_key(publication: Publication) -> None:
-    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))))
+    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))), NOW)
     listing = PublishedDocument("v1/modules/versions", digest_of("listing"), 1, '"e1"')
     leaf = PublishedDocument('v1/modules/it\'s/"download"', digest_of("leaf"), 1, '"e2"')
     discovery = PublishedDocument(".well-known/terraform.json", digest_of("discovery"), 0, "e")
@@ -453,7 +475,7 @@ def test_a_document_keeps_its_owner_and_never_goes_back(publication: Publication
 
 
 def test_inputs_are_settled_where_the_package_did_not_move(ledger: Ledger, publication: Publication) -> None:
-    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))))
+    publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))), NOW)
     before = ledger.heads()[MODULE]
 
     settled = dataclasses.replace(before, inputs=digest_of("settled"), due_at=LATER)
@@ -525,7 +547,7 @@ def test_a_batch_of_five_hundred_packages_goes_through(ledger: Ledger, publicati
     ]
 
     opened = publish(publication, *intents)
-    publication.finish(opened)
+    publication.finish(opened, NOW)
 
     assert len(ledger.heads()) == 500
     assert len(ledger.packages([intent.address for intent in intents])) == 500

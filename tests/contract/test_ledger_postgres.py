@@ -127,7 +127,7 @@ def test_a_publisher_that_lost_its_connection_says_so_and_its_steps_can_be_repea
     with ledger.publication(30) as held:
         assert held.open_intents() == held.begin([intent]) == opened
         held.log(opened)
-        held.finish(opened)
+        held.finish(opened, NOW)
 
     assert ledger.packages([MODULE])[MODULE].head.visible == 1
 
@@ -474,7 +474,7 @@ def test_a_new_holder_finishes_what_the_last_one_logged(ledger: PostgresLedger) 
 
     with ledger.publication(0) as held:
         assert held.open_intents() == opened == tuple(map(logged, opened))
-        held.finish(opened)
+        held.finish(opened, NOW)
         assert held.open_intents() == ()
 
     assert ledger.heads()[MODULE].visible == 1

@@ -29,8 +29,8 @@ from registry_gen.model.intent import OpenIntent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
     from datetime import datetime
+
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
@@ -172,7 +172,6 @@ UPDATE {versions} o SET log_index = e.index FROM (
 ) e WHERE o.package = e.package AND o.version = e.version
 """
 _VERSION_TABLES: Final = tuple(map(sql.Identifier, ("module_versions", "provider_versions", "mirror_versions")))
-_FINISH_PACKAGES: Final = """
 # The time of a run is that of its start; a listing that was shortened an hour later is in caches an hour longer.
 _BEGIN_STAGES: Final = """
 UPDATE {versions} o SET withdrawn = jsonb_set(o.withdrawn, ARRAY['since'], to_jsonb(%s::text))
@@ -181,6 +180,7 @@ CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'versions') AS v (version text)
 WHERE i.id = ANY(%s) AND i.status = 'logged' AND o.package = p.id AND o.version = v.version
     AND (o.withdrawn->>'since')::timestamptz < %s
 """
+_FINISH_PACKAGES: Final = """
 UPDATE packages p SET visible = i.base + 1, inputs = i.payload->>'inputs',
     due_at = (i.payload->>'due_at')::timestamptz
 FROM intents i WHERE i.address = p.address AND i.id = ANY(%s) AND i.status = 'logged'

@@ -89,8 +89,10 @@ def settle(
         return Settled(planned.address, None, tuple(refusals))
     turned = [_turned(known[action.version], action, run) for action in life]
     entries += [_life_entry(planned.address, facts, revision, run) for facts in turned]
-    if package and package.versions:
-        entries += _state_entries(planned, package.head.state, revision, run)
+    # The first keys of a package are in the records of its first versions.
+    first = PackageState(signing_keys=planned.state.signing_keys)
+    was = package.head.state if package and package.versions else first
+    entries += _state_entries(planned, was, revision, run)
     changed = (*(item.facts for item in good), *turned)
     after = {**known, **{facts.version: facts for facts in changed}}
     head = PackageHead(planned.address, revision, planned.base, None, planned.due_at, planned.state)

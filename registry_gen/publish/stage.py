@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from registry_gen.model.config import Limits
+    from registry_gen.model.facts import PackageState
     from registry_gen.publish.look import Sources
     from registry_gen.publish.planning import Planned
     from registry_gen.publish.progress import Progress
@@ -137,7 +138,7 @@ def stage_package(
         if stage.stopped.is_set():
             break
         try:
-            staged.append(_stage(stage, entry, action, package))
+            staged.append(_stage(stage, entry, action, package, planned.state))
         except Exception as error:  # noqa: BLE001 - one hostile version must not stop the others
             where = f"{planned.address} {action.version}"
             refusals.append(Refusal(planned.address, action.version, as_error(error, where)))
@@ -161,6 +162,7 @@ def _stage(
     entry: ModuleEntry | ProviderEntry | MirrorEntry,
     action: PublishModule | PublishProvider | MirrorProvider,
     package: Package | None,
+    state: PackageState,
 ) -> Staged:
     before = next((facts for facts in package.versions if facts.version == action.version), None) if package else None
     before = None if action.rehost else before  # then nothing of it is kept as it was
@@ -168,7 +170,8 @@ def _stage(
         case ModuleEntry(), PublishModule():
             return stage_module(stage, entry, action)
         case ProviderEntry(), PublishProvider():
-            return stage_provider(stage, entry, action, before if isinstance(before, ProviderVersion) else None)
+            held = before if isinstance(before, ProviderVersion) else None
+            return stage_provider(stage, entry, action, held, state.signing_keys)
         case MirrorEntry(), MirrorProvider():
             return stage_mirror(stage, entry, action, before if isinstance(before, MirrorVersion) else None)
         case _:

@@ -20,17 +20,23 @@ if TYPE_CHECKING:
 
     from registry_gen.model.address import Platform
     from registry_gen.model.entries import ProviderEntry
+    from registry_gen.model.facts import SigningKey
     from registry_gen.model.intent import Artifact
     from registry_gen.model.plan import PublishProvider
     from registry_gen.publish.stage import Stage
 
 
 def stage_provider(
-    stage: Stage, entry: ProviderEntry, action: PublishProvider, before: ProviderVersion | None
+    stage: Stage,
+    entry: ProviderEntry,
+    action: PublishProvider,
+    before: ProviderVersion | None,
+    keys: Sequence[SigningKey],
 ) -> Staged:
     """Verify sums and signature first, then each wanted platform's zip, side by side.
 
-    ``before`` are the version's facts where it is published and only gains platforms.
+    ``before`` are the version's facts where it is published and only gains platforms; ``keys`` all that clients will
+    get, which go on record.
     """
     release = action.release
     documents = _published_sums(stage, entry, action)
@@ -65,7 +71,7 @@ def stage_provider(
         record=Sha256(""),
         recorded_at=stage.now,
     )
-    record = provider_record(entry.address, facts, sums, signature, stage.catalog_commit)
+    record = provider_record(entry.address, facts, sums, signature, stage.catalog_commit, keys)
     facts = replace(facts, record=sha256(record))
     artifacts.append(stage.staging.keep_bytes(record, paths.record(facts.record)))
     return Staged(action, facts, tuple(artifacts))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from registry_gen.extract.module import ModuleContents
     from registry_gen.model.address import Address
+    from registry_gen.model.facts import SigningKey
 
 SCHEMA = 1
 
@@ -59,13 +60,20 @@ def provider_record(
     sums: bytes,
     signature: bytes,
     catalog_commit: str | None,
+    keys: Sequence[SigningKey] = (),
 ) -> bytes:
-    """The record of a provider's version: ``sums`` and ``signature`` are the documents that vouched for the zips."""
+    """The record of a provider's version: ``sums`` and ``signature`` are the documents that vouched for the zips.
+
+    ``keys`` are all that clients get with the version when it is recorded; none for a mirror.
+    """
     fields: dict[str, object] = {
         "origin": facts.origin,
         "evidence": facts.evidence if isinstance(facts, ProviderVersion) else facts.sums.sums,
         "protocols": list(facts.protocols),
         "signer": facts.sums.signer,
+        "keys": [{"fingerprint": key.fingerprint, "armor": key.armor} for key in sorted(keys)],
+        "sums_url": facts.sums.sums_url,
+        "signature_url": facts.sums.signature_url,
         "sums": sums.decode("utf-8", "replace"),
         "signature": base64.b64encode(signature).decode(),
         "packages": [_package(facts, index) for index in range(len(facts.packages))],

@@ -11,7 +11,7 @@ from registry_gen import paths
 from registry_gen.model.address import ModuleAddress, Platform
 from registry_gen.model.config import Site
 from registry_gen.model.digest import H1, Sha256, sha256
-from registry_gen.model.facts import Hosting
+from registry_gen.model.facts import Deprecation, Hosting
 from registry_gen.model.intent import Artifact, Run
 from registry_gen.model.plan import (
     ChangeState,
@@ -101,6 +101,15 @@ def test_staged_versions_become_one_intent_with_entries_in_order() -> None:
     assert [orjson.loads(entry.payload)["revision"] for entry in settled.intent.entries] == [1, 1]
     assert settled.intent.inputs == INPUTS
     assert settled.intent.artifacts[0].key == "v1/modules/acme/network/aws/1.10.0/module.tar.gz"
+
+
+def test_a_package_that_is_deprecated_from_its_first_day_says_so_in_the_log() -> None:
+    """Whoever reads the log alone knows of every warning; the first keys are in the records of the versions."""
+    item = staged_provider(provider_facts("1.0.0", LINUX))
+    entry = replace(provider(), deprecated=(Deprecation("Use acme/gadget."),))
+    settled = outcome(planned(entry, item.action, base=0), [item])
+    assert entry_types(settled) == ["published", "deprecated"]
+    assert entry_types(outcome(planned(provider(), item.action, base=0), [item])) == ["published"]
 
 
 def test_an_incomplete_package_is_published_and_looked_at_again_next_time() -> None:

@@ -154,6 +154,9 @@ class Ledger(Protocol):
     def log_head(self) -> LogHead:
         """Where the log stands."""
 
+    def log_entries(self, start: int, stop: int) -> tuple[bytes, ...]:
+        """The payloads of entries ``start`` to ``stop - 1``; fewer where the log is shorter."""
+
     def violations(self) -> tuple[Violation, ...]:
         """Every unacknowledged violation, oldest first."""
 

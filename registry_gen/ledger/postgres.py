@@ -78,6 +78,11 @@ class PostgresLedger:
         with self._snapshot() as connection:
             return reading.log_head(connection)
 
+    def log_entries(self, start: int, stop: int) -> tuple[bytes, ...]:
+        """The payloads of entries ``start`` to ``stop - 1``; fewer where the log is shorter."""
+        with self._snapshot() as connection:
+            return reading.log_entries(connection, start, stop)
+
     def violations(self) -> tuple[Violation, ...]:
         """Every unacknowledged violation, oldest first."""
         with self._snapshot() as connection:

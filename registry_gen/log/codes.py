@@ -56,3 +56,15 @@ CONTRADICTION = Code(
     "A version, once logged, never changes. A later entry that says otherwise was not made by this program's rules.",
     "Install nothing of the version. Keep the log as it is, and ask the registry's operator what happened.",
 )
+BAD_MOMENT = Code(
+    "LOG010",
+    "not a point of the log",
+    "The past of a registry is named by how many entries its log had, or by a time.",
+    "Write a number of entries, a day (all of it counts, in UTC), or a time with its zone (RFC 3339).",
+)
+AHEAD = Code(
+    "LOG011",
+    "the log does not have that many entries",
+    "A position counts entries from the first one on; the log ends before it.",
+    "Name a smaller number. registry-gen plan --as-of with today's date tells how many there are.",
+)

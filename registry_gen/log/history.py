@@ -89,15 +89,20 @@ class History:
     contradictions: tuple[RefusalError, ...]
 
 
-def replay(entries: Iterable[bytes], upto: int | None = None) -> History:
+def replay(entries: Iterable[bytes], upto: int | None = None, at: datetime | None = None) -> History:
     """The history that the log's entries, from its first on, tell; of the first ``upto`` only where that is given.
 
-    Entries are read one at a time, none beyond ``upto``. Raises RefusalError LOG008 for one that cannot be read.
+    With ``at``, those before the first that was recorded later: packages are published by several runs, so times need
+    not grow from entry to entry, and what counts is what was there together. Entries are read one at a time, none
+    beyond ``upto``. Raises RefusalError LOG008 for one that cannot be read.
     """
     state = _State()
     size = 0
     for payload in islice(entries, upto):
-        state.take(read_entry(payload, size))
+        entry = read_entry(payload, size)
+        if at is not None and entry.time > at:
+            break
+        state.take(entry)
         size += 1
     return state.history(size)
 

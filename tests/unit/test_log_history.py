@@ -93,6 +93,17 @@ def test_the_past_is_had_by_reading_fewer_entries() -> None:
     assert replay(iter(entries), 3).size == 3
 
 
+def test_the_past_of_a_time_ends_before_the_first_entry_that_was_recorded_later() -> None:
+    """The third entry is older than the second: it was not there yet when nothing later was."""
+    entries = [module(minute=0), withdrawn(minute=5), module(version="1.1.0", minute=3), withdrawn("1.1.0", minute=9)]
+
+    def size(minute: int) -> int:
+        return replay(entries, at=START + timedelta(minutes=minute)).size
+
+    assert [size(-1), size(0), size(4), size(5), size(8), size(9)] == [0, 1, 1, 3, 3, 4]
+    assert replay(entries, 1, START + timedelta(minutes=9)).size == 1
+
+
 def test_platforms_are_gained_and_none_is_lost() -> None:
     found = only([provider(), provider("platform-added", "linux_amd64", "darwin_arm64", record=sha256(b"later"))])
 

@@ -145,8 +145,8 @@ Published 2 versions in 2 packages with {puts} puts.
 def test_publish_as_json(work: Workspace) -> None:
     report = run_here(work, "--json", "publish").json
     assert report["published"] == [
-        {"kind": "module", "address": "acme/network/aws", "revision": 1, "versions": ["1.0.0"]},
-        {"kind": "provider", "address": "acme/widget", "revision": 1, "versions": ["1.0.0"]},
+        {"kind": "module", "address": "acme/network/aws", "revision": 1, "versions": ["1.0.0"], "withdrawn": []},
+        {"kind": "provider", "address": "acme/widget", "revision": 1, "versions": ["1.0.0"], "withdrawn": []},
     ]
     assert (report["format"], report["refusals"], report["puts"]) == (1, [], len(work.tree()))
 
@@ -226,5 +226,5 @@ def test_a_change_of_documents_alone_is_told_as_such(work: Workspace) -> None:
     assert "  ~ documents change: deprecation notice\n" in plan
     assert plan.endswith("Plan: new documents for 1 package. 1 package unchanged.\n")
     ran = run_here(work, "publish")
-    assert ran.out.startswith("  ✓ provider  acme/widget  new documents\n\nPublished new documents for 1 package with ")
+    assert ran.out.startswith("  ✓ provider  acme/widget  new documents\n\nPublished new documents in 1 package with ")
     assert work.document("v1/providers/acme/widget/versions")["warnings"] == ["Use acme/gadget."]

@@ -322,10 +322,10 @@ def finish(connection: Connection[TupleRow], intents: Sequence[OpenIntent], at: 
             codes.FROZEN, f"intent {unlogged[0]} of {unlogged[1]} is not logged, so it cannot be finished", where=where
         )
     connection.execute(_FINISH_PACKAGES, (ids,))
-    connection.execute(
     if any(facts.withdrawn for intent in intents for facts in intent.intent.versions):
         for table in _VERSION_TABLES:
             connection.execute(sql.SQL(_BEGIN_STAGES).format(versions=table), (instant(at), ids, at))
+    connection.execute(
         "UPDATE intents SET status = 'finished', payload = NULL WHERE id = ANY(%s) AND status = 'logged'", (ids,)
     )
 

@@ -12,8 +12,9 @@ from registry_gen.ledger import Publication, Violation
 from registry_gen.model.facts import PackageHead
 from registry_gen.model.plan import Note, Plan, Refusal
 from registry_gen.publish import codes
-from registry_gen.publish.commit import Bucket, Committed, commit, recover, unfinished
 from registry_gen.publish.clock import clock_from
+from registry_gen.publish.commit import Bucket, Committed, commit, recover, unfinished
+from registry_gen.publish.log_key import settle_log_key
 from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.planning import make_plan
 from registry_gen.publish.registry import pool
@@ -75,13 +76,13 @@ def publish(
             registry.staging,
             keys.log,
             registry.config.site,
+            clock_from(now),
         )
         progress.begin(LOCK_PHASE, 1)
         with registry.ledger.publication(registry.lock_seconds) as publication:
             progress.step(LOCK_PHASE, "")
             require_own_bucket(publication.log_head(), registry.public, registry.log_origin)
             recovered = recover(publication, bucket)
-            clock_from(now),
             waiting = unfinished(publication)
             needed = [artifact for item in publication.open_intents() for artifact in item.intent.artifacts]
             registry.staging.sweep(needed, now.timestamp() - KEEP_SECONDS)

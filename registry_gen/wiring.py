@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from registry_gen.model.entries import Catalog
     from registry_gen.model.facts import SigningKey
     from registry_gen.publish.registry import Keys, Registry
+    from registry_gen.signing.log import LogSigner
     from registry_gen.storage import Storage
 
 
@@ -168,21 +169,26 @@ def open_keys(registry: Registry) -> Keys:
     Raises InputError KEY001 to KEY006.
     """
     from registry_gen.publish.registry import Keys
-    from registry_gen.signing.log import open_log_signer
     from registry_gen.signing.openpgp import open_sums_signer
 
     config = registry.config
     create = not any(head.revision for head in registry.ledger.heads().values())
     return Keys(
         sums=open_sums_signer(config.signing.openpgp, config.state, config.site.host, create=create),
-        log=open_log_signer(
-            config.signing.log,
-            config.state,
-            config.site.log_origin,
-            create=create,
-            former=config.signing.former_log_keys,
-        ),
+        log=open_log_keys(config, create=create),
     )
+
+
+def open_log_keys(config: Config, *, create: bool = False) -> LogSigner:
+    """The keys of the log; an own one is made only where ``create`` says that it may.
+
+    Raises InputError KEY001 to KEY006, and CFG011 for a state folder that is not this registry's own.
+    """
+    from registry_gen.signing.log import open_log_signer
+
+    prepare_state(config.state)
+    refs = config.signing
+    return open_log_signer(refs.log, config.state, config.site.log_origin, create=create, former=refs.former_log_keys)
 
 
 def registry_key(registry: Registry) -> SigningKey | None:

@@ -25,6 +25,7 @@ EVERYWHERE: Final = ("--json", "--quiet", "-q", "--debug")
 COMMANDS: Final = {
     "explain": "Say what a code means and what to do.",
     "ledger": "Look after the database.",
+    "log": "Look after the log's key.",
     "plan": "Show what publish would do.",
     "publish": "Publish what the catalog says.",
     "schema": "Write the JSON Schemas of the catalog's files.",

@@ -30,8 +30,15 @@ if TYPE_CHECKING:
     help="How long to wait for another publisher.  [default: 600]",
 )
 @click.option("--allow-mass-withdrawal", is_flag=True, help="Withdraw although it is a large share of the registry.")
+@click.option("--accept-log-key", metavar="VKEY", help="Go on with this key of the log: the one before it is lost.")
 @click.pass_obj
-def command(output: Output, only: tuple[str, ...], lock_timeout: float, allow_mass_withdrawal: bool) -> int:
+def command(
+    output: Output,
+    only: tuple[str, ...],
+    lock_timeout: float,
+    allow_mass_withdrawal: bool,
+    accept_log_key: str | None,
+) -> int:
     """Publish what the catalog says, after finishing whatever an earlier run left.
 
     A package that fails stops no other; it is reported at the end and tried again next time. Exits 1 then.
@@ -42,10 +49,20 @@ def command(output: Output, only: tuple[str, ...], lock_timeout: float, allow_ma
         patient = replace(registry, lock_seconds=lock_timeout)
         keys = wiring.open_keys(registry)
         now = datetime.now(UTC)
-        report = publish(patient, keys, catalog, now, progress, mass_withdrawal=allow_mass_withdrawal)
+        report = publish(
+            patient,
+            keys,
+            catalog,
+            now,
+            progress,
+            mass_withdrawal=allow_mass_withdrawal,
+            accept_log_key=accept_log_key,
+        )
+    if report.log_key_changed:
+        output.say(f"The log stands under another key now. Hand it out: {keys.log.vkey}")
     if report.notes:
         output.say(notes_text(report.notes))
-    output.json({**_as_json(report), "log_key": keys.log.vkey})
+    output.json({**_as_json(report), "log_key": keys.log.vkey, "log_key_changed": report.log_key_changed})
     output.result(report_text(report))
     return 1 if report.refusals or report.altered else 0
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from registry_gen.log.tree import Tail
     from registry_gen.model.address import Address
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
-    from registry_gen.model.intent import AuditRow, Intent, OpenIntent
+    from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,15 @@ class LogHead:
 
     ``checkpoint`` is None from the moment entries are fixed until their checkpoint is signed and stored.
     ``etag`` and ``stored_size`` are those of the checkpoint that was last seen to reach the bucket (None and 0 for
-    none): every tile up to ``stored_size`` is there.
+    none): every tile up to ``stored_size`` is there. ``key`` is the verifier key that the log stands under, None where
+    no checkpoint was signed yet, or the ledger was made again from the bucket.
     """
 
     tail: Tail
     checkpoint: bytes | None
     etag: str | None
     stored_size: int
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,17 @@ class Publication(Protocol):
 
     def log_entries(self, start: int, stop: int) -> tuple[bytes, ...]:
         """The payloads of entries ``start`` to ``stop - 1``."""
+
+    def adopt_log_key(self, key: str) -> None:
+        """The log stands under this verifier key; refuses (LED006) where another one is known."""
+
+    def change_log_key(self, before: str | None, key: str, entry: Entry, row: AuditRow) -> LogHead:
+        """The log stands under ``key`` from now on, and stood under ``before``.
+
+        Appends ``entry``, which tells of it, ``row`` to the audit log, and an entry that names the audit log's head, in
+        one transaction; returns the new head. Nothing changes where the log stands under ``key`` already; refuses
+        (LED006) where it stands under another one.
+        """
 
     def checkpoint_signed(self, size: int, checkpoint: bytes) -> None:
         """Keep the signed checkpoint of ``size`` before it is put; refuses (LED006) another one for the same size."""

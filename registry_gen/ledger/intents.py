@@ -7,6 +7,7 @@ exactly what was committed before the first upload becomes the package's own.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from psycopg import sql
@@ -301,7 +302,7 @@ def append_entries(
         "UPDATE log_head SET size = %s, tail = %s, root = %s, checkpoint = NULL",
         (tail.size, tail.to_bytes(), root(tail)),
     )
-    return LogHead(tail, None, head.etag, head.stored_size)
+    return replace(head, tail=tail, checkpoint=None)
 
 
 def finish(connection: Connection[TupleRow], intents: Sequence[OpenIntent], at: datetime, where: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from psycopg.types.json import Jsonb
 
 from registry_gen.errors import LedgerError
-from registry_gen.ledger import audit, codes, intents, lock, reading
+from registry_gen.ledger import audit, codes, intents, lock, log_key, reading
 from registry_gen.ledger.connection import translated
 from registry_gen.ledger.rows import instant, token
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from registry_gen.ledger import LogHead, RunStatus, Violation
     from registry_gen.model.address import Address
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
-    from registry_gen.model.intent import AuditRow, Intent, OpenIntent
+    from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent
 
 _STORE_DOCUMENTS: Final = """
 WITH stored AS (
@@ -113,6 +113,19 @@ class PostgresPublication:
         """The payloads of entries ``start`` to ``stop - 1``."""
         with self._fenced() as connection:
             return reading.log_entries(connection, start, stop)
+
+    def adopt_log_key(self, key: str) -> None:
+        """The log stands under this verifier key; raises LedgerError LED006 where another one is known."""
+        with self._fenced() as connection:
+            log_key.adopt(connection, key, self._where)
+
+    def change_log_key(self, before: str | None, key: str, entry: Entry, row: AuditRow) -> LogHead:
+        """The log stands under ``key`` from now on, as ``entry`` and ``row`` tell; returns the new head.
+
+        Raises LedgerError LED006 where it stood under another key than ``before``.
+        """
+        with self._fenced() as connection:
+            return log_key.change(connection, before, key, entry, row, self._where)
 
     def checkpoint_signed(self, size: int, checkpoint: bytes) -> None:
         """Keep the checkpoint of the log's present size; raises LedgerError LED006 for another size or checkpoint."""

@@ -135,9 +135,9 @@ def _intents(connection: Connection[TupleRow], statuses: list[str]) -> tuple[Ope
 
 def log_head(connection: Connection[TupleRow]) -> LogHead:
     """Where the log stands."""
-    row = connection.execute("SELECT tail, checkpoint, etag, stored_size FROM log_head").fetchone()
+    row = connection.execute("SELECT tail, checkpoint, etag, stored_size, key FROM log_head").fetchone()
     assert row is not None, "the migration inserts this row and a trigger keeps it"  # noqa: S101
-    return LogHead(Tail.from_bytes(row[0]), row[1], row[2], row[3])
+    return LogHead(Tail.from_bytes(row[0]), *row[1:])
 
 
 def log_entries(connection: Connection[TupleRow], start: int, stop: int) -> tuple[bytes, ...]:

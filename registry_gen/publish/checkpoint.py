@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from registry_gen import paths
 from registry_gen.errors import ConflictError, RefusalError
+from registry_gen.log.note import stated
 from registry_gen.log.tiles import first_entry, tiles
 from registry_gen.log.tree import Tail, append, root
 from registry_gen.model.digest import sha256
 from registry_gen.publish import codes
+from registry_gen.publish.log_key import require_log_key
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from registry_gen.ledger import LogHead, Publication
-    from registry_gen.log.note import Checkpoint
+    from registry_gen.publish.log_key import CheckpointSigner
     from registry_gen.storage import Storage
 
 PAGE: Final = 10_000
 """How many entries are read at once where all of them have to be hashed again."""
-
-
-class CheckpointSigner(Protocol):
-    """Holds the log's private key."""
-
-    def sign_checkpoint(self, size: int, root: bytes) -> bytes:
-        """The signed note for a log of ``size`` entries with this 32-byte root."""
-
-    def checked(self, data: bytes) -> Checkpoint:
-        """The checkpoint that a note of this very log's key states; raises RefusalError where it is not one."""
 
 
 def put_log(publication: Publication, storage: Storage, executor: Executor, signer: CheckpointSigner) -> int:
@@ -37,7 +29,8 @@ def put_log(publication: Publication, storage: Storage, executor: Executor, sign
 
     The ledger keeps the checkpoint before it is put, so a second one for the same size is never signed.
     Raises ConflictError PUB003, and puts nothing, where the bucket's checkpoint is not one that this ledger could
-    have made: a tile of another history could lie where a tile of the right one belongs.
+    have made: a tile of another history could lie where a tile of the right one belongs. Raises InputError PUB012, and
+    signs nothing, where the log stands under another key than the signer's present one.
     """
     head = publication.log_head()
     size = head.tail.size
@@ -46,6 +39,7 @@ def put_log(publication: Publication, storage: Storage, executor: Executor, sign
     etag = _replaceable(publication, storage, signer, head)
     checkpoint = head.checkpoint
     if checkpoint is None:
+        require_log_key(publication, head, signer)
         checkpoint = signer.sign_checkpoint(size, root(head.tail))
         publication.checkpoint_signed(size, checkpoint)
     payloads = publication.log_entries(first_entry(head.stored_size, head.tail), size)
@@ -69,7 +63,8 @@ def put_log(publication: Publication, storage: Storage, executor: Executor, sign
 def _replaceable(publication: Publication, storage: Storage, signer: CheckpointSigner, head: LogHead) -> str | None:
     """The etag of the bucket's checkpoint, None where there is none; raises ConflictError PUB003 where it is not ours.
 
-    Ours is also one that a run put that was stopped before it said so.
+    Ours is also one that a run put that was stopped before it said so. Name, size and root decide, and not who signed:
+    the key may have changed since, and what leads to the very entries of the ledger is no other history.
     """
     found = storage.get(paths.CHECKPOINT)
     if found is None:
@@ -78,9 +73,11 @@ def _replaceable(publication: Publication, storage: Storage, signer: CheckpointS
     if stored.etag == head.etag:
         return stored.etag
     try:
-        theirs = signer.checked(body)
+        theirs = stated(body)
     except RefusalError as error:
-        raise _foreign(f"a checkpoint that is not signed by this log's key: {error.message}") from error
+        raise _foreign(f"what is no checkpoint: {error.message}") from error
+    if theirs.origin != signer.name:
+        raise _foreign(f"a checkpoint of the log {theirs.origin}")
     if theirs.size > head.tail.size:
         raise _foreign(f"a checkpoint of {theirs.size} entries where the ledger has {head.tail.size}")
     if theirs.root != _root_at(publication, theirs.size):

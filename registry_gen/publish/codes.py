@@ -63,6 +63,26 @@ OUR_MISTAKE = Code(
     "Something unforeseen in what the source gave made our own code fail. The other packages go on.",
     "Report it with the type and place that are named. Nothing of this package was changed.",
 )
+OTHER_LOG_KEY = Code(
+    "PUB012",
+    "this is not the key of the log",
+    "Whoever verifies the log knows it by its key: signed with another one alone, it looks like somebody else's.",
+    "Give the former key too: in signing.former_log_keys of registry.yaml, or as keys/log.former.key in the state "
+    "folder. Where it is lost for good: registry-gen publish --accept-log-key VKEY, with the key that was found, as "
+    "docs/key-policy.md says.",
+)
+NOT_ACCEPTED = Code(
+    "PUB013",
+    "the key that was accepted is not the one at hand",
+    "A lost key is replaced by the one that a person has named, and by no other.",
+    "Compare it with what registry-gen log key prints, and find out where the other one is from.",
+)
+NOT_SETTLED = Code(
+    "PUB014",
+    "the log does not stand under its present key yet",
+    "Whoever knows the former key alone learns of the present one from a checkpoint that both have signed.",
+    "Run registry-gen publish, and retire the former key after that.",
+)
 RENAMED = Code(
     "PUB011",
     "the log in the bucket has another name than this registry",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from registry_gen.errors import LedgerError
 from registry_gen.ledger import Publication, Violation
 from registry_gen.model.facts import PackageHead
+from registry_gen.model.intent import Run
 from registry_gen.model.plan import Note, Plan, Refusal
 from registry_gen.publish import codes
 from registry_gen.publish.clock import clock_from
@@ -43,6 +44,7 @@ class Report:
     """How a run ended: the plan, what became visible, and everything that was refused or noted on the way.
 
     ``altered`` are keys of documents that someone else had changed in the bucket, and that were replaced.
+    ``log_key_changed`` says that the log stands under another key since this run.
     """
 
     plan: Plan
@@ -52,6 +54,7 @@ class Report:
     notes: tuple[Note, ...]
     altered: tuple[str, ...]
     puts: int
+    log_key_changed: bool = False
 
 
 def publish(
@@ -62,12 +65,14 @@ def publish(
     progress: Progress,
     *,
     mass_withdrawal: bool = False,
+    accept_log_key: str | None = None,
 ) -> Report:
     """Make the registry say what the catalog says. ``now`` becomes the time of record.
 
-    ``mass_withdrawal`` allows it to take back a large share of what is listed.
+    ``mass_withdrawal`` allows it to take back a large share of what is listed. ``accept_log_key`` is the log's present
+    verifier key, where it may take the place of one that is lost.
 
-    Raises RegistryError only for what concerns the whole run: the ledger, the lock, the log.
+    Raises RegistryError only for what concerns the whole run: the ledger, the lock, the log and its key.
     """
     with pool(UPLOADS, "upload") as executor:
         bucket = Bucket(
@@ -82,6 +87,8 @@ def publish(
         with registry.ledger.publication(registry.lock_seconds) as publication:
             progress.step(LOCK_PHASE, "")
             require_own_bucket(publication.log_head(), registry.public, registry.log_origin)
+            who = Run(registry.actor, registry.run_url, catalog.commit, now)
+            key_changed = settle_log_key(publication, keys.log, who, accept_log_key)
             recovered = recover(publication, bucket)
             waiting = unfinished(publication)
             needed = [artifact for item in publication.open_intents() for artifact in item.intent.artifacts]
@@ -89,7 +96,7 @@ def publish(
             run = publication.start_run(catalog.commit, registry.actor, now)
         rest = _without(catalog, waiting)
         planned = make_plan(registry, rest, keys.sums.key, progress, now, mass_withdrawal=mass_withdrawal)
-        total = _Total(planned.plan, recovered)
+        total = _Total(planned.plan, recovered, log_key_changed=key_changed)
         for batch in _batches(stage_plan(registry, keys, rest, planned, now, progress), total):
             with registry.ledger.publication(registry.lock_seconds) as publication:
                 total.add(_commit(publication, bucket, batch))
@@ -100,8 +107,9 @@ def publish(
 
 
 class _Total:
-    def __init__(self, plan: Plan, recovered: Committed) -> None:
+    def __init__(self, plan: Plan, recovered: Committed, *, log_key_changed: bool) -> None:
         self.plan = plan
+        self.log_key_changed = log_key_changed
         self.refusals = [*recovered.refusals, *plan.refusals]
         self.notes = [*plan.notes]
         self.recovered = recovered.finished
@@ -124,6 +132,7 @@ class _Total:
             notes=tuple(self.notes),
             altered=tuple(self.altered),
             puts=self.puts,
+            log_key_changed=self.log_key_changed,
         )
 
 

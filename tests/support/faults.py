@@ -30,6 +30,8 @@ STEPS = (
     "abandon",
     "collected",
     "log",
+    "adopt_log_key",
+    "change_log_key",
     "checkpoint_signed",
     "checkpoint_stored",
     "document_stored",

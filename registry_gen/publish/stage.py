@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from registry_gen.publish.staging import Staging
     from registry_gen.signing.log import LogSigner
     from registry_gen.signing.openpgp import SumsSigner
+    from registry_gen.storage import Storage
 
 PHASE = "Fetching and verifying"
 TICK_SECONDS = 1.0
@@ -50,10 +51,11 @@ TICK_SECONDS = 1.0
 class Stage:
     """What staging needs. ``downloads`` runs the zips of one version side by side; ``now`` is the time of record.
 
-    ``log`` signs where archives came from, ``run_url`` shows the pipeline's run.
+    ``log`` signs where archives came from, ``run_url`` shows the pipeline's run; from ``public`` it is only read.
     """
 
     sources: Sources
+    public: Storage
     staging: Staging
     limits: Limits
     signer: SumsSigner
@@ -80,6 +82,7 @@ def stage_plan(
     with pool(workers, "stage") as executor, pool(workers, "download") as downloads:
         stage = Stage(
             registry.sources,
+            registry.public,
             registry.staging,
             registry.limits,
             keys.sums,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from registry_gen import __version__, paths
+from registry_gen.errors import RefusalError
 from registry_gen.model.digest import sha256
 from registry_gen.model.entries import ArchiveSource, GitSource
 from registry_gen.model.facts import Hosting, ModuleVersion
 from registry_gen.model.plan import Staged
 from registry_gen.publish.module_source import ArchivePin, GitPin, pack_pinned
-from registry_gen.render.provenance import Builder, module_provenance
+from registry_gen.render.provenance import Builder, module_provenance, subject
 from registry_gen.render.version_records import module_record
 
 if TYPE_CHECKING:
@@ -39,9 +41,11 @@ def stage_module(stage: Stage, entry: ModuleEntry, action: PublishModule) -> Sta
             key = paths.module_archive(entry.address, action.version)
             artifacts.append(stage.staging.keep(out, key, made.packed.sha256))
     facts = _facts(stage, entry, action, pin, made.packed)
-    attestation = _attestation(stage, entry, facts, pin) if copied else None
-    if attestation:
+    attestation = None
+    if copied:
         key = paths.module_provenance(entry.address, action.version)
+        kept = _kept(stage, entry, facts, key) if action.rehost else None
+        attestation = kept or _attestation(stage, entry, facts, pin)
         artifacts.append(stage.staging.keep_bytes(attestation, key))
         facts = replace(facts, provenance=sha256(attestation))
     record = module_record(entry.address, facts, made.contents, made.dangling, attestation, stage.catalog_commit)
@@ -77,6 +81,18 @@ def _facts(stage: Stage, entry: ModuleEntry, action: PublishModule, pin: Pin, pa
         recorded_at=stage.now,
         evidence=action.archive.sha256 if action.archive else None,
     )
+
+
+def _kept(stage: Stage, entry: ModuleEntry, facts: ModuleVersion, key: str) -> bytes | None:
+    """The statement that this registry made of this very archive when it was a copy before: it stays as it is."""
+    found = stage.public.get(key)
+    if found is None:
+        return None
+    try:
+        statement = json.loads(stage.log.opened(found[0], key))
+    except RefusalError:
+        return None  # then the key is taken, and the put says so
+    return found[0] if statement["subject"] == [subject(entry.address, facts)] else None
 
 
 def _attestation(stage: Stage, entry: ModuleEntry, facts: ModuleVersion, pin: Pin) -> bytes:

@@ -50,12 +50,6 @@ def module_provenance(
     ``filename`` is that of the archive at the source, None where the source is git. Raises ValueError for a link, and
     for a source with credentials: the catalog lets none in, and what is signed stays for good.
     """
-    if facts.archive is None:
-        raise ValueError(f"{address} {facts.version} has no archive")
-    subject = {
-        "name": f"{address}/{facts.version}/module.tar.gz",
-        "digest": {"sha256": facts.archive, "dirHash": dir_hash(facts.tree)},
-    }
     parameters = {
         "address": str(address),
         "version": str(facts.version),
@@ -77,11 +71,19 @@ def module_provenance(
     return canonical(
         {
             "_type": STATEMENT,
-            "subject": [subject],
+            "subject": [subject(address, facts)],
             "predicateType": PREDICATE,
             "predicate": {"buildDefinition": without_none(definition), "runDetails": run},
         }
     )
+
+
+def subject(address: ModuleAddress, facts: ModuleVersion) -> Mapping[str, object]:
+    """What a statement is about: the archive, its SHA-256 and the h1 of its files. Raises ValueError for a link."""
+    if facts.archive is None:
+        raise ValueError(f"{address} {facts.version} has no archive")
+    name = f"{address}/{facts.version}/module.tar.gz"
+    return {"name": name, "digest": {"sha256": facts.archive, "dirHash": dir_hash(facts.tree)}}
 
 
 def dir_hash(tree: H1) -> str:

@@ -17,7 +17,7 @@ from registry_gen.errors import InputError
 from registry_gen.log.note import also_signed, checkpoint_body, key_id, note, parse_checkpoint, verifier_key
 from registry_gen.signing import codes
 from registry_gen.signing.keys import own_key, private_key, read_reference, remove_key, rotate_key
-from registry_gen.verify.dsse import IN_TOTO, envelope, pae
+from registry_gen.verify.dsse import IN_TOTO, envelope, open_envelope, pae
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +75,11 @@ class LogSigner:
         """
         signatures = [(each.hex(), signature) for each, signature in self._signatures(pae(IN_TOTO, payload))]
         return envelope(IN_TOTO, payload, signatures)
+
+    def opened(self, data: bytes, where: str) -> bytes:
+        """The statement in an envelope that one of its keys signed; raises RefusalError ATT001 to ATT003 for others."""
+        keys = {key_id(self.name, public_key).hex(): public_key for public_key in self._keys}
+        return open_envelope(data, IN_TOTO, keys, where)
 
     def checked(self, data: bytes) -> Checkpoint:
         """Read a checkpoint of this log, by any of its keys; raises RefusalError LOG004 or LOG005 for any other."""

@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,6 +129,35 @@ def test_a_link_has_no_archive_and_so_no_provenance(work: Workspace, repo: GitRe
     (facts,) = published(work)
     assert facts.provenance is None
     assert work.document(f"records/{facts.record}")["attestation"] is None
+
+
+def test_a_copy_that_was_a_link_for_a_while_keeps_the_statement_of_its_first_publication(
+    work: Workspace, repo: GitRepo
+) -> None:
+    for days, hosting in enumerate(("copy", "link", "copy")):
+        work.module("acme/network/aws", repo.url, f"  path: modules/vpc\nhosting: {hosting}\n")
+        assert work.publish(NOW + timedelta(days=days)).refusals == ()
+    assert statement(work)["predicate"]["runDetails"]["metadata"]["startedOn"] == "2026-01-02T03:04:05Z"
+    (facts,) = published(work)
+    assert facts.provenance == hashlib.sha256((work.public / BUNDLE).read_bytes()).hexdigest()
+    assert work.document(f"records/{facts.record}")["attestation"].encode() == (work.public / BUNDLE).read_bytes()
+
+
+@pytest.mark.parametrize("other", ["nonsense", "about another archive"])
+def test_a_statement_of_something_else_is_never_taken_for_the_one_of_before(
+    work: Workspace, repo: GitRepo, other: str
+) -> None:
+    for hosting in ("copy", "link"):
+        work.module("acme/network/aws", repo.url, f"  path: modules/vpc\nhosting: {hosting}\n")
+        assert work.publish().refusals == ()
+    with work.registry() as registry:
+        about = b'{"subject":[{"name":"acme/network/aws/1.0.0/module.tar.gz","digest":{}}]}'
+        planted = wiring.open_keys(registry).log.sign_statement(about) if other != "nonsense" else b"nonsense"
+    (work.public / BUNDLE).write_bytes(planted)
+    work.module("acme/network/aws", repo.url, "  path: modules/vpc\n")
+    (refusal,) = work.publish(NOW + timedelta(days=2)).refusals
+    assert (refusal.error.code.id, refusal.error.where) == ("STO001", BUNDLE)
+    assert (work.public / BUNDLE).read_bytes() == planted
 
 
 def make_archive(folder: Path, name: str) -> bytes:

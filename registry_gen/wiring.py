@@ -9,7 +9,7 @@ import getpass
 import os
 import stat
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -161,6 +161,21 @@ def open_registry(workspace: Workspace) -> Iterator[Registry]:
             actor=who.actor,
             run_url=who.run_url,
         )
+
+
+@contextmanager
+def without_cache(registry: Registry) -> Iterator[Registry]:
+    """The registry with an empty cache of git repositories: what it reads, the source has today."""
+    from tempfile import TemporaryDirectory
+
+    from registry_gen.sources.git import Git
+
+    config = registry.config
+    with (
+        TemporaryDirectory(prefix="sources-", dir=config.state) as folder,
+        closing(Git(Path(folder), config.network, config.limits)) as git,
+    ):
+        yield replace(registry, sources=replace(registry.sources, git=git))
 
 
 def open_keys(registry: Registry) -> Keys:

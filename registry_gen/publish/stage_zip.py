@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from registry_gen.model.address import Platform
     from registry_gen.model.digest import Sha256
     from registry_gen.model.intent import Artifact
-    from registry_gen.publish.stage import Stage
+    from registry_gen.publish.module_source import Workshop
 
 MAX_ENTRIES = 10_000
 
@@ -36,7 +36,7 @@ Download = Callable[[BinaryIO, int], Downloaded]
 
 
 def stage_zip(
-    stage: Stage,
+    workshop: Workshop,
     type_: str,
     platform: Platform,
     filename: str,
@@ -51,19 +51,19 @@ def stage_zip(
 
     With ``key`` None nothing is kept: the bytes were only looked at, and ``url`` is where clients get them.
     """
-    with stage.staging.file() as out:
-        got = download(out, stage.limits.provider_bytes)
+    with workshop.staging.file() as out:
+        got = download(out, workshop.limits.provider_bytes)
         require_digest(promised, got.sha256, f"{where}: {filename}")
         contents = check_zip(
             out,
             got.size,
-            max_unpacked=stage.limits.provider_unpacked_bytes,
+            max_unpacked=workshop.limits.provider_unpacked_bytes,
             max_entries=MAX_ENTRIES,
             where=f"{where}: {filename}",
         )
         require_binary(contents.names, type_, f"{where}: {filename}")
         package = ProviderPackage(platform, filename, promised, contents.h1, got.size, url)
-        return package, stage.staging.keep(out, key, promised) if key else None
+        return package, workshop.staging.keep(out, key, promised) if key else None
 
 
 def require_digest(promised: Sha256, found: Sha256, where: str) -> None:

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from registry_gen.log.tree import Tail
     from registry_gen.model.address import Address
+    from registry_gen.model.digest import Sha256
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
     from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent
+    from registry_gen.model.version import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,29 @@ class Violation:
     kind: str
     published: str
     seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecord:
+    """The digest of a version's record; ``needed`` is False where the version is collected, and the record may go."""
+
+    digest: Sha256
+    address: Address
+    version: Version
+    needed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """A version that the ledger knows at the entry ``known`` of the log, where the newest one on it is ``newest``.
+
+    None is for no entry at all.
+    """
+
+    address: Address
+    version: Version
+    known: int | None
+    newest: int | None
 
 
 RunStatus = Literal["succeeded", "failed"]
@@ -152,6 +177,43 @@ class Publication(Protocol):
         """Record how it ended, with counts such as {"versions": 3, "refused": 1, "puts": 12}."""
 
 
+class Inspection(Protocol):
+    """Everything that the ledger knows of the bucket, as of one moment. Made by ``Ledger.inspection``."""
+
+    def heads(self) -> Mapping[Address, PackageHead]:
+        """The head of every package, without versions."""
+
+    def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
+        """Packages with their versions; addresses that were never published are left out."""
+
+    def documents_of(self, owners: Sequence[Address]) -> Mapping[Address, Mapping[str, PublishedDocument]]:
+        """The mutable documents of packages, by owner and key; owners without any are left out."""
+
+    def documents_of_site(self) -> Mapping[str, PublishedDocument]:
+        """The mutable documents that belong to no package, by key."""
+
+    def unfinished(self) -> tuple[OpenIntent, ...]:
+        """Intents that are neither finished nor collected, the abandoned ones last."""
+
+    def withdrawn(self, *, collected: bool) -> tuple[Address, ...]:
+        """The packages with a withdrawn version, sorted; those with collected ones alone only where asked for."""
+
+    def log_head(self) -> LogHead:
+        """Where the log stands."""
+
+    def log_entries(self, start: int, stop: int) -> tuple[bytes, ...]:
+        """The payloads of entries ``start`` to ``stop - 1``; fewer where the log is shorter."""
+
+    def log_entries_of(self, addresses: Sequence[Address]) -> tuple[bytes, ...]:
+        """The payloads of all entries about these packages, oldest first."""
+
+    def records(self) -> Iterator[KnownRecord]:
+        """The record of every version, in order of digests; never all of them in memory."""
+
+    def misplaced(self, addresses: Sequence[Address] | None) -> tuple[Misplaced, ...]:
+        """The versions, of these packages or of all, whose place in the log is not that of the newest entry on them."""
+
+
 class Ledger(Protocol):
     """PostgreSQL, wherever it runs. Every method raises LedgerError; LED001 where it cannot be reached."""
 
@@ -169,6 +231,9 @@ class Ledger(Protocol):
 
     def log_entries(self, start: int, stop: int) -> tuple[bytes, ...]:
         """The payloads of entries ``start`` to ``stop - 1``; fewer where the log is shorter."""
+
+    def inspection(self) -> AbstractContextManager[Inspection]:
+        """Reads that all see the same moment, for as long as the block runs."""
 
     def violations(self) -> tuple[Violation, ...]:
         """Every unacknowledged violation, oldest first."""

@@ -12,6 +12,7 @@ from registry_gen.errors import LedgerError
 from registry_gen.ledger import audit, codes, lock, reading
 from registry_gen.ledger.connection import complete, connect, describe, translated
 from registry_gen.ledger.embedded import EmbeddedServer
+from registry_gen.ledger.inspection import PostgresInspection
 from registry_gen.ledger.migrate import migrate, shipped
 from registry_gen.ledger.publication import PostgresPublication
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
-    from registry_gen.ledger import LogHead, Publication, Violation
+    from registry_gen.ledger import Inspection, LogHead, Publication, Violation
     from registry_gen.model.address import Address
     from registry_gen.model.facts import Package, PackageHead
 
@@ -82,6 +83,12 @@ class PostgresLedger:
         """The payloads of entries ``start`` to ``stop - 1``; fewer where the log is shorter."""
         with self._snapshot() as connection:
             return reading.log_entries(connection, start, stop)
+
+    @contextmanager
+    def inspection(self) -> Iterator[Inspection]:
+        """Reads that all see the same moment, for as long as the block runs."""
+        with self._snapshot() as connection:
+            yield PostgresInspection(connection)
 
     def violations(self) -> tuple[Violation, ...]:
         """Every unacknowledged violation, oldest first."""

@@ -165,6 +165,30 @@ BAD_REPLACEMENT = Code(
     "Whoever follows it would find nothing to put in its place.",
     "Name another package of the same kind, or leave replacement out and say in the message what to do.",
 )
+NO_SUCH_RULE = Code(
+    "CAT033",
+    "there is no such rule",
+    "Only a rule about exactly these versions is removed: another may be there for another reason.",
+    "Name the versions as the file has them.",
+)
+NOT_EDITABLE = Code(
+    "CAT034",
+    "the file is written in a way that no command can change",
+    "A change is made only where reading the file afterwards gives the same values and the new rule.",
+    "Edit the file by hand. An anchor (&name) inside what is to be removed is the usual cause.",
+)
+NOT_WRITTEN = Code(
+    "CAT035",
+    "the catalog's file cannot be changed",
+    "A change is written beside the file and put in its place at once, so the folder must allow new files.",
+    "Make room, or correct the permissions of the folder and the file. The file is as it was.",
+)
+CHANGED = Code(
+    "CAT036",
+    "the file was changed by somebody else meanwhile",
+    "What they wrote would be lost.",
+    "Run the command again.",
+)
 
 NOT_REGISTRY = Code(
     "CFG001",

@@ -61,6 +61,11 @@ def identify(path: str) -> Address | Shared:
     return _yaml(folder, rest, path)
 
 
+def package_path(address: Address) -> str:
+    """The path of a package's file, relative to the catalog, with '/': what ``identify`` reads."""
+    return f"{address.kind}s/{address}.yaml"
+
+
 def collisions(paths: Iterable[str]) -> dict[str, str]:
     """Paths that are the same as another on file systems that ignore letter case, each with that other one."""
     first: dict[str, str] = {}

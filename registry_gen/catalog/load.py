@@ -71,6 +71,11 @@ def shown_folder(config: Config) -> str:
     return config.catalog.as_posix()
 
 
+def shown_path(folder: str, path: str) -> str:
+    """A file as people know it: ``path`` is relative to the catalog, ``folder`` its ``shown_folder``."""
+    return posixpath.normpath(posixpath.join(folder, path))
+
+
 @dataclass(slots=True)
 class _SortedOut:
     """Packages by address, shared files by kind and name, in the order of their paths.
@@ -93,7 +98,7 @@ def _sort_out(files: Iterable[tuple[str, bytes | RegistryError]], folder: str) -
     twins = collisions(kept)
     for path in sorted(kept):
         data = kept[path]
-        shown = posixpath.normpath(posixpath.join(folder, path))
+        shown = shown_path(folder, path)
         file = File(shown, b"", data) if isinstance(data, RegistryError) else File(shown, data)
         position = Position(shown)
         if path in twins:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from registry_gen.catalog.fields import AddressText, Message, RangeText, reads, schema, whole, written
 from registry_gen.catalog.shapes import Items, Shape
@@ -60,3 +60,12 @@ Withdrawals = Annotated[tuple[WithdrawalShape, ...], Items, Field(description="V
 RetentionText = Annotated[RetentionShape, Field(description="What is withdrawn by itself, by number or by age.")]
 EVERYTHING: Final = RetentionShape()
 """Nothing is withdrawn by itself."""
+
+
+class RulesAlone(Shape):
+    """Of any package's file the rules that commands change, whatever else it says."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    deprecated: Deprecations = ()
+    withdrawn: Withdrawals = ()

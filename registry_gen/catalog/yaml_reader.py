@@ -49,6 +49,8 @@ class Unquoted:
     kind: ScalarKind
 
 
+Form = Literal["scalar", "alias", "flow", "block"]
+
 Data = str | Unquoted | tuple["Data", ...] | dict[str, "Data"]
 """What a node means: text, another scalar, a list, or a mapping."""
 
@@ -58,6 +60,8 @@ class Node:
     """A value and its place. ``data`` is the whole value beneath it.
 
     ``size`` counts values and keys, ``height`` levels of lists and mappings, both with aliases expanded.
+    ``form`` is how it is written, from the character ``start`` of the text up to ``end``, which is behind it; a block's
+    end is that of its last value.
     """
 
     position: Position
@@ -66,6 +70,9 @@ class Node:
     height: int = 0
     items: tuple[Node, ...] = ()
     entries: dict[str, tuple[Position, Node]] = field(default_factory=dict)
+    form: Form = "scalar"
+    start: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,8 @@ class _Open:
     position: Position
     anchor: str | None
     is_mapping: bool
+    form: Form
+    start: int
     items: list[Node] = field(default_factory=list)
     entries: dict[str, tuple[Position, Node]] = field(default_factory=dict)
     key: Node | None = None
@@ -160,13 +169,14 @@ class _Builder:
             case yaml.ScalarEvent():
                 self._refuse_tag(event)
                 self._count(1, self._place(event))
-                self._finish(Node(self._place(event), _scalar(event)), event.anchor)
+                start, end = _span(event)
+                self._finish(Node(self._place(event), _scalar(event), start=start, end=end), event.anchor)
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 self._refuse_tag(event)
                 self._start(event)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 opened = self._open.pop()
-                self._finish(_close(opened), opened.anchor)
+                self._finish(_close(opened, event), opened.anchor)
             case yaml.AliasEvent():
                 self._finish(self._alias(event), None)
             case yaml.DocumentStartEvent():
@@ -188,7 +198,9 @@ class _Builder:
         if event.anchor:
             # Until it is finished the name means nothing: an alias to it from within would never end.
             self._anchors.pop(event.anchor, None)
-        self._open.append(_Open(place, event.anchor, isinstance(event, yaml.MappingStartEvent)))
+        form: Form = "flow" if event.flow_style else "block"
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        self._open.append(_Open(place, event.anchor, is_mapping, form, _span(event)[0]))
 
     def _alias(self, event: yaml.AliasEvent) -> Node:
         place = self._place(event)
@@ -201,7 +213,7 @@ class _Builder:
         if len(self._open) + node.height > MAX_DEPTH:
             raise self._too_deep(place)
         self._count(node.size, place)
-        return Node(place, node.data, node.size, node.height, node.items, node.entries)
+        return Node(place, node.data, node.size, node.height, node.items, node.entries, "alias", *_span(event))
 
     def _finish(self, node: Node, anchor: str | None) -> None:
         if anchor:
@@ -285,7 +297,13 @@ def _scalar(event: yaml.ScalarEvent) -> Data:
     return text
 
 
-def _close(opened: _Open) -> Node:
+def _span(event: yaml.Event) -> tuple[int, int]:
+    """Where the event stands in the text; nowhere where the parser has no marks."""
+    start, end = event.start_mark, event.end_mark
+    return (start.index, end.index) if start and end else (0, 0)
+
+
+def _close(opened: _Open, event: yaml.Event) -> Node:
     if opened.is_mapping:
         children = tuple(node for _, node in opened.entries.values())
         data: Data = {name: node.data for name, (_, node) in opened.entries.items()}
@@ -295,4 +313,7 @@ def _close(opened: _Open) -> Node:
     size = 1 + len(opened.entries) + sum(child.size for child in children)
     height = 1 + max((child.height for child in children), default=0)
     items = () if opened.is_mapping else children
-    return Node(opened.position, data, size, height, items, opened.entries)
+    bracket, end = _span(event)
+    if end == bracket:  # the end of a block, and of a mapping without braces in a list, is seen at what follows
+        end = max((child.end for child in children), default=end)
+    return Node(opened.position, data, size, height, items, opened.entries, opened.form, opened.start, end)

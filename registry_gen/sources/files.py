@@ -63,7 +63,7 @@ def read_catalog(config: Config) -> tuple[CatalogFile, ...]:
     is larger than its limits, CAT014 where it cannot be read.
     """
     shown = shown_folder(config)
-    _require_beside(config)
+    require_beside(config)
     files: list[CatalogFile] = []
     total = 0
     for path, data in _walk(str(config.catalog), "", shown, 0):
@@ -75,7 +75,8 @@ def read_catalog(config: Config) -> tuple[CatalogFile, ...]:
     return tuple(files)
 
 
-def _require_beside(config: Config) -> None:
+def require_beside(config: Config) -> None:
+    """Raise InputError CFG012 for a catalog that is not below registry.yaml's folder, or reached through a link."""
     root = Path(os.path.normpath(config.root))  # as load_config makes the catalog's path: without ".."
     if not config.catalog.is_relative_to(root):
         raise _problem(catalog_codes.CATALOG_OUTSIDE, str(config.catalog), expected=f"a folder below {root}")

@@ -13,7 +13,7 @@ UNKNOWN_CODE = Code(
 NOT_IN_CATALOG = Code(
     "CLI002",
     "the address is not in the catalog",
-    "--only limits a run to packages of the catalog.",
+    "A package is known by its file in the catalog.",
     "Compare the address with the paths under catalog/: modules/NAMESPACE/NAME/SYSTEM.yaml and so on.",
 )
 CANNOT_WRITE = Code(

@@ -23,6 +23,7 @@ INTERRUPTED: Final = 130
 EVERYWHERE: Final = ("--json", "--quiet", "-q", "--debug")
 
 COMMANDS: Final = {
+    "deprecate": "Warn the users of a package.",
     "explain": "Say what a code means and what to do.",
     "ledger": "Look after the database.",
     "log": "Look after the log's key.",
@@ -31,6 +32,7 @@ COMMANDS: Final = {
     "schema": "Write the JSON Schemas of the catalog's files.",
     "serve": "Serve the public folder over TLS on this machine.",
     "validate": "List every problem of the catalog.",
+    "withdraw": "Take versions of a package back.",
 }
 """Each command, the ``command`` of the module of its name in this room; importing all would make each start slowly."""
 

@@ -1,0 +1,61 @@
+"""``withdraw``: write into a package's file of the catalog that versions are taken back."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from registry_gen import wiring
+from registry_gen.catalog.edit import undo_withdraw_edit, withdraw_edit
+from registry_gen.catalog.fields import message as sentence
+from registry_gen.cli.edit_catalog import edit_catalog, show_edits
+from registry_gen.cli.selection import read_parameter
+from registry_gen.model.address import parse_address
+from registry_gen.model.entries import WithdrawalRule
+from registry_gen.model.version import Constraints, parse_constraints, parse_version
+
+if TYPE_CHECKING:
+    from registry_gen.cli.output import Output
+
+
+@click.command("withdraw")
+@click.argument("address", metavar="ADDRESS")
+@click.argument("version", metavar="[VERSION]", required=False)
+@click.option("--versions", metavar="RANGE", help="Withdraw these versions, such as '< 2.0.0'.")
+@click.option("--all", "every", is_flag=True, help="Withdraw every version.")
+@click.option("--reason", metavar="TEXT", help="Why, in one line that everybody can read.")
+@click.option("--undo", is_flag=True, help="Remove the withdrawal of these versions again.")
+@click.pass_obj
+def command(
+    output: Output,
+    address: str,
+    version: str | None,
+    versions: str | None,
+    every: bool,
+    reason: str | None,
+    undo: bool,
+) -> None:
+    """Take versions off the listing: the catalog's file is changed.
+
+    Nothing is published. Commit the change, then plan and publish.
+    """
+    package = read_parameter(parse_address, address, "ADDRESS")
+    about = _versions(version, versions, every)
+    if undo == (reason is not None):
+        raise click.UsageError("Say either --reason or --undo.")
+    if reason is None:
+        edit = partial(undo_withdraw_edit, versions=about)
+    else:
+        rule = WithdrawalRule(about, read_parameter(sentence, reason, "--reason"))
+        edit = partial(withdraw_edit, rules=(rule,))
+    show_edits(output, edit_catalog(wiring.read_settings(output.config), {package: edit}))
+
+
+def _versions(version: str | None, versions: str | None, every: bool) -> Constraints | None:
+    if (version is not None) + (versions is not None) + every != 1:
+        raise click.UsageError("Say one of VERSION, --versions and --all.")
+    if version is not None:
+        return parse_constraints(str(read_parameter(parse_version, version, "VERSION")))
+    return None if versions is None else read_parameter(parse_constraints, versions, "--versions")

@@ -56,6 +56,12 @@ CONTRADICTION = Code(
     "A version, once logged, never changes. A later entry that says otherwise was not made by this program's rules.",
     "Install nothing of the version. Keep the log as it is, and ask the registry's operator what happened.",
 )
+OTHER_RECORD = Code(
+    "LOG012",
+    "a record does not say what the log promised of its version",
+    "The log names the record by its digest and repeats what pins the version: both were made of the same facts.",
+    "Nothing is made from it. Find out who made the record; it was logged, so whoever held the log's key knows.",
+)
 BAD_MOMENT = Code(
     "LOG010",
     "not a point of the log",

@@ -39,7 +39,8 @@ class LoggedVersion:
     """One version as the log has it.
 
     ``first`` and ``published_at`` are index and time of the entry that published it, ``index`` and ``at`` those of the
-    newest entry that names it. ``withdrawn`` is the reason why it is not listed; None where it is.
+    newest entry that names it. ``recorded_at`` is the time of the entry that named its record first: its time of
+    record. ``withdrawn`` is the reason why it is not listed, and ``withdrawn_at`` since when; None where it is.
     """
 
     version: Version
@@ -48,7 +49,9 @@ class LoggedVersion:
     published_at: datetime
     index: int
     at: datetime
+    recorded_at: datetime
     withdrawn: str | None = None
+    withdrawn_at: datetime | None = None
 
     @property
     def listed(self) -> bool:
@@ -169,7 +172,9 @@ def _take(package: _Package, entry: LoggedEntry) -> Iterator[tuple[str, str]]:
             elif before.pinned.record != record:
                 yield f"the record {before.pinned.record} of entry {before.index}", record
             else:
-                package.versions[version] = replace(before, index=entry.index, at=entry.time, withdrawn=reason)
+                package.versions[version] = replace(
+                    before, index=entry.index, at=entry.time, withdrawn=reason, withdrawn_at=entry.time
+                )
         case WarningsEntry(warnings):
             package.warnings = warnings
         case KeysEntry(keys):
@@ -178,9 +183,11 @@ def _take(package: _Package, entry: LoggedEntry) -> Iterator[tuple[str, str]]:
 
 def _pinned(entry: LoggedEntry, version: Version, pinned: Pinned, before: LoggedVersion | None) -> LoggedVersion:
     if before is None:
-        return LoggedVersion(version, pinned, entry.index, entry.time, entry.index, entry.time)
-    withdrawn = None if entry.type == "relisted" else before.withdrawn
-    return replace(before, pinned=pinned, index=entry.index, at=entry.time, withdrawn=withdrawn)
+        return LoggedVersion(version, pinned, entry.index, entry.time, entry.index, entry.time, entry.time)
+    now = replace(before, pinned=pinned, index=entry.index, at=entry.time)
+    if entry.type == "relisted":
+        return replace(now, withdrawn=None, withdrawn_at=None)
+    return replace(now, recorded_at=entry.time)
 
 
 def _pinning_problems(type_: str, before: LoggedVersion | None, now: Pinned) -> Iterator[tuple[str, str]]:

@@ -76,13 +76,15 @@ def test_a_withdrawn_version_stays_known_with_the_newest_entry_that_names_it() -
 
     assert (found.withdrawn, found.first, found.index) == ("It leaks.", 0, 1)
     assert (found.published_at, found.at) == (START, START + timedelta(minutes=9))
+    assert (found.recorded_at, found.withdrawn_at) == (START, START + timedelta(minutes=9))
     assert found.pinned.digests == ModuleDigests(H1, sha256(b"1.0.0"), None)
 
 
 def test_a_relisted_version_is_listed_again() -> None:
-    found = only([module(), withdrawn(), module("relisted")])
+    found = only([module(minute=1), withdrawn(minute=2), module("relisted", minute=3)])
 
     assert (found.listed, found.index) == (True, 2)
+    assert (found.withdrawn_at, found.recorded_at) == (None, START + timedelta(minutes=1))
 
 
 def test_the_past_is_had_by_reading_fewer_entries() -> None:
@@ -105,8 +107,10 @@ def test_the_past_of_a_time_ends_before_the_first_entry_that_was_recorded_later(
 
 
 def test_platforms_are_gained_and_none_is_lost() -> None:
-    found = only([provider(), provider("platform-added", "linux_amd64", "darwin_arm64", record=sha256(b"later"))])
+    later = provider("platform-added", "linux_amd64", "darwin_arm64", record=sha256(b"later"), minute=1)
+    found = only([provider(), later])
 
+    assert (found.published_at, found.recorded_at) == (START, START + timedelta(minutes=1))
     assert not isinstance(found.pinned.digests, ModuleDigests)
     assert sorted(map(str, found.pinned.digests)) == ["darwin_arm64", "linux_amd64"]
     assert found.pinned.record == sha256(b"later")

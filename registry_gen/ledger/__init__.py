@@ -204,8 +204,8 @@ class Inspection(Protocol):
     def log_entries(self, start: int, stop: int) -> tuple[bytes, ...]:
         """The payloads of entries ``start`` to ``stop - 1``; fewer where the log is shorter."""
 
-    def log_entries_of(self, addresses: Sequence[Address]) -> tuple[bytes, ...]:
-        """The payloads of all entries about these packages, oldest first."""
+    def log_entries_of(self, addresses: Sequence[Address]) -> tuple[tuple[int, bytes], ...]:
+        """Index and payload of all entries about these packages, oldest first."""
 
     def records(self) -> Iterator[KnownRecord]:
         """The record of every version, in order of digests; never all of them in memory."""

@@ -31,7 +31,7 @@ SELECT DISTINCT p.kind, p.address FROM ({versions}) v JOIN packages p ON p.id = 
 WHERE v.withdrawn IS NOT NULL AND (v.withdrawn->>'stage' <> 'collected' OR %s) ORDER BY p.address
 """).format(versions=_ALL_VERSIONS)
 _ENTRIES_OF: Final = """
-SELECT e.payload FROM log_entries e JOIN packages p ON p.id = e.package WHERE p.address = ANY(%s) ORDER BY e.index
+SELECT e.index, e.payload FROM log_entries e JOIN packages p ON p.id = e.package WHERE p.address = ANY(%s) ORDER BY e.index
 """
 _RECORDS: Final = sql.SQL("""
 SELECT v.record::text, p.kind, p.address, v.version::text, coalesce(v.withdrawn->>'stage' <> 'collected', true)
@@ -87,10 +87,10 @@ class PostgresInspection:
         """The payloads of entries ``start`` to ``stop - 1``; fewer where the log is shorter."""
         return reading.log_entries(self._connection, start, stop)
 
-    def log_entries_of(self, addresses: Sequence[Address]) -> tuple[bytes, ...]:
-        """The payloads of all entries about these packages, oldest first."""
+    def log_entries_of(self, addresses: Sequence[Address]) -> tuple[tuple[int, bytes], ...]:
+        """Index and payload of all entries about these packages, oldest first."""
         rows = self._connection.execute(_ENTRIES_OF, ([str(address) for address in addresses],))
-        return tuple(row[0] for row in rows)
+        return tuple((index, payload) for index, payload in rows)
 
     def records(self) -> Iterator[KnownRecord]:
         """The record of every version, in order of digests, a few thousand rows at a time."""

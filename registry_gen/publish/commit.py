@@ -24,14 +24,10 @@ from registry_gen.render.package import render_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence, Set
-    from concurrent.futures import Executor
 
     from registry_gen.model.address import Address
-    from registry_gen.model.config import Site
     from registry_gen.model.intent import Artifact, OpenIntent
-    from registry_gen.publish.clock import Clock
-    from registry_gen.publish.log_key import CheckpointSigner
-    from registry_gen.publish.staging import Staging
+    from registry_gen.publish.bucket import Bucket
     from registry_gen.storage import Storage
 
 
@@ -39,21 +35,6 @@ _REFUSED_CONTENT: Final = frozenset(
     {ledger_codes.FROZEN, ledger_codes.PACKAGE_MOVED, ledger_codes.REFUSED_BY_DATABASE, ledger_codes.DATABASE_ERROR}
 )
 """What PostgreSQL or a trigger has against one intent, and not against us."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """What committing needs beside the ledger: the public storage, its uploader threads, staging, the log's key.
-
-    ``clock`` tells when what is committed becomes visible.
-    """
-
-    storage: Storage
-    executor: Executor
-    staging: Staging
-    signer: CheckpointSigner
-    site: Site
-    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,11 @@ from registry_gen.model.facts import PackageHead
 from registry_gen.model.intent import Run
 from registry_gen.model.plan import Note, Plan, Refusal
 from registry_gen.publish import codes
-from registry_gen.publish.clock import clock_from
-from registry_gen.publish.commit import Bucket, Committed, commit, recover, unfinished
+from registry_gen.publish.bucket import open_bucket
+from registry_gen.publish.commit import Committed, commit, recover, unfinished
 from registry_gen.publish.log_key import settle_log_key
 from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.planning import make_plan
-from registry_gen.publish.registry import pool
 from registry_gen.publish.stage import stage_plan
 
 if TYPE_CHECKING:
@@ -28,13 +27,13 @@ if TYPE_CHECKING:
     from registry_gen.model.entries import Catalog
     from registry_gen.model.intent import Intent
     from registry_gen.plan import Settled
+    from registry_gen.publish.bucket import Bucket
     from registry_gen.publish.progress import Progress
     from registry_gen.publish.registry import Keys, Registry
 
 LOCK_PHASE: Final = "Waiting for other publishers"
 BATCH_PACKAGES: Final = 500
 BATCH_SECONDS: Final = 5.0
-UPLOADS: Final = 16
 KEEP_SECONDS: Final = 86_400
 """How long the staging area keeps what no open intent needs: longer than any run that may be staging now."""
 
@@ -74,15 +73,7 @@ def publish(
 
     Raises RegistryError only for what concerns the whole run: the ledger, the lock, the log and its key.
     """
-    with pool(UPLOADS, "upload") as executor:
-        bucket = Bucket(
-            registry.public,
-            executor,
-            registry.staging,
-            keys.log,
-            registry.config.site,
-            clock_from(now),
-        )
+    with open_bucket(registry, keys.log, now) as bucket:
         progress.begin(LOCK_PHASE, 1)
         with registry.ledger.publication(registry.lock_seconds) as publication:
             progress.step(LOCK_PHASE, "")

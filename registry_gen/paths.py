@@ -157,6 +157,21 @@ def is_listing(key: str) -> bool:
     return rule(key).cache_control == _LISTING
 
 
+def owner(key: str) -> str | None:
+    """The address of the package that an object is of, as text; None for what is of no package."""
+    found = _OWNED.fullmatch(key)
+    return found and (found[1] or found[2])
+
+
+def tile_end(key: str) -> int:
+    """How many entries a log must have to hold this tile or bundle. Raises ValueError for any other key."""
+    found = _TILE.fullmatch(key)
+    if not found:
+        raise ValueError(f"no tile of the log: {key!r}")
+    level, index = int(found[1] or 0), int(found[2].replace("x", "").replace("/", ""))
+    return (index * 256 + int(found[3] or 256)) << (8 * level)
+
+
 def _tile_index(index: int) -> str:
     """Groups of three digits, all but the last behind an x: 1234067 is x001/x234/067 (C2SP tlog-tiles)."""
     text = f"{index % 1000:03d}"
@@ -169,6 +184,9 @@ def _tile_index(index: int) -> str:
 def _partial(width: int) -> str:
     return "" if width == 256 else f".p/{width}"
 
+
+_OWNED: Final = re.compile(r"(?:v1/)?(?:(?:modules|mirror)/([^/]+/[^/]+/[^/]+)|providers/([^/]+/[^/]+))/.+")
+_TILE: Final = re.compile(r"log/tile/(?:entries|(\d{1,2}))/((?:x\d{3}/)*\d{3})(?:\.p/(\d{1,3}))?")
 
 _RULES: Final = tuple(
     (re.compile(pattern), found)

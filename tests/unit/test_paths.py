@@ -116,3 +116,31 @@ def test_a_key_that_is_never_made_has_no_rule(key: str) -> None:
 def test_provenance_is_served_as_what_in_toto_calls_it() -> None:
     """in-toto/attestation, spec/v1/bundle.md, "Storage convention"."""
     assert paths.rule(paths.module_provenance(NETWORK, V1)).content_type == "application/vnd.in-toto.bundle"
+
+
+def test_an_object_is_of_the_package_whose_address_its_key_names() -> None:
+    keys = {*LISTINGS, *LEAVES, *ARTIFACTS, *(paths.version_document(each, V1) for each in (NETWORK, WIDGET, RANDOM))}
+    owners = {str(address): 0 for address in (NETWORK, WIDGET, RANDOM)} | {None: 0}
+    for key in keys:
+        owners[paths.owner(key)] += 1
+    assert owners == {"acme/network/aws": 6, "acme/widget": 6, "registry.terraform.io/hashicorp/random": 4, None: 6}
+
+
+@pytest.mark.parametrize(
+    ("key", "entries"),
+    [
+        (paths.log_entries(0, 1), 1),
+        (paths.log_entries(1000), 1001 * 256),
+        (paths.log_tile(0, 0, 7), 7),
+        (paths.log_tile(1, 0, 2), 512),
+        (paths.log_tile(1, 1_234_067, 12), (1_234_067 * 256 + 12) * 256),
+        (paths.log_tile(2, 0, 1), 65_536),
+    ],
+)
+def test_a_tile_tells_how_long_its_log_is_at_least(key: str, entries: int) -> None:
+    assert paths.tile_end(key) == entries
+
+
+def test_what_is_no_tile_tells_nothing() -> None:
+    with pytest.raises(ValueError, match="no tile of the log"):
+        paths.tile_end(paths.CHECKPOINT)

@@ -87,14 +87,16 @@ def settle(
     life = [action for action in planned.actions if isinstance(action, Withdraw | Relist)]
     if not (good or life or any(isinstance(action, ChangeState) for action in planned.actions)):
         return Settled(planned.address, None, tuple(refusals))
-    turned = [_turned(known[action.version], action, run) for action in life]
+    made = {item.facts.version: item.facts for item in good}
+    # A version may gain platforms in the very run that lists it again.
+    turned = [_turned(made.get(action.version) or known[action.version], action, run) for action in life]
     entries += [_life_entry(planned.address, facts, revision, run) for facts in turned]
     # The first keys of a package are in the records of its first versions.
     first = PackageState(signing_keys=planned.state.signing_keys)
     was = package.head.state if package and package.versions else first
     entries += _state_entries(planned, was, revision, run)
-    changed = (*(item.facts for item in good), *turned)
-    after = {**known, **{facts.version: facts for facts in changed}}
+    changed = {**made, **{facts.version: facts for facts in turned}}
+    after = {**known, **changed}
     head = PackageHead(planned.address, revision, planned.base, None, planned.due_at, planned.state)
     errors = lint(render_package(Package(head, tuple(after[version] for version in sorted(after))), site))
     if errors:
@@ -102,7 +104,7 @@ def settle(
     intent = Intent(
         address=planned.address,
         base=planned.base,
-        versions=changed,
+        versions=tuple(changed.values()),
         state=planned.state,
         artifacts=tuple(sorted({found for item in good for found in item.artifacts}, key=lambda found: found.key)),
         entries=tuple(entries),

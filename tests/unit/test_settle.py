@@ -11,7 +11,7 @@ from registry_gen import paths
 from registry_gen.model.address import ModuleAddress, Platform
 from registry_gen.model.config import Site
 from registry_gen.model.digest import H1, Sha256, sha256
-from registry_gen.model.facts import Deprecation, Hosting
+from registry_gen.model.facts import Deprecation, Hosting, Withdrawal, WithdrawalStage
 from registry_gen.model.intent import Artifact, Run
 from registry_gen.model.plan import (
     ChangeState,
@@ -19,6 +19,7 @@ from registry_gen.model.plan import (
     PackagePlan,
     PublishModule,
     PublishProvider,
+    Relist,
     Staged,
 )
 from registry_gen.model.version import parse_version
@@ -141,6 +142,20 @@ def test_a_gained_platform_is_logged_as_such() -> None:
     item = staged_provider(provider_facts("1.0.0", LINUX, DARWIN), added=True)
     settled = outcome(planned(provider(), item.action), [item], before)
     assert entry_types(settled) == ["platform-added"]
+
+
+def test_a_version_that_is_listed_again_may_gain_platforms_in_the_same_run() -> None:
+    gone = Withdrawal("It holds a secret.", "ada", NOW, WithdrawalStage.UNLISTED, NOW)
+    before = package(
+        provider(), replace(provider_facts("1.0.0", LINUX), withdrawn=gone), state=state_of(provider(), CONTEXT)
+    )
+    item = staged_provider(provider_facts("1.0.0", LINUX, DARWIN), added=True)
+    settled = outcome(planned(provider(), item.action, Relist(WIDGET, item.facts.version)), [item], before)
+    assert settled.intent
+    assert settled.intent.versions == (item.facts,)
+    assert entry_types(settled) == ["platform-added", "relisted"]
+    first, second = (orjson.loads(entry.payload) for entry in settled.intent.entries)
+    assert second["digests"] == first["digests"]
 
 
 def test_a_platform_gained_must_leave_the_others_as_they_are() -> None:

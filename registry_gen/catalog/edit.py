@@ -74,57 +74,57 @@ def undo_withdraw_edit(data: bytes, path: str, versions: Constraints | None) -> 
     return _compare(data, _remove(data, path, "withdrawn", versions))
 
 
+_Rules = dict[_Key, tuple[_Rule, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What a file says: its text, its values without those at the key that is edited, and the rules there."""
+    """What a file says: its text, its rules, and its other values."""
 
     text: str
     root: Node
+    rules: _Rules
     others: dict[str, Data]
-    rules: tuple[_Rule, ...]
 
 
-def _read(data: bytes, path: str, key: _Key) -> _Said:
+def _read(data: bytes, path: str) -> _Said:
     checked = check(read_yaml(data, path), RulesAlone, None)
     root, values = checked.document.root, checked.values
     if checked.problems or root is None or not isinstance(root.data, dict) or values is None:
         raise ProblemsError(checked.problems)
-    rules: tuple[_Rule, ...] = deprecations(values.deprecated) if key == "deprecated" else withdrawals(values.withdrawn)
-    return _Said(data.decode(), root, {name: value for name, value in root.data.items() if name != key}, rules)
+    rules: _Rules = {"deprecated": deprecations(values.deprecated), "withdrawn": withdrawals(values.withdrawn)}
+    return _Said(data.decode(), root, rules, {name: value for name, value in root.data.items() if name not in rules})
 
 
 def _add(data: bytes, path: str, key: _Key, rule: _Rule) -> bytes:
-    said = _read(data, path, key)
-    if any(each.versions == rule.versions for each in said.rules):
+    said = _read(data, path)
+    rules = said.rules[key]
+    if any(each.versions == rule.versions for each in rules):
         detail = f"{key} has a rule about {say_versions(rule.versions)} already"
         raise InputError(codes.TWO_RULES, detail, where=path, hint="Undo that one first (--undo), or edit the file.")
     proposals = with_item(open_page(said.text, said.root), key, _item(rule), "message")
-    return _first_that_says(proposals, said, path, key, ((*said.rules, rule), (rule, *said.rules)))
+    return _first_that_says(proposals, said, path, ({key: (*rules, rule)}, {key: (rule, *rules)}))
 
 
 def _remove(data: bytes, path: str, key: _Key, versions: Constraints | None) -> bytes:
-    said = _read(data, path, key)
-    index = next((index for index, rule in enumerate(said.rules) if rule.versions == versions), None)
+    said = _read(data, path)
+    rules = said.rules[key]
+    index = next((index for index, rule in enumerate(rules) if rule.versions == versions), None)
     if index is None:
-        found = "; ".join(say_versions(rule.versions) for rule in said.rules) or "none"
-        raise InputError(
-            codes.NO_SUCH_RULE,
-            f"{key} has no rule about {say_versions(versions)}",
-            where=path,
-            found=found,
-            hint=codes.NO_SUCH_RULE.fix,
-        )
-    rest = said.rules[:index] + said.rules[index + 1 :]
-    return _first_that_says(without_item(open_page(said.text, said.root), key, index), said, path, key, (rest,))
+        found = "; ".join(say_versions(rule.versions) for rule in rules) or "none"
+        detail = f"{key} has no rule about {say_versions(versions)}"
+        raise InputError(codes.NO_SUCH_RULE, detail, where=path, found=found, hint=codes.NO_SUCH_RULE.fix)
+    proposals = without_item(open_page(said.text, said.root), key, index)
+    return _first_that_says(proposals, said, path, ({key: rules[:index] + rules[index + 1 :]},))
 
 
-def _first_that_says(
-    proposals: Iterator[str], said: _Said, path: str, key: _Key, wanted: tuple[tuple[_Rule, ...], ...]
-) -> bytes:
+def _first_that_says(proposals: Iterator[str], said: _Said, path: str, changes: Iterable[_Rules]) -> bytes:
+    """The first proposal whose rules are those of the file but for one of these changes, and nothing else differs."""
+    wanted = [said.rules | change for change in changes]
     for text in proposals:
         data = text.encode()
         try:
-            found = _read(data, path, key)
+            found = _read(data, path)
         except ProblemsError:
             continue
         if found.others == said.others and found.rules in wanted:

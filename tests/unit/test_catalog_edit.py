@@ -63,6 +63,19 @@ def test_json_stays_json() -> None:
     assert undo_withdraw_edit(once.encode(), "a.yaml", LEAK.versions).data.decode() == text
 
 
+@pytest.mark.parametrize("comma", ["", ","])
+def test_a_list_in_brackets_grows_by_a_line_and_keeps_its_comments_and_commas(comma: str) -> None:
+    text = f"withdrawn: [\n  {{reason: Old.}}{comma} # as agreed\n]\nsource: {{git: https://h.x/y}}\n"
+    grown = withdraw(text)
+
+    assert grown == (
+        "withdrawn: [\n  {reason: Old.}, # as agreed\n"
+        f'  {{versions: "1.2.0", reason: "Its examples held a live token."}}{comma}\n'
+        "]\nsource: {git: https://h.x/y}\n"
+    )
+    assert undo_withdraw_edit(grown.encode(), "a.yaml", LEAK.versions).data.decode() == text
+
+
 def test_lines_end_as_they_did_and_a_file_without_a_last_line_end_gets_none() -> None:
     assert withdraw("source:\r\n  git: https://h.x/y") == (
         "source:\r\n  git: https://h.x/y\r\n"
@@ -136,6 +149,12 @@ def test_undo_removes_the_rule_with_its_comments_and_leaves_those_around_it() ->
     assert edit.removed == ('  - versions: "1.1.0" # first', "    reason: Old.", "    # ask Ann")
     assert (edit.line, edit.added) == (4, ())
     assert last.data.decode() == "source: {git: https://h.x/y}\n# taken back\n# the end\n"
+
+
+def test_spaces_at_the_end_do_not_become_part_of_the_text_above() -> None:
+    text = b"source: {git: https://h.x/y}\nversions: >-\n >= 1.0.0\ndeprecated: >-\n  Old.\n  "
+
+    assert undo_deprecate_edit(text, "a.yaml", None).data == b"source: {git: https://h.x/y}\nversions: >-\n >= 1.0.0\n"
 
 
 def test_a_message_alone_is_undone_as_the_rule_about_every_version() -> None:

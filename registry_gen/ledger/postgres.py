@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from registry_gen.errors import LedgerError
-from registry_gen.ledger import audit, codes, lock, reading
+from registry_gen.ledger import audit_check, backup, codes, lock, reading, violations
 from registry_gen.ledger.connection import complete, connect, describe, translated
 from registry_gen.ledger.embedded import EmbeddedServer
 from registry_gen.ledger.inspection import PostgresInspection
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
-    from registry_gen.ledger import Inspection, LogHead, Publication, Violation
+    from registry_gen.ledger import Alarm, Inspection, LogHead, Publication
+    from registry_gen.ledger.audit import Anchor, StoredAuditRow, VerifiedAudit
+    from registry_gen.ledger.backup import Counts
     from registry_gen.model.address import Address
     from registry_gen.model.facts import Package, PackageHead
 
@@ -90,15 +92,38 @@ class PostgresLedger:
         with self._snapshot() as connection:
             yield PostgresInspection(connection)
 
-    def violations(self) -> tuple[Violation, ...]:
-        """Every unacknowledged violation, oldest first."""
+    def violations(self, *, acknowledged: bool = False) -> tuple[Alarm, ...]:
+        """Every alarm that nobody has acknowledged, on request the others too; oldest first."""
         with self._snapshot() as connection:
-            return reading.violations(connection)
+            return violations.read(connection, acknowledged=acknowledged)
 
-    def verify_audit(self) -> audit.AuditHead:
-        """Recompute the audit chain; raises LedgerError LED018 naming the first row that does not fit."""
+    def audit_rows(self, address: str | None, limit: int) -> tuple[StoredAuditRow, ...]:
+        """The newest rows of the audit log, newest first; those of one address where it is given."""
         with self._snapshot() as connection:
-            return audit.verify(connection, self._where)
+            return audit_check.newest_rows(connection, address, limit)
+
+    def audit_log(self) -> Iterator[StoredAuditRow]:
+        """All rows of the audit log, oldest first, of one moment."""
+        with self._snapshot() as connection:
+            yield from audit_check.rows(connection)
+
+    def audit_anchors(self) -> tuple[Anchor, ...]:
+        """What the transparency log says of the audit log; raises LedgerError LED031 where that log is not whole."""
+        with self._snapshot() as connection:
+            return audit_check.read_anchors(connection, self._where)
+
+    def verify_audit(self) -> VerifiedAudit:
+        """Recompute log and audit log; raises LedgerError LED031, or LED018 naming the first row that does not fit."""
+        with self._snapshot() as connection:
+            return audit_check.verify(connection, self._where)
+
+    def backup(self, file: Path, *, overwrite: bool) -> Counts:
+        """Write all that this ledger holds to a file; raises LedgerError LED024 to LED028."""
+        return backup.back_up(self._dsn, file, overwrite=overwrite)
+
+    def restore(self, file: Path) -> Counts:
+        """Fill this ledger, where nothing was ever published, from a backup; raises what ``backup.restore`` does."""
+        return backup.restore(self._dsn, file)
 
     @contextmanager
     def publication(self, wait_seconds: float) -> Iterator[Publication]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from psycopg.types.json import Jsonb
 
 from registry_gen.errors import LedgerError
-from registry_gen.ledger import audit, codes, intents, lock, log_key, reading
+from registry_gen.ledger import audit, codes, intents, lock, log_key, reading, violations
 from registry_gen.ledger.connection import translated
-from registry_gen.ledger.rows import instant, token
+from registry_gen.ledger.rows import instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
-    from registry_gen.ledger import LogHead, RunStatus, Violation
+    from registry_gen.ledger import Alarm, LogHead, RunStatus, Violation
     from registry_gen.model.address import Address
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
-    from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent
+    from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent, Run
 
 _STORE_DOCUMENTS: Final = """
 WITH stored AS (
@@ -41,15 +41,6 @@ _SETTLE_INPUTS: Final = """
 UPDATE packages p SET inputs = h.inputs, due_at = h.due_at
 FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::timestamptz[]) AS h (address, revision, inputs, due_at)
 WHERE p.address = h.address AND p.revision = h.revision
-"""
-_VIOLATIONS: Final = """
-INSERT INTO tag_violations (package, version, kind, published, seen, token, first_seen, last_seen)
-SELECT p.id, v.version, v.kind, v.published, v.seen, v.token, %s, %s
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
-    AS v (address, version, kind, published, seen, token)
-JOIN packages p ON p.address = v.address
-ON CONFLICT (package, token) WHERE acknowledged_at IS NULL
-DO UPDATE SET last_seen = greatest(tag_violations.last_seen, excluded.last_seen)
 """
 _START_RUN: Final = """
 INSERT INTO sync_runs (generation, catalog_commit, actor, started_at) VALUES (%s, %s, %s, %s)
@@ -221,25 +212,19 @@ class PostgresPublication:
                 ),
             )
 
-    def violation(self, violations: Sequence[Violation], at: datetime) -> None:
-        """Record alarms; one that is open already gets its last sighting renewed."""
-        # One statement may touch a row only once, and a source may say the same thing twice.
-        distinct = list(dict.fromkeys(violations))
+    def violation(self, new: Sequence[Violation], at: datetime) -> None:
+        """Record alarms; one that is known already gets its last sighting renewed."""
         with self._fenced() as connection:
-            intents.ensure_packages(connection, [violation.address for violation in distinct])
-            connection.execute(
-                _VIOLATIONS,
-                (
-                    at,
-                    at,
-                    [str(violation.address) for violation in distinct],
-                    [violation.version for violation in distinct],
-                    [violation.kind for violation in distinct],
-                    [violation.published for violation in distinct],
-                    [violation.seen for violation in distinct],
-                    [token([v.version, v.kind, v.published, v.seen]) for v in distinct],
-                ),
-            )
+            intents.ensure_packages(connection, [violation.address for violation in new])
+            violations.record(connection, new, at)
+
+    def acknowledge(self, ids: Sequence[int], reason: str, run: Run) -> tuple[Alarm, ...]:
+        """Acknowledge alarms and say so in the audit log; one that was acknowledged before stays as it was.
+
+        Raises LedgerError LED032 for an unknown id.
+        """
+        with self._fenced() as connection:
+            return violations.acknowledge(connection, ids, reason, run, self._where)
 
     def audit(self, rows: Sequence[AuditRow]) -> None:
         """Append to the hash-chained audit log."""

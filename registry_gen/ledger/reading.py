@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from registry_gen.ledger import LogHead, Violation
+from registry_gen.ledger import LogHead
 from registry_gen.ledger.rows import (
     address_from,
     deprecations,
@@ -146,18 +146,6 @@ def log_entries(connection: Connection[TupleRow], start: int, stop: int) -> tupl
         "SELECT payload FROM log_entries WHERE index >= %s AND index < %s ORDER BY index", (start, stop)
     )
     return tuple(row[0] for row in rows)
-
-
-def violations(connection: Connection[TupleRow]) -> tuple[Violation, ...]:
-    """Alarms that nobody has acknowledged, oldest first."""
-    rows = connection.execute(
-        """
-        SELECT p.kind, p.address, v.version, v.kind, v.published, v.seen
-        FROM tag_violations v JOIN packages p ON p.id = v.package
-        WHERE v.acknowledged_at IS NULL ORDER BY v.first_seen, v.id
-        """
-    )
-    return tuple(Violation(address_from(kind, address), *rest) for kind, address, *rest in rows)
 
 
 def _add_provider_versions(

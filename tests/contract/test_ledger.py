@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_gen.errors import LedgerError
-from registry_gen.ledger import Violation
+from registry_gen.ledger import Acknowledgement, Violation
 from registry_gen.ledger.embedded import DATABASE
 from registry_gen.ledger.postgres import open_embedded, open_server
 from registry_gen.log.tree import Tail, append
@@ -25,7 +25,7 @@ from registry_gen.model.facts import (
     SigningKey,
     WithdrawalStage,
 )
-from registry_gen.model.intent import AuditRow
+from registry_gen.model.intent import AuditRow, Run
 from registry_gen.model.version import parse_constraints
 from tests.support.intents import NOW, intent_of, logged
 from tests.support.published_facts import (
@@ -43,13 +43,21 @@ from tests.support.published_facts import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from registry_gen.ledger import Ledger, Publication
+    from registry_gen.ledger import Alarm, Ledger, Publication
     from registry_gen.ledger.postgres import PostgresLedger
     from registry_gen.model.facts import VersionFacts
     from registry_gen.model.intent import Intent, OpenIntent
     from tests.support.postgres import Postgres
 
 LATER = NOW + timedelta(hours=1)
+
+
+def run_of(actor: str, at: datetime) -> Run:
+    return Run(actor, "https://ci/1", None, at)
+
+
+def violation_of(alarm: Alarm) -> Violation:
+    return Violation(alarm.address, alarm.version, alarm.kind, alarm.published, alarm.seen)
 
 
 @pytest.fixture(params=["server", "embedded"])
@@ -498,7 +506,61 @@ def test_a_violation_that_is_known_is_only_seen_again(ledger: Ledger, publicatio
     publication.violation([moved, moved_again], LATER)
     publication.violation([], LATER)
 
-    assert ledger.violations() == (moved, quoted, moved_again)
+    alarms = ledger.violations()
+    assert [violation_of(alarm) for alarm in alarms] == [moved, quoted, moved_again]
+    assert [(alarm.first_seen, alarm.last_seen) for alarm in alarms] == [(NOW, LATER), (NOW, NOW), (LATER, LATER)]
+
+
+def test_an_acknowledged_violation_rests_until_another_value_is_seen(ledger: Ledger, publication: Publication) -> None:
+    moved = Violation(MODULE, "1.0.0", "PLN001", "a" * 40, "b" * 40)
+    publication.violation([moved], NOW)
+    (alarm,) = ledger.violations()
+
+    (known,) = publication.acknowledge([alarm.id], "asked the team", run_of("eve", LATER))
+
+    assert known == dataclasses.replace(alarm, acknowledged=Acknowledgement("eve", "asked the team", LATER))
+    publication.violation([moved], LATER)
+    assert ledger.violations() == ()
+    assert ledger.violations(acknowledged=True) == (dataclasses.replace(known, last_seen=LATER),)
+    again = dataclasses.replace(moved, seen="c" * 40)
+    publication.violation([moved, again], LATER)
+    assert [violation_of(alarm) for alarm in ledger.violations()] == [again]
+
+
+def test_an_acknowledgement_is_a_row_of_the_audit_log_and_is_made_once(
+    ledger: Ledger, publication: Publication
+) -> None:
+    publication.violation([Violation(MODULE, "1.0.0", "PLN001", "a" * 40, "b" * 40)], NOW)
+    (alarm,) = ledger.violations()
+
+    first = publication.acknowledge([alarm.id, alarm.id], "asked", run_of("eve", LATER))
+    assert publication.acknowledge([alarm.id], "another reason", run_of("mallory", LATER)) == first
+
+    (row,) = ledger.audit_rows(None, 10)
+    assert (row.actor, row.action, row.address, row.run_url) == ("eve", "acknowledge", str(MODULE), "https://ci/1")
+    violation = {"violation": alarm.id, "version": "1.0.0", "code": "PLN001", "published": "a" * 40, "seen": "b" * 40}
+    assert json.loads(row.before) == {**violation, "acknowledged": False}
+    assert json.loads(row.after) == {**violation, "acknowledged": True, "reason": "asked"}
+
+
+def test_an_unknown_violation_is_named_and_none_is_acknowledged(ledger: Ledger, publication: Publication) -> None:
+    publication.violation([Violation(MODULE, "1.0.0", "PLN001", "a" * 40, "b" * 40)], NOW)
+    (alarm,) = ledger.violations()
+
+    with pytest.raises(LedgerError, match=rf"LED032 .*violation {alarm.id + 1}"):
+        publication.acknowledge([alarm.id, alarm.id + 1], "asked", run_of("eve", LATER))
+
+    assert ledger.violations() == (alarm,)
+    assert ledger.audit_rows(None, 10) == ()
+
+
+def test_the_newest_rows_of_the_audit_log_come_first(ledger: Ledger, publication: Publication) -> None:
+    other = dataclasses.replace(audit_row("two"), address=str(MIRROR))
+    publication.audit([audit_row("one"), other, audit_row("three")])
+
+    assert [row.action for row in ledger.audit_rows(None, 2)] == ["three", "two"]
+    assert [row.action for row in ledger.audit_rows(str(MODULE), 9)] == ["three", "one"]
+    assert [row.seq for row in ledger.audit_log()] == [1, 2, 3]
 
 
 def test_runs_are_numbered_and_a_repeated_start_is_the_same_run(publication: Publication) -> None:

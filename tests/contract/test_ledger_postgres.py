@@ -6,6 +6,7 @@ import dataclasses
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, LiteralString
 
 import psycopg
@@ -454,18 +455,28 @@ def test_the_audit_hash_is_what_its_description_says(ledger: PostgresLedger, dat
     assert run(database, "SELECT hash FROM audit_log") == [(digest_of(text),)]
 
 
-def test_an_acknowledged_violation_that_is_seen_again_is_a_new_one(ledger: PostgresLedger, database: str) -> None:
-    from registry_gen.ledger import Violation
+def test_violations_that_were_told_apart_by_their_acknowledgement_become_one(postgres: Postgres) -> None:
+    dsn = postgres.create("alarms_of_before")
+    try:
+        run(dsn, "DROP SCHEMA public CASCADE")
+        run(dsn, "CREATE SCHEMA public")
+        with connections.connect(dsn) as connection:
+            migrate(connection, [each for each in shipped() if each.name < "0006"], "here")
+        run(dsn, "INSERT INTO packages (kind, address) VALUES ('module', 'a/b/c')")
+        insert: LiteralString = """
+            INSERT INTO tag_violations (package, version, kind, published, seen, token, first_seen, last_seen,
+                acknowledged_at) SELECT id, '1.0.0', 'PLN001', 'x', 'y', repeat('0', 64), now(), now(), %s FROM packages
+        """
+        run(dsn, insert, NOW + timedelta(days=9_999))
+        run(dsn, insert, None)
+        opened = open_server(dsn)
 
-    moved = Violation(MODULE, "1.0.0", "tag-moved", "a" * 40, "b" * 40)
-    with ledger.publication(0) as held:
-        held.violation([moved], NOW)
-        run(database, "UPDATE tag_violations SET acknowledged_at = now()")
-        assert ledger.violations() == ()
+        assert "0006_alarms" in opened.migrate()
 
-        held.violation([moved], NOW)
-
-    assert ledger.violations() == (moved,)
+        assert [alarm.id for alarm in opened.violations(acknowledged=True)] == [2]
+        opened.close()
+    finally:
+        postgres.drop("alarms_of_before")
 
 
 def test_a_new_holder_finishes_what_the_last_one_logged(ledger: PostgresLedger) -> None:

@@ -29,6 +29,11 @@ def color() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 package", "2 packages"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def show_failure(error: RegistryError, *, as_json: bool) -> None:
     """Tell why a command ended early: on stderr for people, with --json on stdout too."""
     problems = error.problems if isinstance(error, ProblemsError) else (error,)

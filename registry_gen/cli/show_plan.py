@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_gen.cli.output import counted
 from registry_gen.cli.show_error import details
 from registry_gen.errors import printable
 from registry_gen.model.plan import (
@@ -63,7 +64,7 @@ def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:
         shown = package.actions[-SHOWN_VERSIONS:]
         earlier = len(package.actions) - len(shown)
         if earlier:
-            yield f"  {click.style('+', fg='green')} {_count(earlier, 'earlier version')}"
+            yield f"  {click.style('+', fg='green')} {counted(earlier, 'earlier version')}"
         width = max(len(_version(action)) for action in shown)
         for action in shown:
             yield f"  {_action(action, width)}"
@@ -78,9 +79,9 @@ def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:
     actions = [action for package in work for action in package.actions]
     gone = sum(isinstance(action, Withdraw) for action in actions)
     versions = sum(not isinstance(action, ChangeState | Withdraw) for action in actions)
-    counts = [_count(versions, "version")] if versions else []
-    counts += [f"{_count(gone, 'version')} to withdraw"] if gone else []
-    packages = _count(len(work), "package")
+    counts = [counted(versions, "version")] if versions else []
+    counts += [f"{counted(gone, 'version')} to withdraw"] if gone else []
+    packages = counted(len(work), "package")
     if counts:
         head = f"Plan: {' and '.join(counts)} in {packages}."
     else:
@@ -107,11 +108,11 @@ def _report_lines(report: Report) -> Iterator[str]:
         yield ""
     all_facts = [facts for intent in changed for facts in intent.versions]
     gone = sum(facts.withdrawn is not None for facts in all_facts)
-    counts = [f"Published {_count(len(all_facts) - gone, 'version')}"] if len(all_facts) > gone else []
-    counts += [f"{'withdrew' if counts else 'Withdrew'} {_count(gone, 'version')}"] if gone else []
+    counts = [f"Published {counted(len(all_facts) - gone, 'version')}"] if len(all_facts) > gone else []
+    counts += [f"{'withdrew' if counts else 'Withdrew'} {counted(gone, 'version')}"] if gone else []
     counts = counts or (["Published new documents"] if changed else [])
     if counts:
-        head = f"{' and '.join(counts)} in {_count(len(changed), 'package')} with {_count(report.puts, 'put')}."
+        head = f"{' and '.join(counts)} in {counted(len(changed), 'package')} with {counted(report.puts, 'put')}."
     else:
         head = "Nothing was published." if report.refusals else "No changes."
     yield _summary(head, report.refusals, report.plan.unchanged)
@@ -170,9 +171,5 @@ def _summary(head: str, refusals: Sequence[Refusal], unchanged: int) -> str:
     if refusals:
         parts.append(click.style(f"{len(refusals)} refused.", fg="red", bold=True))
     if unchanged:
-        parts.append(f"{_count(unchanged, 'package')} unchanged.")
+        parts.append(f"{counted(unchanged, 'package')} unchanged.")
     return " ".join(parts)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,123 @@
+"""``violations``: alarms about sources that contradict what was published."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from registry_gen import wiring
+from registry_gen.cli.output import counted
+from registry_gen.errors import printable
+from registry_gen.model.intent import Run
+from registry_gen.sources.identity import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from registry_gen.cli.output import Output
+    from registry_gen.ledger import Alarm, Ledger
+
+_LOCK_SECONDS: Final = 60.0
+_ALL_HELP: Final = "Acknowledged ones too."
+
+
+@click.group("violations", invoke_without_command=True)
+@click.option("--all", "everything", is_flag=True, help=_ALL_HELP)
+@click.pass_context
+def command(ctx: click.Context, everything: bool) -> None:
+    """Alarms: sources that now say something else than what was published.
+
+    Nothing published was changed for them. An alarm stays until somebody acknowledges it.
+    """
+    if ctx.invoked_subcommand is None:
+        _list(ctx.obj, everything)
+
+
+@command.command("list", short_help="Show alarms that nobody acknowledged.")
+@click.option("--all", "everything", is_flag=True, help=_ALL_HELP)
+@click.pass_obj
+def list_alarms(output: Output, everything: bool) -> None:
+    """Show alarms that nobody has acknowledged, oldest first."""
+    _list(output, everything)
+
+
+@command.command("acknowledge", short_help="Say that an alarm was looked at, and why it may rest.")
+@click.argument("ids", metavar="ID...", type=click.IntRange(min=1), nargs=-1, required=True)
+@click.option("--reason", metavar="TEXT", required=True, help="What was found; kept in the audit log.")
+@click.pass_obj
+def acknowledge(output: Output, ids: tuple[int, ...], reason: str) -> None:
+    """Say that alarms were looked at, and why they may rest.
+
+    What was published stays as it is, and the value that was seen stays refused; another value is a new alarm.
+    """
+    if not reason.strip():
+        raise click.BadParameter("say what was found.", param_hint="--reason")
+    who = identity(os.environ, wiring.user)
+    run = Run(who.actor, who.run_url, None, datetime.now(UTC))
+    with _ledger(output) as ledger, ledger.publication(_LOCK_SECONDS) as publication:
+        alarms = publication.acknowledge(ids, reason.strip(), run)
+    output.json({"violations": [_as_json(alarm) for alarm in alarms]})
+    output.result("\n\n".join("\n".join(_lines(alarm)) for alarm in alarms))
+
+
+def _list(output: Output, everything: bool) -> None:
+    with _ledger(output) as ledger:
+        alarms = ledger.violations(acknowledged=everything)
+    output.json({"violations": [_as_json(alarm) for alarm in alarms]})
+    output.result(_text(alarms))
+
+
+@contextmanager
+def _ledger(output: Output) -> Iterator[Ledger]:
+    with wiring.open_ledger(wiring.read_settings(output.config)) as ledger:
+        ledger.migrate()
+        yield ledger
+
+
+def _text(alarms: Sequence[Alarm]) -> str:
+    if not alarms:
+        return "No violations."
+    blocks = ["\n".join(_lines(alarm)) for alarm in alarms]
+    unseen = sum(alarm.acknowledged is None for alarm in alarms)
+    return "\n\n".join([*blocks, click.style(f"{counted(unseen, 'violation')} not acknowledged.", bold=True)])
+
+
+def _lines(alarm: Alarm) -> Iterator[str]:
+    word = click.style("alarm", fg="red", bold=True) if alarm.acknowledged is None else "known"
+    about = click.style(printable(f"{alarm.address} {alarm.version}"), bold=True)
+    yield f"  {word} {alarm.id}  {about}  {alarm.kind}"
+    known = {
+        "published": alarm.published,
+        "seen": alarm.seen,
+        "first": _time(alarm.first_seen),
+        "last": _time(alarm.last_seen),
+    }
+    if alarm.acknowledged is not None:
+        said = alarm.acknowledged
+        known["known"] = f"{said.reason} ({said.by}, {_time(said.at)})"
+    for label, text in known.items():
+        yield f"    {click.style(f'{label:<9}', dim=True)}  {printable(text)}"
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _as_json(alarm: Alarm) -> dict[str, object]:
+    said = alarm.acknowledged
+    return {
+        "id": alarm.id,
+        "kind": alarm.address.kind,
+        "address": str(alarm.address),
+        "version": alarm.version,
+        "code": alarm.kind,
+        "published": alarm.published,
+        "seen": alarm.seen,
+        "first_seen": alarm.first_seen.isoformat(),
+        "last_seen": alarm.last_seen.isoformat(),
+        "acknowledged": said and {"by": said.by, "reason": said.reason, "at": said.at.isoformat()},
+    }

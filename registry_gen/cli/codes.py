@@ -22,6 +22,12 @@ CANNOT_WRITE = Code(
     "The system's own message says more.",
     "Make room, correct the folder's permissions, or name another folder.",
 )
+NOT_PUBLISHED = Code(
+    "CLI020",
+    "the version was never published",
+    "Only what was published can be compared with its source.",
+    "Compare address and version with the registry's listing; 'registry-gen plan' shows what is yet to be published.",
+)
 INTERNAL = Code(
     "CLI900",
     "registry-gen itself failed",
@@ -29,5 +35,5 @@ INTERNAL = Code(
     "Run again with --debug and report the trace. The next publish finishes what this one began.",
 )
 
-WRONG_USAGE: Final = frozenset({UNKNOWN_CODE, NOT_IN_CATALOG})
+WRONG_USAGE: Final = frozenset({UNKNOWN_CODE, NOT_IN_CATALOG, NOT_PUBLISHED})
 """What was typed is wrong, not what was found."""

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "plan": "Show what publish would do.",
     "publish": "Publish what the catalog says.",
     "schema": "Write the JSON Schemas of the catalog's files.",
+    "rebuild": "Make a version again from its source, and compare.",
     "serve": "Serve the public folder over TLS on this machine.",
     "validate": "List every problem of the catalog.",
     "violations": "List and acknowledge alarms about sources.",

@@ -134,7 +134,6 @@ def test_a_payload_of_another_type_is_refused_although_it_is_signed(payload_type
         b"{}{}",
         b"[" * 100_000,
         b'{"n":' + b"9" * 5_000 + b"}",
-        b" " * (MAX_BYTES + 1),
     ],
 )
 def test_what_is_no_envelope_is_refused(data: bytes) -> None:
@@ -152,6 +151,12 @@ def test_a_missing_signature_and_too_many_are_refused() -> None:
     assert refused_fields({**fields, "signatures": [{"keyid": "aa11bb22"}]}) == "ATT001"
     assert opened({**fields, "signatures": fields["signatures"] * MAX_SIGNATURES}) == PAYLOAD
     assert refused_fields({**fields, "signatures": fields["signatures"] * (MAX_SIGNATURES + 1)}) == "ATT001"
+
+
+def test_an_envelope_without_end_is_refused_before_it_is_read() -> None:
+    line = json.dumps(signed()).encode()
+    assert open_envelope(line.ljust(MAX_BYTES), IN_TOTO, KEYS, "here") == PAYLOAD
+    assert refused(line.ljust(MAX_BYTES + 1)) == "ATT001"
 
 
 def test_two_envelopes_are_not_one() -> None:

@@ -197,6 +197,25 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """An alarm that somebody looked at: both values as they were then, who it was and why it may stay so."""
+
+    address: Address
+    version: str
+    kind: str
+    published: str
+    seen: str
+    by: str
+    reason: str
+
+    def covers(self, refusal: Refusal) -> bool:
+        """Whether a violation is this one, to the letter: another value is another alarm."""
+        error = refusal.error
+        found = (refusal.address, str(refusal.version), error.code.id, error.expected, error.found)
+        return refusal.violation and found == (self.address, self.version, self.kind, self.published, self.seen)
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something a person should know that stops nothing."""
 

@@ -10,6 +10,7 @@ from registry_gen.errors import RefusalError
 from registry_gen.model.entries import Catalog, Entry, MirrorEntry, ModuleEntry, ProviderEntry
 from registry_gen.model.facts import Package, PackageHead, PackageState, ProviderVersion
 from registry_gen.model.plan import (
+    Acknowledged,
     Action,
     ChangeState,
     FailedSighting,
@@ -136,6 +137,7 @@ def _add(
     back = taken_back(entry, published, (action.version for action in outcome.actions), context.now)
     outcome = _without(outcome, back.reasons.keys() | _staying_away(entry, published))
     life = _life(entry, published, back, outcome, seen=not isinstance(sighting, FailedSighting))
+    outcome = _known_alarms(outcome, context.acknowledged)
     state = state_of(entry, context, head)
     dropped = _dropped_keys(entry, state, _listed_after(published, life))
     if dropped:
@@ -195,6 +197,17 @@ def _decide(entry: Entry, sighting: Sighting, versions: Sequence[VersionFacts]) 
             return decide_mirror(entry, sighting, versions)
         case _:
             raise TypeError(f"{entry.address}: a sighting of another kind")
+
+
+def _known_alarms(outcome: Outcome, acknowledged: Sequence[Acknowledged]) -> Outcome:
+    """An alarm that somebody acknowledged is only noted. What was published stays frozen all the same."""
+    known = {refusal: item for refusal in outcome.refusals for item in acknowledged if item.covers(refusal)}
+    notes = [
+        Note(refusal.address, f"{refusal.version}: {refusal.error.code.title}; {item.by} knows: {item.reason}")
+        for refusal, item in known.items()
+    ]
+    refusals = tuple(refusal for refusal in outcome.refusals if refusal not in known)
+    return replace(outcome, refusals=refusals, notes=(*outcome.notes, *notes))
 
 
 def _staying_away(entry: Entry, published: Sequence[VersionFacts]) -> Set[Version]:

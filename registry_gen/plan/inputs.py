@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from registry_gen.model.entries import Entry
     from registry_gen.model.facts import SigningKey
-    from registry_gen.model.plan import Tag
+    from registry_gen.model.plan import Acknowledged, Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,13 @@ class Context:
     """What packages depend on beside their entries: the site's URL and the key the registry signs sums with.
 
     The key is None where a plan is made without it: then it counts as unchanged, and the packages that it signs are
-    looked at each time. ``now`` decides what has become due.
+    looked at each time. ``now`` decides what has become due. ``acknowledged`` are the alarms that somebody looked at.
     """
 
     site_url: str
     registry_key: SigningKey | None
     now: datetime
+    acknowledged: Sequence[Acknowledged] = ()
 
     @property
     def rendering(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from registry_gen.model.plan import Acknowledged
 from registry_gen.plan import Context, due_mirrors, plan, stale
 from registry_gen.publish.look import Again, look
 from registry_gen.publish.own_bucket import require_own_bucket
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from registry_gen.ledger import Ledger
     from registry_gen.model.address import Address
     from registry_gen.model.entries import Catalog
     from registry_gen.model.facts import Package, SigningKey
@@ -46,7 +48,7 @@ def make_plan(
     where the bucket is not this registry's; what is wrong with a source becomes a refusal.
     """
     require_own_bucket(registry.ledger.log_head(), registry.public, registry.log_origin)
-    context = Context(registry.config.site.url, registry_key, now)
+    context = Context(registry.config.site.url, registry_key, now, _acknowledged(registry.ledger))
     heads = registry.ledger.heads()
     due = due_mirrors(catalog, heads, now)
     workers = registry.config.limits.workers
@@ -57,3 +59,12 @@ def make_plan(
     packages = registry.ledger.packages(addresses) if addresses else {}
     made = plan(catalog, sightings, heads, packages, context, addresses, mass_withdrawal=mass_withdrawal)
     return Planned(made, packages)
+
+
+def _acknowledged(ledger: Ledger) -> tuple[Acknowledged, ...]:
+    return tuple(
+        Acknowledged(alarm.address, alarm.version, alarm.kind, alarm.published, alarm.seen, known.by, known.reason)
+        for alarm in ledger.violations(acknowledged=True)
+        for known in [alarm.acknowledged]
+        if known
+    )

@@ -23,6 +23,7 @@ from registry_gen.model.facts import (
 )
 from registry_gen.model.intent import Run
 from registry_gen.model.plan import (
+    Acknowledged,
     ChangeState,
     FailedSighting,
     MirrorSighting,
@@ -292,3 +293,29 @@ def test_warnings_say_whom_they_concern() -> None:
     assert not warning.concerns(parse_version("2.0.0"))
     assert warning.as_json() == {"message": "Old.", "replacement": "acme/vpc/aws", "versions": "< 2.0.0"}
     assert Deprecation("Old.").as_json() == {"message": "Old."}
+
+
+def test_an_acknowledged_alarm_is_noted_and_anything_else_that_is_seen_is_an_alarm_again() -> None:
+    facts = module_facts("1.0.0")
+    moved = ModuleSighting(NETWORK, (tag("v1.0.0", "elsewhere"),))
+    (alarm,) = decide(module(), moved, facts).refusals
+    known = Acknowledged(
+        NETWORK, "1.0.0", alarm.error.code.id, alarm.error.expected, alarm.error.found, "eve", "a rewritten history"
+    )
+    context = replace(CONTEXT, acknowledged=(known,))
+    packages = {NETWORK: package(module(), facts, state=state_of(module(), CONTEXT))}
+    heads = {NETWORK: packages[NETWORK].head}
+
+    quiet = plan(catalog(module()), {NETWORK: moved}, heads, packages, context, [NETWORK])
+    assert quiet.refusals == ()
+    assert [note.text for note in quiet.notes if "eve knows: a rewritten history" in note.text]
+    assert said(quiet) == [], "what was published stays"
+    assert quiet.packages[0].inputs is not None, "it rests until the source says something else"
+
+    again = ModuleSighting(NETWORK, (tag("v1.0.0", "anywhere"),))
+    loud = plan(catalog(module()), {NETWORK: again}, heads, packages, context, [NETWORK])
+    assert [refusal.violation for refusal in loud.refusals] == [True]
+
+    gone_facts = {NETWORK: package(module(), gone(facts), state=state_of(module(), CONTEXT))}
+    back = plan(catalog(module()), {NETWORK: moved}, heads, gone_facts, context, [NETWORK])
+    assert said(back) == [], "nor does it come back by being acknowledged"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_gen.errors import RefusalError
-from registry_gen.log.entries import deprecated, key_changed, platform_added, published
+from registry_gen.log.entries import deprecated, key_changed, log_key_changed, platform_added, published
 from registry_gen.model.address import Platform, mirror_address, module_address, provider_address
 from registry_gen.model.digest import H1, Commit, Sha256, sha256
 from registry_gen.model.facts import (
@@ -140,6 +140,21 @@ def test_changed_keys_are_named_in_order() -> None:
         "revision": 4,
         "time": "2026-03-01T12:30:00Z",
     }
+
+
+def test_a_change_of_the_logs_own_key_names_the_present_one_first() -> None:
+    entry = log_key_changed("registry.example.test/log", ["new+01+AA", "old+02+AA"], COMMIT, NOW)
+    assert (entry.type, entry.version) == ("key-changed", None)
+    assert said(entry) == {
+        "type": "key-changed",
+        "kind": "log",
+        "address": "registry.example.test/log",
+        "revision": 0,
+        "catalog_commit": COMMIT,
+        "time": "2026-03-01T12:30:00Z",
+        "keys": ["new+01+AA", "old+02+AA"],
+    }
+    assert b"catalog_commit" not in log_key_changed("registry.example.test/log", [], None, NOW).payload
 
 
 def test_a_warning_is_logged_with_its_text_and_its_end_without() -> None:

@@ -141,5 +141,5 @@ def _verified_text(verified: VerifiedAudit) -> str:
     if verified.first > 1:
         text += f" Rows before {verified.first} were lost before the ledger was rebuilt."
     if verified.unchecked:
-        text += f" The log names {verified.unchecked} later ones."
+        text += f" The log names {counted(verified.unchecked, 'later row')}."
     return text

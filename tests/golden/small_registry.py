@@ -1,4 +1,4 @@
-"""The small registry behind the golden tree: the catalog beside this file, made sources, fixed time and keys.
+"""The small registry behind the golden tree: the catalog beside this file, made sources, fixed time, keys and actor.
 
     python -m tests.golden.small_registry FOLDER DSN        # publishes into FOLDER/work/public
 
@@ -50,6 +50,8 @@ T = TypeVar("T")
 
 CATALOG: Final = Path(__file__).parent / "catalog"
 LOG_KEY: Final = Path(__file__).parents[1] / "fixtures/golden/log.key"
+ACTOR: Final = "golden"
+RUN_URL: Final = "https://ci.example.com/acme/registry/7"
 CATALOG_COMMIT: Final = Commit("c0ffee" * 6 + "c0ff")
 
 
@@ -106,7 +108,8 @@ def _publish(registry: Registry, places: _Places, order: Random | None) -> run.R
     catalog = replace(workspace.catalog, commit=CATALOG_COMMIT)
     # A slow machine would publish in two batches, and the log would be in another order.
     with patch.object(run, "BATCH_SECONDS", math.inf), patch.object(planning, "look", _shuffled_look(order)):
-        return run.publish(replace(registry, sources=sources), wiring.open_keys(registry), catalog, NOW, Silent())
+        known = replace(registry, sources=sources, actor=ACTOR, run_url=RUN_URL)
+        return run.publish(known, wiring.open_keys(registry), catalog, NOW, Silent())
 
 
 def _shuffled_look(order: Random | None) -> Callable[..., Mapping[Address, Sighting]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import gzip
+import hashlib
 import io
 import itertools
 import json
@@ -24,9 +25,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
+from registry_gen.signing.log import LogSigner
 from tests.golden.expected_tree import as_files, is_text, read_expected, refresh
-from tests.golden.small_registry import publish_small_registry
+from tests.golden.small_registry import LOG_KEY, RUN_URL, publish_small_registry
 from tests.support.reader import check_reachable
+from tests.support.workspace import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -163,6 +166,18 @@ def test_archives_hold_the_same_tar_whatever_compressed_them(tree: Mapping[str, 
         assert [(entry.name, entry.mode, entry.mtime, entry.uid) for entry in tar] == [
             ("main.tf", 0o644, 315532800, 0)
         ], "the folder of the monorepo is the root"
+
+
+def test_every_copied_module_has_provenance_signed_by_the_key_of_the_log(tree: Mapping[str, bytes]) -> None:
+    key = LogSigner(f"{HOST}/log", LOG_KEY.read_bytes())
+    archives = [name for name in tree if name.endswith("/module.tar.gz")]
+    assert len(archives) == 5
+    for name in archives:
+        statement = json.loads(key.opened(tree[f"{name}.intoto.jsonl"], name))
+        (subject,) = statement["subject"]
+        assert f"v1/modules/{subject['name']}" == name
+        assert subject["digest"]["sha256"] == hashlib.sha256(tree[name]).hexdigest()
+        assert statement["predicate"]["runDetails"]["metadata"]["invocationId"] == RUN_URL
 
 
 def test_module_documents_have_the_shape_that_opentofu_documents(tree: Mapping[str, bytes]) -> None:

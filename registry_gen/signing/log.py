@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from registry_gen.errors import InputError
-from registry_gen.log.note import also_signed, checkpoint_body, key_id, note, parse_checkpoint, verifier_key
+from registry_gen.log.note import also_signed, checkpoint_body, key_id, note, verifier_key
 from registry_gen.signing import codes
 from registry_gen.signing.keys import own_key, private_key, read_reference, remove_key, rotate_key
 from registry_gen.verify.dsse import IN_TOTO, envelope, open_envelope, pae
@@ -22,8 +22,6 @@ from registry_gen.verify.dsse import IN_TOTO, envelope, open_envelope, pae
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from registry_gen.log.note import Checkpoint
 
 KEY_FILE: Final = "keys/log.key"
 FORMER_KEY_FILE: Final = "keys/log.former.key"
@@ -80,10 +78,6 @@ class LogSigner:
         """The statement in an envelope that one of its keys signed; raises RefusalError ATT001 to ATT003 for others."""
         keys = {key_id(self.name, public_key).hex(): public_key for public_key in self._keys}
         return open_envelope(data, IN_TOTO, keys, where)
-
-    def checked(self, data: bytes) -> Checkpoint:
-        """Read a checkpoint of this log, by any of its keys; raises RefusalError LOG004 or LOG005 for any other."""
-        return parse_checkpoint(data, self.name, *self._keys)
 
     def _signatures(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """Key id and signature by each key, the present one first."""

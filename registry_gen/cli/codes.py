@@ -3,6 +3,8 @@
 from typing import Final
 
 from registry_gen.errors import Code
+from registry_gen.inspect import codes as inspect_codes
+from registry_gen.log import codes as log_codes
 
 UNKNOWN_CODE = Code(
     "CLI001",
@@ -35,5 +37,15 @@ INTERNAL = Code(
     "Run again with --debug and report the trace. The next publish finishes what this one began.",
 )
 
-WRONG_USAGE: Final = frozenset({UNKNOWN_CODE, NOT_IN_CATALOG, NOT_PUBLISHED})
+WRONG_USAGE: Final = frozenset(
+    {
+        UNKNOWN_CODE,
+        NOT_IN_CATALOG,
+        NOT_PUBLISHED,
+        inspect_codes.NO_KEY,
+        inspect_codes.OTHER_LOG,
+        inspect_codes.BAD_URL,
+        log_codes.BAD_VERIFIER_KEY,
+    }
+)
 """What was typed is wrong, not what was found."""

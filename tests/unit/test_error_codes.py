@@ -26,6 +26,7 @@ PREFIXES: Final = {
     "storage": {"STO"},
     "signing": {"KEY"},
     "publish": {"PUB"},
+    "inspect": {"INS"},
     "shim": {"SRV"},
     "cli": {"CLI"},
 }

@@ -1,0 +1,101 @@
+"""What ``verify`` found, as a person and as a machine reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from registry_gen.cli.output import counted
+from registry_gen.cli.show_error import details
+from registry_gen.errors import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from registry_gen.errors import RegistryError
+    from registry_gen.inspect.findings import Report
+    from registry_gen.log.note import Checkpoint
+
+_LABEL: Final = 8
+_SHOWN_PROBLEMS: Final = 200
+
+
+def report_text(report: Report) -> str:
+    """The report as text: what was checked, what is wrong, and what to do."""
+    return "\n".join(_lines(report))
+
+
+def report_json(report: Report) -> Mapping[str, object]:
+    """The whole report in plain values."""
+    return {
+        "registry": report.registry,
+        "what": report.what,
+        "good": report.good,
+        "complete": report.complete,
+        "log": _checkpoint_json(report.checkpoint),
+        "kept": _checkpoint_json(report.kept),
+        "checked": dict(report.counts),
+        "problems": [problem.as_json() for problem in report.problems],
+        "notes": list(report.notes),
+        "evidence": list(report.evidence),
+    }
+
+
+def _checkpoint_json(checkpoint: Checkpoint | None) -> Mapping[str, object] | None:
+    if checkpoint is None:
+        return None
+    return {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()}
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield click.style(f"{printable(report.registry)}: {printable(report.what)}", bold=True)
+    yield from _log_lines(report)
+    for index, (what, count) in enumerate(report.counts.items()):
+        yield _line("checked" if not index else "", f"{count:>6}  {what}")
+    for index, note in enumerate(report.notes):
+        yield _line("notes" if not index else "", printable(note))
+    for problem in report.problems[:_SHOWN_PROBLEMS]:
+        yield ""
+        yield from _problem_lines(problem)
+    if len(report.problems) > _SHOWN_PROBLEMS:
+        yield ""
+        yield f"… and {len(report.problems) - _SHOWN_PROBLEMS} more: --json shows all."
+    for index, path in enumerate(report.evidence):
+        yield _line("evidence" if not index else "", printable(path))
+    yield ""
+    yield _verdict(report)
+
+
+def _log_lines(report: Report) -> Iterator[str]:
+    now, kept = report.checkpoint, report.kept
+    if now is None:
+        yield _line("log", "no checkpoint that can be believed")
+        return
+    yield _line("log", f"{printable(now.origin)}: {_entries(now)}, root {now.root.hex()}")
+    if kept is None:
+        yield _line("", "seen for the first time: compare this root with what others see")
+    else:
+        yield _line("", f"last time {_entries(kept)}, root {kept.root.hex()}")
+
+
+def _problem_lines(problem: RegistryError) -> Iterator[str]:
+    title = printable(problem.detail or problem.code.title)
+    yield f"{click.style('problem', fg='red', bold=True)} {problem.code.id} {title}"
+    yield from details(problem, str(problem.position or problem.where), indent=2)
+
+
+def _verdict(report: Report) -> str:
+    if report.good:
+        return click.style("Good: all of this is what was logged.", fg="green", bold=True)
+    count = counted(len(report.problems), "problem")
+    rest = "" if report.complete else " The rest was not checked."
+    return click.style(f"Not good: {count}.{rest}", fg="red", bold=True)
+
+
+def _line(label: str, text: str) -> str:
+    return f"  {click.style(f'{label:<{_LABEL}}', dim=True)}  {text}"
+
+
+def _entries(checkpoint: Checkpoint) -> str:
+    return "1 entry" if checkpoint.size == 1 else f"{checkpoint.size} entries"

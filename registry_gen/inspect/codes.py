@@ -1,0 +1,199 @@
+"""Codes of looking at a registry from outside."""
+
+from registry_gen.errors import Code
+
+_PENDING = (
+    "A publish that is under way, or a cache, can look like this for some minutes. Verify again a little later; where "
+    "it stays so, ask the registry's operator."
+)
+_INSTALL_NOTHING = "Install nothing of this version from here, and tell the registry's operator what is said here."
+
+NO_KEY = Code(
+    "INS001",
+    "no key to verify the log with",
+    "Whoever can change what a server says can change the key that it shows, too: a key from there proves nothing.",
+    "Give the log's verifier key with --key. Its operator prints it with 'registry-gen log key'. It is kept then.",
+)
+OTHER_LOG = Code(
+    "INS002",
+    "keys of different logs",
+    "A registry has one log, and all keys of it carry its name; what was kept of one says nothing of another.",
+    "Give keys of one log only. For another log under the same URL, name another file with --state.",
+)
+BAD_STATE = Code(
+    "INS003",
+    "what was kept from last time cannot be read",
+    "Without it a rewritten log could not be told from a right one, so it is not simply begun anew.",
+    "Restore the file. If it is lost, delete it and give the log's key with --key: the next run begins anew.",
+)
+CANNOT_KEEP = Code(
+    "INS004",
+    "what was seen cannot be kept",
+    "The next run compares the log with what this one saw; where nothing is kept, a rewrite would not be noticed.",
+    "Make room, correct the folder's permissions, or name another file with --state.",
+)
+BAD_URL = Code(
+    "INS005",
+    "not the address of a registry",
+    "A registry is read over https, or from a folder; over plain http anyone on the way could answer.",
+    "Write https://HOST/, or the path of a folder that holds a registry's public files.",
+)
+MISSING = Code(
+    "INS006",
+    "something is missing",
+    "What the log promises must be there for whoever wants to check it.",
+    _PENDING,
+)
+REWRITTEN = Code(
+    "INS010",
+    "the log was rewritten",
+    "A log only ever grows. One that shrank, or whose past is another one than last time, hides or forges history.",
+    "Keep both checkpoints as evidence, install nothing from here, and ask the registry's operator. "
+    "If only a tile is damaged, verifying the whole registry tells, for it computes all of them again.",
+)
+TILE_DIFFERS = Code(
+    "INS011",
+    "a tile of the log is not what its entries make it",
+    "Proofs are made from tiles: with a wrong one, nobody can prove anything about the entries under it.",
+    "Tell the registry's operator; the entries are right, so the tile can be made again.",
+)
+BUNDLE_DIFFERS = Code(
+    "INS012",
+    "entries of the log were altered",
+    "The tiles lead to the signed checkpoint, these entries do not lead to the tiles: they are not what was logged.",
+    "Trust nothing that these entries say, and tell the registry's operator.",
+)
+ROOT_DIFFERS = Code(
+    "INS013",
+    "the log does not lead to its checkpoint",
+    "The signed root is over other entries than those that are served.",
+    "Verify again, as a publish may have been under way. Where it stays so, tell the registry's operator.",
+)
+TOO_LONG = Code(
+    "INS014",
+    "a log too long to be read whole",
+    "Reading it would take for ever, which a hostile server may intend.",
+    "Verify single packages: their entries are proved from a few tiles each.",
+)
+UNPROVED = Code(
+    "INS015",
+    "the log does not prove the version",
+    "A version's document names the entry that logged it. If that entry is missing or about something else, "
+    "the version was never logged.",
+    _INSTALL_NOTHING,
+)
+UNLOGGED = Code(
+    "INS020",
+    "a version is listed that was never logged",
+    "Nothing is listed before it is logged, so this version was slipped in behind the log's back.",
+    _INSTALL_NOTHING,
+)
+WITHDRAWN_LISTED = Code(
+    "INS021",
+    "a withdrawn version is still listed",
+    "Clients go on to select a version that was taken back.",
+    _PENDING,
+)
+NOT_LISTED = Code(
+    "INS022",
+    "a version is logged but not listed",
+    "Clients that see this listing cannot select the version, for example one that mends a hole.",
+    _PENDING,
+)
+LISTING_DIFFERS = Code(
+    "INS023",
+    "the listing says other things of a version than the log",
+    "Clients select by platforms and protocols; a wrong one hides the version from them or fails them.",
+    _PENDING,
+)
+NOTHING_LISTED = Code(
+    "INS026",
+    "no version is listed",
+    "There is nothing under this address that a client could select, and so nothing to verify.",
+    "Compare the address: NAMESPACE/NAME/SYSTEM, NAMESPACE/TYPE, or HOST/NAMESPACE/TYPE for a mirrored provider. "
+    "A withdrawn version is verified with --version.",
+)
+DOCUMENT_DIFFERS = Code(
+    "INS024",
+    "a version's document contradicts the log",
+    "The document tells programs what the log proves; where it says something else, it is wrong.",
+    _PENDING,
+)
+BAD_DOCUMENT = Code(
+    "INS025",
+    "a document that cannot be read",
+    "What is no document of its kind cannot be compared with what was logged, and clients cannot read it either.",
+    "Tell the registry's operator what is said here.",
+)
+ALTERED = Code(
+    "INS030",
+    "other bytes than those that were logged",
+    "The digest of what is served is not the one that the log has had since the version was published.",
+    _INSTALL_NOTHING,
+)
+RECORD_DIFFERS = Code(
+    "INS031",
+    "a record contradicts the log",
+    "Record and entry were logged together and must say the same; here they do not, whoever made them.",
+    _INSTALL_NOTHING,
+)
+OTHER_CONTENTS = Code(
+    "INS032",
+    "other contents than those that were logged",
+    "The h1 over the files inside is not the one that the log promises, which lock files are compared with.",
+    _INSTALL_NOTHING,
+)
+LEADS_ELSEWHERE = Code(
+    "INS033",
+    "a document leads somewhere else",
+    "Clients follow it to something that is not what the log has for this version.",
+    "Install nothing of this version from here. Where the registry is to be read under another URL, verify that one.",
+)
+LEAF_DIFFERS = Code(
+    "INS034",
+    "a protocol document contradicts the log",
+    "Clients would check what they download against wrong values, and refuse the right bytes or take wrong ones.",
+    _PENDING,
+)
+KEYS_DIFFER = Code(
+    "INS035",
+    "a provider's keys are not those that were logged",
+    "Clients believe any zip that one of these keys vouches for.",
+    _INSTALL_NOTHING,
+)
+NOT_IN_SUMS = Code(
+    "INS036",
+    "the signed SHA256SUMS does not vouch for a zip",
+    "Clients refuse a zip that is not in the signed list, or another one of its name.",
+    _INSTALL_NOTHING,
+)
+OTHER_PROVENANCE = Code(
+    "INS037",
+    "the statement of origin is about something else",
+    "It must speak of the very archive beside it, and of the source that was logged with it.",
+    _INSTALL_NOTHING,
+)
+BAD_LOCK = Code(
+    "INS040",
+    "not a lock file that can be read",
+    "Terraform and OpenTofu write lock files in one form; another one may mean something else to them than to us.",
+    "Let 'terraform init' or 'tofu init' write the file again.",
+)
+UNKNOWN_HASH = Code(
+    "INS041",
+    "a locked hash that the log does not know",
+    "The lock file would let a client install bytes that this registry never published.",
+    "Find out where the hash came from before you install anything with this lock file.",
+)
+UNKNOWN_VERSION = Code(
+    "INS042",
+    "a locked version that the registry does not know",
+    "The provider is served here, but the log has no such version of it.",
+    "Find out where the version came from; it was not installed from this registry, or is hidden by it now.",
+)
+MAYBE_UNKNOWN = Code(
+    "INS043",
+    "a locked hash that cannot be judged here",
+    "The registry does not hold every platform of this release; the h1 may be that of one it lacks, or of none at all.",
+    "Lock these platforms from this registry alone, or allow it with --allow-unknown-platforms.",
+)

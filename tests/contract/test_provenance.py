@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
+import os
+import re
+import subprocess
 import zipfile
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,14 +23,13 @@ from registry_gen.log.note import key_id, parse_verifier_key
 from registry_gen.model.facts import ModuleVersion
 from registry_gen.publish.progress import Silent
 from registry_gen.publish.run import publish
+from registry_gen.signing.log import LogSigner, make_log_key
 from registry_gen.verify.dsse import IN_TOTO, open_envelope
 from tests.support.git_repo import GitRepo
 from tests.support.releases import sums_document
 from tests.support.workspace import HOST, NOW, Workspace
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+DOCUMENTATION = Path(__file__).parents[2] / "docs/reproducibility.md"
 ARCHIVE = "v1/modules/acme/network/aws/1.0.0/module.tar.gz"
 BUNDLE = f"{ARCHIVE}.intoto.jsonl"
 RUN_URL = "https://ci.example.com/acme/registry/7"
@@ -158,6 +162,31 @@ def test_a_statement_of_something_else_is_never_taken_for_the_one_of_before(
     (refusal,) = work.publish(NOW + timedelta(days=2)).refusals
     assert (refusal.error.code.id, refusal.error.where) == ("STO001", BUNDLE)
     assert (work.public / BUNDLE).read_bytes() == planted
+
+
+def test_the_commands_in_the_documentation_verify_a_statement_and_notice_every_change(
+    work: Workspace, repo: GitRepo, tmp_path: Path
+) -> None:
+    work.module("acme/network/aws", repo.url, "  path: modules/vpc\n")
+    work.publish()
+    (commands,) = re.findall(r"```sh\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
+    archive, bundle, key = (work.public / ARCHIVE).read_bytes(), (work.public / BUNDLE).read_bytes(), vkey(work)
+
+    def verified(archive: bytes, bundle: bytes, key: str) -> bool:
+        (tmp_path / "module.tar.gz").write_bytes(archive)
+        (tmp_path / "module.tar.gz.intoto.jsonl").write_bytes(bundle)
+        environment = {"PATH": os.environ["PATH"], "VKEY": key}
+        done = subprocess.run(["sh"], input=commands.encode(), cwd=tmp_path, env=environment, check=False)
+        return done.returncode == 0
+
+    assert verified(archive, bundle, key)
+    assert not verified(archive + b" ", bundle, key)
+    payload = json.loads(bundle)["payload"].encode()
+    forged = base64.b64encode(base64.b64decode(payload).replace(b"v1.0.0", b"v1.0.1"))
+    assert not verified(archive, bundle.replace(payload, forged), key)
+    name, keyid, _ = key.split("+", 2)
+    other = LogSigner(name, make_log_key()).vkey.split("+", 2)[2]
+    assert not verified(archive, bundle, f"{name}+{keyid}+{other}")
 
 
 def make_archive(folder: Path, name: str) -> bytes:

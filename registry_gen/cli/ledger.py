@@ -9,6 +9,7 @@ import click
 
 from registry_gen import wiring
 from registry_gen.cli.ledger_audit import audit
+from registry_gen.cli.ledger_rebuild import rebuild
 from registry_gen.cli.output import counted
 from registry_gen.errors import LedgerError
 from registry_gen.ledger.codes import SCHEMA_MISSING
@@ -25,6 +26,7 @@ def command() -> None:
 
 
 command.add_command(audit)
+command.add_command(rebuild)
 
 
 @command.command("migrate", short_help="Bring the schema up to date.")

@@ -89,6 +89,7 @@ def verify(output: Output, file: Path | None) -> None:
             "hash": verified.hash,
             "anchors": verified.anchors,
             "unchecked": verified.unchecked,
+            "lost": [list(rows) for rows in verified.lost],
         }
     )
     output.result(_verified_text(verified))
@@ -136,10 +137,10 @@ def _plain(value: object) -> str:
 
 
 def _verified_text(verified: VerifiedAudit) -> str:
-    rows = counted(verified.seq - verified.first + 1 if verified.seq else 0, "row")
+    rows = counted(verified.seq - sum(last - first + 1 for first, last in verified.lost), "row")
     text = f"The audit log is whole: {rows}, {verified.anchors} of them named by the log."
-    if verified.first > 1:
-        text += f" Rows before {verified.first} were lost before the ledger was rebuilt."
+    for first, last in verified.lost:
+        text += f" Rows {first} to {last} were lost before the ledger was rebuilt."
     if verified.unchecked:
         text += f" The log names {counted(verified.unchecked, 'later row')}."
     return text

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from registry_gen.ledger.audit import Anchor, StoredAuditRow, VerifiedAudit
     from registry_gen.ledger.backup import Counts
+    from registry_gen.log.read_entries import AuditHead
     from registry_gen.log.tree import Tail
     from registry_gen.model.address import Address
     from registry_gen.model.digest import Sha256
@@ -78,6 +79,34 @@ class Misplaced:
     version: Version
     known: int | None
     newest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RebuiltEntry:
+    """An entry of the log, and the package and version that it is about, None where it is about none."""
+
+    type: str
+    payload: bytes
+    address: Address | None
+    version: Version | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """All that an empty ledger is to hold again.
+
+    ``packages`` at their revisions, without inputs; ``documents`` those that the bucket holds, by owner, the site's
+    under None; ``entries`` the whole log, which ``head`` stands for. ``audit`` are the rows of the audit log that were
+    kept, and ``anchored`` the last one that the log names: ``row``, which tells of the rebuilding, comes after both.
+    """
+
+    packages: Sequence[Package]
+    documents: Mapping[Address | None, Sequence[PublishedDocument]]
+    entries: Sequence[RebuiltEntry]
+    head: LogHead
+    audit: Sequence[StoredAuditRow]
+    anchored: AuditHead | None
+    row: AuditRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +232,9 @@ class Publication(Protocol):
 
     def finish_run(self, run: int, status: RunStatus, summary: Mapping[str, int], at: datetime) -> None:
         """Record how it ended, with counts such as {"versions": 3, "refused": 1, "puts": 12}."""
+
+    def rebuild(self, contents: Contents) -> None:
+        """Fill an empty ledger, in one transaction; refuses (LED030) one that holds anything."""
 
 
 class Inspection(Protocol):

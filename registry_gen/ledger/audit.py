@@ -4,11 +4,15 @@
 actor, action, address, ``before`` and ``after`` as the very text that is stored, the catalog commit or null, the URL
 of the run where there is one, and the hash of the row before (64 zeros before the first). A table's owner can switch
 the triggers off and rewrite the whole chain; that is why the chain's head goes into the transparency log.
+
+Where the ledger was lost, the rows are lost with it, and the log still knows the number and the hash of the last one
+that it names. The row that tells of the rebuilding takes the number after it and hashes it as the row before: so the
+chain goes on from what nobody can have made up, and shows which rows are gone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.ledger.rows import canonical, instant, utc
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
+    from registry_gen.log.read_entries import AuditHead as Logged
     from registry_gen.model.intent import AuditRow
 
 BEFORE_THE_FIRST: Final = Sha256("0" * 64)
@@ -79,8 +84,8 @@ class Anchor:
 class VerifiedAudit:
     """An audit log that is whole: its first and last row (0 and zeros for none), and how many anchors agree with it.
 
-    The first row is a later one than 1 where the ledger was rebuilt. ``unchecked`` is how many anchors name rows behind
-    the last one: an export may be older than the log.
+    ``lost`` are the first and last rows of each part that a rebuilding of the ledger could not bring back.
+    ``unchecked`` is how many anchors name rows behind the last one: an export may be older than the log.
     """
 
     first: int
@@ -88,10 +93,12 @@ class VerifiedAudit:
     hash: Sha256
     anchors: int
     unchecked: int = 0
+    lost: tuple[tuple[int, int], ...] = ()
 
 
-def append_rows(connection: Connection[TupleRow], rows: Sequence[AuditRow]) -> AuditHead:
-    """Append to the chain and return its new head.
+def append_rows(connection: Connection[TupleRow], rows: Sequence[AuditRow], after: Logged | None = None) -> AuditHead:
+    """Append to the chain and return its new head; ``after`` is a row that the log names, to go on from where it is
+    later than the last one that is there.
 
     Where the log already ends with exactly these rows they are not appended again: that is a repeated write whose
     first commit had succeeded.
@@ -99,6 +106,8 @@ def append_rows(connection: Connection[TupleRow], rows: Sequence[AuditRow]) -> A
     contents = [_content(row) for row in rows]
     last = connection.execute(_LAST, (max(len(rows), 1),)).fetchall()[::-1]
     seq, previous = (last[-1][0], last[-1][10]) if last else (0, BEFORE_THE_FIRST)
+    if after and after.seq > seq:
+        seq, previous = after.seq, after.hash
     if not rows or [_stored_content(row) for row in last] == contents:
         return AuditHead(seq, previous)
     lines = []
@@ -109,6 +118,13 @@ def append_rows(connection: Connection[TupleRow], rows: Sequence[AuditRow]) -> A
         previous = digest
     connection.execute(_APPEND, tuple([line[column] for line in lines] for column in range(len(lines[0]))))
     return AuditHead(seq, previous)
+
+
+def restore_rows(connection: Connection[TupleRow], rows: Sequence[StoredAuditRow]) -> None:
+    """Put rows back that were kept elsewhere, as they are; whoever gives them has verified their chain."""
+    if rows:
+        lines = [astuple(row) for row in rows]
+        connection.execute(_APPEND, tuple([line[column] for line in lines] for column in range(len(lines[0]))))
 
 
 def _content(row: AuditRow) -> _Content:

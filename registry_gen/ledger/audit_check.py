@@ -9,6 +9,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+import orjson
+
 from registry_gen.errors import LedgerError, RefusalError
 from registry_gen.ledger import codes
 from registry_gen.ledger.audit import BEFORE_THE_FIRST, REBUILD, Anchor, StoredAuditRow, VerifiedAudit, row_hash
@@ -67,17 +69,22 @@ def verify(connection: Connection[TupleRow], where: str) -> VerifiedAudit:
 def verify_chain(rows: Iterable[StoredAuditRow], anchors: Sequence[Anchor] | None, where: str) -> VerifiedAudit:
     """Recompute a chain row by row and compare it with ``anchors``, which are sorted, or None where nothing is known.
 
-    A chain begins with row 1, or with the row of a rebuilding, which goes on from a row that the log names.
+    A chain begins with row 1, or with the row of a rebuilding, which goes on from a row that the log names. Such a row
+    may also follow rows that were kept, if it says itself which ones are lost between them and it.
     Raises LedgerError LED018 naming the first row that does not fit.
     """
     known = anchors or ()
     first = seq = checked = confirmed = 0
     previous = BEFORE_THE_FIRST
+    lost: list[tuple[int, int]] = []
     for row in rows:
-        if not first:
-            first, previous = _beginning(row, anchors, where)
-            seq = first - 1
-            checked = sum(anchor.seq < first for anchor in known)
+        if not first or (row.seq > seq + 1 and _tells_of_loss(row, seq)):
+            start, goes_on = _beginning(row, anchors, where)
+            first = first or start
+            if start > seq + 1:
+                lost.append((seq + 1, start - 1))
+                seq, previous = start - 1, goes_on
+                checked = sum(anchor.seq < start for anchor in known)
         if row.seq != seq + 1:
             raise broken(where, seq + 1, expected=f"row {seq + 1}", found=f"row {row.seq} follows row {seq}")
         seq += 1
@@ -90,7 +97,7 @@ def verify_chain(rows: Iterable[StoredAuditRow], anchors: Sequence[Anchor] | Non
             _require_anchored(known, checked, previous, where)
             checked += 1
             confirmed += 1
-    return VerifiedAudit(first, seq, previous, confirmed, len(known) - checked)
+    return VerifiedAudit(first, seq, previous, confirmed, len(known) - checked, tuple(lost))
 
 
 def read_anchors(connection: Connection[TupleRow], where: str) -> tuple[Anchor, ...]:
@@ -123,6 +130,12 @@ def broken(where: str, seq: int, *, expected: str, found: str) -> LedgerError:
 def _row(row: TupleRow) -> StoredAuditRow:
     seq, at, *rest = row
     return StoredAuditRow(seq, utc(at), *rest)
+
+
+def _tells_of_loss(row: StoredAuditRow, seq: int) -> bool:
+    """Whether it is the row of a rebuilding that kept the rows up to ``seq``."""
+    after = orjson.loads(row.after)
+    return row.action == REBUILD and isinstance(after, dict) and after.get("rows_lost") == [seq + 1, row.seq - 1]
 
 
 def _beginning(row: StoredAuditRow, anchors: Sequence[Anchor] | None, where: str) -> tuple[int, Sha256]:

@@ -47,6 +47,20 @@ def verify_file(file: Path, anchors: Sequence[Anchor] | None) -> VerifiedAudit:
         return verify_chain(_rows(lines, str(file)), anchors, str(file))
 
 
+def read_file(file: Path, anchors: Sequence[Anchor]) -> tuple[StoredAuditRow, ...]:
+    """The rows of an export, verified as ``verify_file`` does it: all where the log names no later row.
+
+    Where it does, what comes after the last row that both have is left out: nothing confirms it any more.
+    """
+    with _opened(file) as lines:
+        rows = tuple(_rows(lines, str(file)))
+    verified = verify_chain(rows, anchors, str(file))
+    if not verified.unchecked:
+        return rows
+    last = max((anchor.seq for anchor in anchors if anchor.seq <= verified.seq), default=0)
+    return tuple(row for row in rows if row.seq <= last)
+
+
 def _rows(lines: IO[bytes], where: str) -> Iterator[StoredAuditRow]:
     seq = 0
     while text := lines.readline(_LONGEST_LINE):

@@ -16,6 +16,7 @@ from psycopg import sql
 from registry_gen.errors import LedgerError
 from registry_gen.ledger import audit_check, codes, lock
 from registry_gen.ledger.connection import connect, describe, translated
+from registry_gen.ledger.fresh import outrun, require_unused
 from registry_gen.ledger.migrate import migrate, missing, shipped
 from registry_gen.ledger.programs import Program, fitting
 from registry_gen.ledger.whole_file import new_file
@@ -35,19 +36,6 @@ SELECT (SELECT count(*) FROM packages WHERE revision > 0),
     (SELECT count(*) FROM module_versions) + (SELECT count(*) FROM provider_versions)
         + (SELECT count(*) FROM mirror_versions),
     (SELECT count(*) FROM log_entries)
-"""
-_IN_USE: Final = """
-SELECT CASE
-    WHEN EXISTS (SELECT FROM log_entries) THEN 'entries of a log'
-    WHEN EXISTS (SELECT FROM packages) THEN 'packages'
-    WHEN EXISTS (SELECT FROM intents) THEN 'intents'
-    WHEN EXISTS (SELECT FROM audit_log) THEN 'rows of the audit log'
-END
-"""
-# A publisher that slept through the restore must not find its own generation again.
-_RAISE_GENERATION: Final = """
-UPDATE publication SET generation = greatest(generation + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
-    holder = NULL, backend = NULL, since = NULL
 """
 _MADE: Final = re.compile(r"^CREATE (TABLE|FUNCTION|DOMAIN) (\w+)", re.MULTILINE)
 _DROP: Final = {
@@ -108,7 +96,7 @@ def restore(dsn: str, file: Path) -> Counts:
     where = describe(dsn)
     with _opened(file) as backup, _locked(dsn, where) as connection:
         schema = _schema(connection, where)
-        _require_unused(connection, where)
+        require_unused(connection, where)
         program = fitting("pg_restore", connection.info.server_version, where)
         _require_backup(program, backup, schema, str(file))
         _clear(connection, schema)
@@ -127,7 +115,7 @@ def restore(dsn: str, file: Path) -> Counts:
             with connection.transaction():
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 audit_check.verify(connection, where)
-                connection.execute(_RAISE_GENERATION)
+                outrun(connection)
                 return _counts(connection)
         except BaseException:
             _clear(connection, schema)
@@ -187,12 +175,6 @@ def _require_backup(program: Program, backup: IO[bytes], schema: str, file: str)
         raise _no_backup(file, "no ledger of this schema", expected=f"a ledger in schema {schema}")
     rows = [line.split("\t") for line in copied[1].splitlines()]
     missing({row[0]: row[1] for row in rows}, shipped(), file)
-
-
-def _require_unused(connection: Connection[TupleRow], where: str) -> None:
-    row = connection.execute(_IN_USE).fetchone()
-    if row is not None and row[0] is not None:
-        raise LedgerError(codes.IN_USE, where=where, found=row[0], hint=codes.IN_USE.fix)
 
 
 def _clear(connection: Connection[TupleRow], schema: str) -> None:

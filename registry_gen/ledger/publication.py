@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from registry_gen.errors import LedgerError
 from registry_gen.ledger import audit, codes, intents, lock, log_key, reading, violations
 from registry_gen.ledger.connection import translated
+from registry_gen.ledger.rebuild import rebuild
 from registry_gen.ledger.rows import instant
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
-    from registry_gen.ledger import Alarm, LogHead, RunStatus, Violation
+    from registry_gen.ledger import Alarm, Contents, LogHead, RunStatus, Violation
     from registry_gen.model.address import Address
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
     from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent, Run
@@ -247,6 +248,11 @@ class PostgresPublication:
                 "UPDATE sync_runs SET status = %s, summary = %s, ended_at = %s WHERE id = %s",
                 (status, Jsonb(dict(summary)), at, run),
             )
+
+    def rebuild(self, contents: Contents) -> None:
+        """Fill an empty ledger; raises LedgerError LED030 for one that holds anything."""
+        with self._fenced() as connection:
+            rebuild(connection, contents, self._generation, self._where)
 
     @contextmanager
     def _fenced(self) -> Iterator[Connection[TupleRow]]:

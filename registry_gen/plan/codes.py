@@ -80,6 +80,12 @@ SIGNER_GONE = Code(
     "A key is taken away when it was lost or leaked, or when its owner signed everything anew.",
     "Ask the upstream why. If the key leaked, withdraw what it signed; if not, acknowledge the alarm.",
 )
+RECORD_LOST = Code(
+    "PLN020",
+    "the record of a version is gone",
+    "Half of what a ledger knows of a version is in its record alone, and of this one the rest is still in the bucket.",
+    "Restore the record from a copy of the bucket; its name is its SHA-256, so a wrong one cannot be put back.",
+)
 MASS_WITHDRAWAL = Code(
     "PLN014",
     "more is withdrawn at once than is likely to be meant",

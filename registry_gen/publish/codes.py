@@ -90,6 +90,36 @@ RENAMED = Code(
     "Write the former site.host into registry.yaml again. A registry under a new name starts with an empty bucket, "
     "ledger and state folder.",
 )
+NO_LOG = Code(
+    "PUB050",
+    "there is no log in the bucket",
+    "A ledger is made again from what the log promises: without one there is nothing to go by.",
+    "Check storage.public in registry.yaml. A registry that never published needs no rebuilding: run publish.",
+)
+LOG_INCOMPLETE = Code(
+    "PUB051",
+    "the log in the bucket is not the one that was signed",
+    "Entries were lost, cut off or changed: what is made from the rest would contradict what everyone verified.",
+    "Restore the folder log/ from a copy of the bucket, or the ledger from a backup.",
+)
+LOG_SHORTENED = Code(
+    "PUB052",
+    "documents name entries that the log does not have",
+    "An old checkpoint took the place of a later one. To go on from it would be a second history of the same log.",
+    "Restore log/checkpoint from a copy of the bucket, and compare it with what monitors of the log remember.",
+)
+LATER_ENTRIES = Code(
+    "PUB053",
+    "the log has entries of a kind that this version does not know",
+    "A later registry-gen wrote them. A ledger that is made without them would be missing what they say.",
+    "Run the version of registry-gen that published last, or a later one.",
+)
+OTHER_DOCUMENTS = Code(
+    "PUB054",
+    "the documents in the bucket are not those that the log leads to",
+    "A run was cut off between log and documents, or somebody changed them, or the site's URL is another one now.",
+    "Look at what is named. With --force the ledger is made as the log has it, and the next publish mends the rest.",
+)
 NO_RECORD = Code(
     "PUB020",
     "the bucket does not hold the record of a version",

@@ -117,6 +117,14 @@ def test_the_database_itself_keeps_the_key_under_a_signed_checkpoint(
     assert publication.log_head().key == NEW
 
 
+def test_a_key_that_is_known_is_never_forgotten(publication: Publication, database: str) -> None:
+    publication.adopt_log_key(OLD)
+    change(publication, OLD, NEW)
+    with psycopg.connect(database) as connection, pytest.raises(psycopg.Error, match="by the key of then"):
+        connection.execute("UPDATE log_head SET key = NULL")
+    assert publication.log_head().key == NEW
+
+
 @pytest.mark.parametrize("key", ["", "no key", f"{OLD} ", f"{OLD}\n{NEW}", OLD.rpartition("+")[0]])
 def test_what_is_no_verifier_key_is_not_kept(publication: Publication, key: str) -> None:
     with pytest.raises(LedgerError, match="LED015"):

@@ -70,9 +70,9 @@ def read_whole_log(
     except RefusalError as error:
         unreadable.append(error)
         deque(entries, maxlen=0)
-    problems = (*reading.problems(now, kept), *unreadable)
-    whole = history is not None and history.size == now.size and reading.leads_to(now.root)
-    return WholeLog(history if whole else None, problems, reading.count)
+    believed = reading.leads_to(now.root)
+    problems = (*reading.problems(now, kept), *(unreadable if believed else ()))
+    return WholeLog(history if believed else None, problems, reading.count)
 
 
 def read_new_entries(reader: Reader, now: Checkpoint, read: int, progress: Progress, *, workers: int) -> NewEntries:
@@ -94,7 +94,7 @@ def read_new_entries(reader: Reader, now: Checkpoint, read: int, progress: Progr
             continue
         if isinstance(entry.said, KeysEntry) and entry.address is None:
             log_keys = entry.said.keys
-    problems = (*reading.problems(now, None), *unreadable)
+    problems = (*reading.problems(now, None), *(unreadable if reading.leads_to(now.root) else ()))
     return NewEntries(problems, reading.count, None if problems else log_keys)
 
 
@@ -169,7 +169,7 @@ class _Reading:
         return self._served.tail.size - self._start
 
     def entries(self, progress: Progress, workers: int) -> Iterator[bytes]:
-        """The entries in their order, as far as they lead to the lowest tiles; the rest is looked at all the same."""
+        """The entries in their order up to one that is missing; not to be believed before ``leads_to`` says so."""
         size = self._tiles.size
         parts = range(self._start // TILE_WIDTH, -(-size // TILE_WIDTH)) if size > self._start else range(0)
         progress.begin("Log", len(parts))
@@ -180,8 +180,7 @@ class _Reading:
             elif not self._unread:
                 new = part.entries[max(0, self._start - part.index * TILE_WIDTH) :]
                 self._take(part, new)
-                if not self._altered:
-                    yield from new
+                yield from new
 
     def _part(self, index: int) -> _Part:
         """Fetch one bundle and its tile; called from several threads."""

@@ -10,9 +10,7 @@ import click
 
 from registry_gen import wiring
 from registry_gen.cli.output import counted
-from registry_gen.cli.selection import read_parameter
-from registry_gen.errors import InputError, RefusalError, printable
-from registry_gen.log.note import parse_verifier_key
+from registry_gen.errors import printable
 from registry_gen.model.intent import Run
 
 if TYPE_CHECKING:
@@ -49,25 +47,12 @@ def rebuild(output: Output, from_bucket: bool, key: tuple[str, ...], audit: Path
     if not from_bucket:
         raise click.UsageError("Say --from-bucket: a ledger is made again from nothing else.")
     workspace = wiring.read_workspace(output.config)
-    vkeys = _given(key) or wiring.open_log_keys(workspace.config).vkeys
+    vkeys = key or wiring.open_log_keys(workspace.config).vkeys
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         run = Run(registry.actor, registry.run_url, workspace.catalog.commit, datetime.now(UTC))
         rebuilt = rebuild_ledger(registry, vkeys, run, progress, audit=audit, force=force)
     output.json(_as_json(rebuilt))
     output.result("\n".join(_lines(rebuilt)))
-
-
-def _given(keys: tuple[str, ...]) -> tuple[str, ...]:
-    for key in keys:
-        read_parameter(_parsed, key, "--key")
-    return keys
-
-
-def _parsed(text: str) -> tuple[str, bytes]:
-    try:
-        return parse_verifier_key(text)
-    except RefusalError as error:
-        raise InputError(error.code, found=error.found, expected=error.expected) from None
 
 
 def _as_json(rebuilt: Rebuilt) -> Mapping[str, object]:

@@ -106,7 +106,7 @@ def rebuild_ledger(
         made = list(executor.map(read, (history.packages[address] for address in sorted(history.packages, key=str))))
         site, differences = _site(registry)
         differences += _unowned(registry.public, history, bucket, log.tail.size)
-        differences += [line for each in made for line in each.differences]
+        differences = sorted([*differences, *(line for each in made for line in each.differences)])
         if differences and not force:
             raise _other_documents(differences)
         left = (*_left_artifacts(history, bucket), *left_tiles(registry.public, log.tail.size))

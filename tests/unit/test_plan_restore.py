@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from registry_gen.model.facts import ModuleVersion, Package, ProviderVersion
+    from registry_gen.model.intent import Entry
     from registry_gen.plan.restore import Restored
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -61,7 +62,7 @@ def held(package: Package, *records: bytes, revision: int = 3) -> Held:
     return Held(documents, artifacts, {sha256(record): record for record in records})
 
 
-def again(log: Sequence[entries.Entry], bucket: Held, by: dict[tuple[str, datetime], str] | None = None) -> Restored:
+def again(log: Sequence[Entry], bucket: Held, by: dict[tuple[str, datetime], str] | None = None) -> Restored:
     """Restore the only package of a log."""
     (package,) = replay([entry.payload for entry in log]).packages.values()
     return restored(package, bucket, SITE, NOW, by or {})

@@ -9,6 +9,7 @@ import click
 from registry_gen.cli.output import counted
 from registry_gen.cli.show_error import details
 from registry_gen.errors import printable
+from registry_gen.inspect.findings import Counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,8 +52,10 @@ def _checkpoint_json(checkpoint: Checkpoint | None) -> Mapping[str, object] | No
 def _lines(report: Report) -> Iterator[str]:
     yield click.style(f"{printable(report.registry)}: {printable(report.what)}", bold=True)
     yield from _log_lines(report)
-    for index, (what, count) in enumerate(report.counts.items()):
-        yield _line("checked" if not index else "", f"{count:>6}  {what}")
+    for label, left_out in (("checked", False), ("left out", True)):
+        counts = [(what, count) for what, count in report.counts.items() if Counted(what).left_out is left_out]
+        for index, (what, count) in enumerate(counts):
+            yield _line(label if not index else "", f"{count:>6}  {what}")
     for index, note in enumerate(report.notes):
         yield _line("notes" if not index else "", printable(note))
     for problem in report.problems[:_SHOWN_PROBLEMS]:

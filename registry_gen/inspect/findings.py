@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from registry_gen.errors import RegistryError
@@ -13,6 +14,41 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from registry_gen.log.note import Checkpoint
+
+
+class Counted(StrEnum):
+    """What is counted, in the order in which it is told: what was checked, then what was not."""
+
+    ENTRIES = "entries of the log"
+    PACKAGES = "packages"
+    PROVIDERS = "providers"
+    LOCKED_HASHES = "locked hashes"
+    VERSIONS = "versions"
+    WITHDRAWN = "withdrawn versions"
+    DOCUMENTS = "version documents"
+    RECORDS = "records"
+    LEAVES = "protocol documents"
+    ARCHIVES = "archives"
+    ZIPS = "zips"
+    LINKED_REPOSITORIES = "linked repositories"
+    LINKED_ARCHIVES = "linked archives"
+    LINKED_ZIPS = "linked zips"
+    STATEMENTS = "statements of origin"
+    SIGNATURES = "signatures of sums"
+    SUMS = "sums and signatures"
+    # Left out, or not to be judged:
+    NOT_FETCHED = "artifacts not fetched"
+    LINKED = "linked, not fetched"
+    RECORDS_GONE = "records of withdrawn versions that are gone"
+    STATEMENTS_UNKNOWN = "statements of origin by keys that are not known here"
+    NOT_SERVED = "providers that are not served here"
+    MAYBE_UNKNOWN = "hashes that may be those of platforms which are not held here"
+
+    @property
+    def left_out(self) -> bool:
+        """Whether these were not checked, for a reason that is no problem."""
+        members = list(Counted)
+        return members.index(self) >= members.index(Counted.NOT_FETCHED)
 
 
 @dataclass(slots=True)
@@ -24,9 +60,9 @@ class Findings:
 
     problems: list[RegistryError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counter[Counted] = field(default_factory=Counter)
 
-    def count(self, what: str, number: int = 1) -> None:
+    def count(self, what: Counted, number: int = 1) -> None:
         """So many more were checked."""
         self.counts[what] += number
 

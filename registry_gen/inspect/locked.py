@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from registry_gen import paths
 from registry_gen.errors import InputError, Position, RefusalError, SourceError
 from registry_gen.inspect import codes
-from registry_gen.inspect.findings import Findings
+from registry_gen.inspect.findings import Counted, Findings
 from registry_gen.inspect.promise import document_problems
 from registry_gen.inspect.reader import MAX_DOCUMENT
 from registry_gen.inspect.records import ProviderRecord
@@ -51,9 +51,9 @@ class Locks:
         with findings.collecting():
             if address is None or not self._check_version(locked, address, findings):
                 findings.notes.append(f"not served here: {locked.source}")
-                findings.count("providers that are not served here")
+                findings.count(Counted.NOT_SERVED)
             else:
-                findings.count("providers")
+                findings.count(Counted.PROVIDERS)
         return findings
 
     def _check_version(
@@ -113,7 +113,7 @@ class Locks:
         unknown_h1 = []
         for each in locked.hashes:
             if each.text in zh or each.text in h1:
-                findings.count("locked hashes")
+                findings.count(Counted.LOCKED_HASHES)
             elif each.text.startswith("h1:"):
                 unknown_h1.append(each)
             elif each.text.startswith("zh:"):
@@ -131,7 +131,7 @@ class Locks:
                 expected = "the h1 of a zip that was logged"
                 findings.problems.append(self._problem(codes.UNKNOWN_HASH, locked, each.line, expected, each.text))
             elif self.allow_unknown_platforms:
-                findings.count("hashes that may be those of platforms which are not held here")
+                findings.count(Counted.MAYBE_UNKNOWN)
             else:
                 expected = f"an h1 that was logged; not held here: {', '.join(lacking)}"
                 findings.problems.append(self._problem(codes.MAYBE_UNKNOWN, locked, each.line, expected, each.text))

@@ -8,9 +8,9 @@ from registry_gen import paths
 from registry_gen.errors import RefusalError
 from registry_gen.inspect import codes
 from registry_gen.inspect.artifacts import require_archive, require_bytes, require_h1
+from registry_gen.inspect.findings import Counted
 from registry_gen.inspect.leaves import module_leaf_problems
 from registry_gen.inspect.signatures import is_unknown_signer, provenance_problems
-from registry_gen.inspect.subject import LINKED, NOT_FETCHED
 from registry_gen.log.read_entries import ModuleDigests
 from registry_gen.model.digest import Sha256
 from registry_gen.verify.dsse import MAX_BYTES
@@ -31,7 +31,7 @@ def check_module_version(subject: Subject[ModuleAddress, ModuleRecord]) -> None:
                     subject.reader, subject.address, subject.version, subject.pinned, subject.record, hop=hop
                 )
             )
-            findings.count("protocol documents")
+            findings.count(Counted.LEAVES)
     with findings.collecting():
         _check_provenance(subject)
     with findings.collecting():
@@ -48,11 +48,11 @@ def _check_provenance(subject: Subject[ModuleAddress, ModuleRecord]) -> None:
     keys = subject.inspection.log_keys
     try:
         subject.findings.add(provenance_problems(data, keys, subject.address, subject.version, subject.pinned, key))
-        subject.findings.count("statements of origin")
+        subject.findings.count(Counted.STATEMENTS)
     except RefusalError as error:
         if not is_unknown_signer(error, data, keys):
             raise
-        subject.findings.count("statements of origin by keys that are not known here")
+        subject.findings.count(Counted.STATEMENTS_UNKNOWN)
 
 
 def _check_archive(subject: Subject[ModuleAddress, ModuleRecord]) -> None:
@@ -63,12 +63,12 @@ def _check_archive(subject: Subject[ModuleAddress, ModuleRecord]) -> None:
     elif digests.archive is None:
         raise RefusalError(codes.RECORD_DIFFERS, where=str(subject), expected="an archive", found="none")
     elif not subject.inspection.artifacts:
-        subject.findings.count(NOT_FETCHED)
+        subject.findings.count(Counted.NOT_FETCHED)
     else:
         key = paths.module_archive(subject.address, subject.version)
         size = subject.record.archive.size
         require_archive(subject.copy(key), "module.tar.gz", digests.archive, size, digests.h1, key)
-        subject.findings.count("archives")
+        subject.findings.count(Counted.ARCHIVES)
 
 
 def _check_link(subject: Subject[ModuleAddress, ModuleRecord], digests: ModuleDigests) -> None:
@@ -76,10 +76,10 @@ def _check_link(subject: Subject[ModuleAddress, ModuleRecord], digests: ModuleDi
     links, record, commit = subject.inspection.links, subject.record, subject.pinned.commit
     if links and commit and record.source.url.startswith("https://"):
         require_h1(digests.h1, links.tree(record.source.url, commit, record.source.path, str(subject)), str(subject))
-        subject.findings.count("linked repositories")
+        subject.findings.count(Counted.LINKED_REPOSITORIES)
     elif links and digests.source and record.location and record.location.startswith("https://"):
         url = record.location.partition("?")[0]
         require_archive(links.copy(url), url, digests.source, None, digests.h1, str(subject))
-        subject.findings.count("linked archives")
+        subject.findings.count(Counted.LINKED_ARCHIVES)
     else:
-        subject.findings.count(LINKED)
+        subject.findings.count(Counted.LINKED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from registry_gen import paths
 from registry_gen.errors import RefusalError
 from registry_gen.inspect import codes
-from registry_gen.inspect.findings import Findings
+from registry_gen.inspect.findings import Counted, Findings
 from registry_gen.inspect.leaves import discovery_problems
 from registry_gen.inspect.listing import listing_key, listing_problems, platform_problems, read_listing
 from registry_gen.inspect.promise import document_problems, promise_of, read_document
@@ -58,7 +58,7 @@ def _check_listing(inspection: Inspection, package: PackageHistory) -> tuple[Pac
     findings = Findings()
     with findings.collecting():
         findings.add(listing_problems(package, read_listing(inspection.reader, package.address)))
-        findings.count("packages")
+        findings.count(Counted.PACKAGES)
     return package, findings
 
 
@@ -69,7 +69,7 @@ def _check_logged(inspection: Inspection, package: PackageHistory, version: Logg
         key = paths.version_document(address, version.version)
         document = read_document(inspection.reader.read(key, MAX_DOCUMENT), key)
         findings.add(document_problems(document, address, promise, key))
-        findings.count("version documents")
+        findings.count(Counted.DOCUMENTS)
     check_contents(inspection, address, promise, package.keys, findings)
     return address, findings
 
@@ -82,7 +82,7 @@ def check_address(
     listed: Mapping[Version, Listed] = {}
     with findings.collecting():
         listed = read_listing(inspection.reader, address)
-        findings.count("packages")
+        findings.count(Counted.PACKAGES)
         if not listed and only is None:
             raise RefusalError(codes.NOTHING_LISTED, where=listing_key(address))
     versions = sorted(listed) if only is None else [only]
@@ -107,7 +107,7 @@ def _check_proved(
         promise, document = log.promise(address, version)
         key = paths.version_document(address, version)
         findings.add(document_problems(document, address, promise, key))
-        findings.count("version documents")
+        findings.count(Counted.DOCUMENTS)
         findings.add(_listed_problems(address, version, promise, listed))
         if promise.withdrawn is not None:
             findings.notes.append(f"{address} {version} was withdrawn: {promise.withdrawn}")

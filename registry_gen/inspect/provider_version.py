@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from registry_gen import paths
 from registry_gen.inspect.artifacts import require_bytes, require_zip
+from registry_gen.inspect.findings import Counted
 from registry_gen.inspect.leaves import leads_to, mirror_leaf_problems, provider_leaf_problems, read_shape
 from registry_gen.inspect.signatures import key_problems, require_signed, sums_problems
-from registry_gen.inspect.subject import LINKED, NOT_FETCHED
 from registry_gen.log.read_entries import ModuleDigests
 from registry_gen.model.address import ProviderAddress
 from registry_gen.render import shapes
@@ -31,7 +31,7 @@ def check_mirror_version(subject: Subject[MirrorAddress, ProviderRecord]) -> Non
         findings.add(
             mirror_leaf_problems(subject.reader, subject.address, subject.version, subject.pinned, subject.record)
         )
-        findings.count("protocol documents")
+        findings.count(Counted.LEAVES)
     _check_sums_and_zips(subject)
 
 
@@ -61,7 +61,7 @@ def _leaf(subject: Subject[ProviderAddress, ProviderRecord], platform: Platform,
             subject.reader, subject.address, subject.version, platform, subject.pinned, subject.record, leaf
         )
     )
-    subject.findings.count("protocol documents")
+    subject.findings.count(Counted.LEAVES)
     return leaf
 
 
@@ -76,7 +76,7 @@ def _check_keys(
         with subject.findings.collecting():
             subject.findings.add(key_problems(served, signer, logged, key))
             require_signed(subject.record, served, signer, key, subject.inspection.now)
-            subject.findings.count("signatures of sums")
+            subject.findings.count(Counted.SIGNATURES)
 
 
 def _check_documents(
@@ -94,7 +94,7 @@ def _check_documents(
             require_bytes(subject.inspection.links.small(url, limit), digest, f"{key}: where it leads")
         else:
             continue
-        subject.findings.count("sums and signatures")
+        subject.findings.count(Counted.SUMS)
 
 
 def _check_sums_and_zips(
@@ -118,11 +118,11 @@ def _check_zip(
     links = subject.inspection.links
     if subject.linked and links and url:
         require_zip(links.copy(url), zip_.zh, zip_.size, zip_.h1, f"{subject}: {platform}")
-        subject.findings.count("linked zips")
+        subject.findings.count(Counted.LINKED_ZIPS)
     elif subject.linked:
-        subject.findings.count(LINKED)
+        subject.findings.count(Counted.LINKED)
     elif not subject.inspection.artifacts:
-        subject.findings.count(NOT_FETCHED)
+        subject.findings.count(Counted.NOT_FETCHED)
     else:
         address = subject.address
         if isinstance(address, ProviderAddress):
@@ -130,7 +130,7 @@ def _check_zip(
         else:
             key = paths.mirror_zip(address, subject.version, platform)
         require_zip(subject.copy(key), zip_.zh, zip_.size, zip_.h1, key)
-        subject.findings.count("zips")
+        subject.findings.count(Counted.ZIPS)
 
 
 def _zips(

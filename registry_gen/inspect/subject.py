@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from registry_gen.inspect.records import ModuleRecord, ProviderRecord
 from registry_gen.model.address import MirrorAddress, ModuleAddress, ProviderAddress
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from registry_gen.inspect.reader import Reader
     from registry_gen.log.read_entries import Pinned
     from registry_gen.model.version import Version
-
-NOT_FETCHED: Final = "artifacts not fetched"
-LINKED: Final = "linked, not fetched"
 
 A = TypeVar("A", ModuleAddress, ProviderAddress, MirrorAddress)
 R = TypeVar("R", ModuleRecord, ProviderRecord)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from registry_gen.errors import RegistryError
 from registry_gen.inspect import codes
-from registry_gen.inspect.findings import Findings, Report
+from registry_gen.inspect.findings import Counted, Findings, Report
 from registry_gen.inspect.links import open_links
 from registry_gen.inspect.locked import Locks
 from registry_gen.inspect.packages import check_address, check_packages, check_site
@@ -124,7 +124,7 @@ def _report(
         kept=look.kept.signed.checkpoint if look.kept else None,
         problems=tuple(findings.problems),
         notes=tuple(dict.fromkeys(findings.notes)),
-        counts=dict(findings.counts),
+        counts={each: findings.counts[each] for each in Counted if findings.counts[each]},
         complete=complete,
         evidence=evidence,
     )
@@ -160,7 +160,7 @@ class _Look:
         read = self.kept.read if self.kept else 0
         new = read_new_entries(self.reader, signed.checkpoint, read, self.progress, workers=self.request.workers)
         findings.add(new.problems)
-        findings.count("entries of the log", new.entries)
+        findings.count(Counted.ENTRIES, new.entries)
         read = read if new.problems else signed.checkpoint.size
         return _Seen(findings, signed, read, new.log_keys, complete=not new.problems)
 
@@ -216,7 +216,7 @@ class _Look:
         findings.add(log.history.contradictions)
         for address in sorted(packages, key=_order):
             findings.merge(packages[address])
-        findings.count("entries of the log", log.entries)
+        findings.count(Counted.ENTRIES, log.entries)
         if log.history.unknown:
             named = ", ".join(sorted(log.history.unknown))
             findings.notes.append(f"entries of types that this release does not know: {named}")
@@ -246,7 +246,7 @@ class _Look:
         """Without entries that can be believed, nothing else can be judged."""
         findings = Findings()
         findings.add(log.problems)
-        findings.count("entries of the log", log.entries)
+        findings.count(Counted.ENTRIES, log.entries)
         read = self.kept.read if self.kept else 0
         return _Seen(findings, signed, read, continued=self.kept is None, complete=False)
 

@@ -8,6 +8,7 @@ from registry_gen import paths
 from registry_gen.errors import SourceError
 from registry_gen.inspect import codes
 from registry_gen.inspect.artifacts import require_bytes
+from registry_gen.inspect.findings import Counted
 from registry_gen.inspect.module_version import check_module_version
 from registry_gen.inspect.provider_version import check_mirror_version, check_provider_version
 from registry_gen.inspect.reader import MAX_RECORD
@@ -42,7 +43,7 @@ def check_contents(
             _check_withdrawn(inspection.reader, address, promise, findings)
         else:
             _check_listed(inspection, address, promise.version, promise.pinned, findings, logged_keys)
-            findings.count("versions")
+            findings.count(Counted.VERSIONS)
 
 
 def read_logged_record(
@@ -57,7 +58,7 @@ def read_logged_record(
     require_bytes(data, pinned.record, where)
     record = read_record(data, shape, where)
     findings.add(record_problems(record, address, version, pinned, where))
-    findings.count("records")
+    findings.count(Counted.RECORDS)
     return record
 
 
@@ -83,16 +84,16 @@ def _check_listed(
 
 def _check_withdrawn(reader: Reader, address: Address, promise: Promise, findings: Findings) -> None:
     """Its record may have been deleted with its artifacts; one that is there must be right."""
-    findings.count("withdrawn versions")
+    findings.count(Counted.WITHDRAWN)
     try:
         data = reader.read(paths.record(promise.record), MAX_RECORD)
     except SourceError as error:
         if error.code is not codes.MISSING:
             raise
-        findings.count("records of withdrawn versions that are gone")
+        findings.count(Counted.RECORDS_GONE)
         return
     require_bytes(data, promise.record, _record_of(address, promise.version, promise.record))
-    findings.count("records")
+    findings.count(Counted.RECORDS)
 
 
 def _record_of(address: Address, version: Version, record: str) -> str:

@@ -18,7 +18,7 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from registry_gen import paths
 from registry_gen.extract.module import Collector
@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from registry_gen.model.intent import Entry
     from tests.support.openpgp_keys import TestKey
 
+_F = TypeVar("_F", ModuleVersion, ProviderVersion, MirrorVersion)
+
 HOST = "registry.example.com"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 COMMIT = Commit("c0ffee" + "0" * 34)
@@ -71,7 +73,10 @@ MAIN = {"README.md": b"# Network\n", "main.tf": b'variable "name" {}\n'}
 
 
 class MadeRegistry:
-    """See the module's docstring. Everything has revision 1, which verifying does not look at."""
+    """See the module's docstring. Everything has revision 1, which verifying does not look at.
+
+    ``linked`` are the last provider's zips, sums and signature, for whoever serves them elsewhere.
+    """
 
     def __init__(self, folder: Path, *, url: str = f"https://{HOST}/", host: str = HOST) -> None:
         self.folder = folder
@@ -80,6 +85,7 @@ class MadeRegistry:
         self.signer = LogSigner(f"{host}/log", self._secret)
         self.key: TestKey = make_key("publisher")
         self.entries: list[bytes] = []
+        self.linked: tuple[bytes, ...] = ()
         self._packages: dict[Address, Package] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -89,7 +95,13 @@ class MadeRegistry:
         return self.signer.vkey
 
     def module(
-        self, address: str, version: str, files: Mapping[str, bytes] | None = None, *, link: str | None = None
+        self,
+        address: str,
+        version: str,
+        files: Mapping[str, bytes] | None = None,
+        *,
+        link: str | None = None,
+        commit: Commit = COMMIT,
     ) -> ModuleVersion:
         """Publish a module from a tag of network.git; ``link`` is the repository that clients are sent to."""
         module: ModuleAddress = parse_address(address)  # type: ignore[assignment]
@@ -103,12 +115,12 @@ class MadeRegistry:
             source=link or "https://git.example.com/network.git",
             path="",
             tag=f"v{version}",
-            commit=COMMIT,
+            commit=commit,
             tree=packed.tree,
             hosting=Hosting.LINK if link else Hosting.COPY,
             archive=None if link else packed.sha256,
             archive_size=None if link else packed.size,
-            location=f"git::{link}?ref={COMMIT}" if link else None,
+            location=f"git::{link}?ref={commit}" if link else None,
             record=Sha256(""),
             recorded_at=NOW,
         )
@@ -123,7 +135,7 @@ class MadeRegistry:
         return self._publish(module, facts, record)
 
     def provider(self, address: str, version: str, *platforms: str, link: str | None = None) -> ProviderVersion:
-        """Publish a provider, signed by ``key``; ``link`` is the URL of the folder that clients get zips from."""
+        """Publish a provider, signed by ``key``; ``link`` is the URL of the folder where ``linked`` is to be had."""
         provider: ProviderAddress = parse_address(address)  # type: ignore[assignment]
         number = parse_version(version)
         zips = {name: provider_zip(provider.type, version, name) for name in platforms}
@@ -147,6 +159,7 @@ class MadeRegistry:
             record=Sha256(""),
             recorded_at=NOW,
         )
+        self.linked = (*zips.values(), sums, signature)
         if not link:
             self.put(paths.provider_sums(provider, number, facts.sums.sums), sums)
             self.put(paths.provider_signature(provider, number, facts.sums.signature), signature)
@@ -261,14 +274,15 @@ class MadeRegistry:
         url = f"{link}{filename}" if link else None
         return ProviderPackage(platform, filename, sha256(data), contents.h1, len(data), url)
 
-    def _publish(self, address: Address, facts: Any, record: bytes) -> Any:
+    def _publish(self, address: Address, facts: _F, record: bytes) -> _F:
         facts = replace(facts, record=sha256(record), log_index=len(self.entries))
         self.put(paths.record(facts.record), record)
         self.entries.append(say.published(address, facts, 1, None).payload)
         keys = (SigningKey(self.key.fingerprint, self.key.armor),) if address.kind == "provider" else ()
         head = PackageHead(address, 1, 1, None, None, PackageState(signing_keys=keys))
-        package = self._packages.get(address, Package(head, ()))
-        self._packages[address] = replace(package, versions=(*package.versions, facts))
+        package: Package = self._packages.get(address, Package(head, ()))
+        versions: tuple[VersionFacts, ...] = (*package.versions, facts)
+        self._packages[address] = replace(package, versions=versions)
         return facts
 
     def _find(self, address: str, version: str) -> tuple[Package, VersionFacts]:

@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "serve": "Serve the public folder over TLS on this machine.",
     "validate": "List every problem of the catalog.",
     "violations": "List and acknowledge alarms about sources.",
+    "verify": "Check a registry from outside.",
     "withdraw": "Take versions of a package back.",
 }
 """Each command, the ``command`` of the module of its name in this room; importing all would make each start slowly."""

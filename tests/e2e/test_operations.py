@@ -1,0 +1,213 @@
+"""The runbooks of docs/operations.md, run as they are written, on a registry to which the very thing has happened."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import psycopg
+import pytest
+
+from registry_gen import paths
+from registry_gen.log.note import stated
+from tests.support.git_repo import GitRepo
+from tests.support.openpgp_keys import make_key
+from tests.support.reader import check_reachable
+from tests.support.releases import make_release
+from tests.support.runbook import ROOT, Shell, read_page
+from tests.support.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+PAGE: Final = read_page(ROOT / "docs/operations.md")
+MODULE: Final = "acme/network/aws"
+LISTING: Final = f"v1/modules/{MODULE}/versions"
+ARCHIVE: Final = f"v1/modules/{MODULE}/1.0.0/module.tar.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A registry that has published two versions of a module and a provider, and a shell in its folder."""
+
+    work: Workspace
+    repo: GitRepo
+    shell: Shell
+    before: Mapping[str, bytes]
+
+    @property
+    def listed(self) -> list[str]:
+        """The module's versions, as clients see them."""
+        found = self.work.document(LISTING)["modules"][0]["versions"]
+        return [item["version"] for item in found]
+
+
+@pytest.fixture
+def place(tmp_path: Path, database: str) -> Place:
+    repo = GitRepo(tmp_path / "network.git")
+    repo.tag("v1.0.0", repo.commit({"main.tf": 'variable "a" {}\n'}))
+    repo.tag("v1.1.0", repo.commit({"main.tf": 'variable "b" {}\n'}))
+    key = make_key("acme")
+    make_release(tmp_path / "widget", "widget", "1.0.0", key=key, platforms=("linux_amd64",))
+    work = Workspace(tmp_path / "work", database)
+    work.module(MODULE, repo.url)
+    work.provider("acme/widget", tmp_path / "widget", key=key.armor)
+    assert not work.publish().refusals
+    shell = Shell(work, tmp_path, URL=str(work.public))
+    shell.variables["VKEY"] = shell.run("registry-gen log key").strip()
+    return Place(work, repo, shell, work.tree())
+
+
+def steps(title: str) -> list[str]:
+    """The blocks of a section; one that has none would prove nothing."""
+    found = list(PAGE[title])
+    assert found, title
+    return found
+
+
+def test_every_day_as_written_finds_nothing_and_keeps_copies(place: Place) -> None:
+    for step in steps("Every day"):
+        place.shell.run(step)
+    assert place.work.tree() == place.before
+    assert (place.work.root / "../ledger.backup").stat().st_size
+    assert len((place.work.root / "../audit.jsonl").read_text().splitlines()) == 2
+    place.repo.tag("v1.2.0", place.repo.commit({"main.tf": 'variable "c" {}\n'}))
+    for step in steps("Every day"):
+        place.shell.run(step)
+    assert place.listed == ["1.0.0", "1.1.0", "1.2.0"]
+
+
+def test_a_version_goes_as_written(place: Place) -> None:
+    take_back, collect, at_once = steps("A version must go")
+    place.shell.run(take_back)
+    assert place.listed == ["1.0.0"]
+    assert (place.work.public / ARCHIVE.replace("1.0.0", "1.1.0")).exists(), "caches may still lead to it"
+    assert "1.1.0" in place.shell.run(collect), "it waits, and says so"
+    printed = place.shell.run(at_once)
+    assert ARCHIVE in printed, "what to purge"
+    assert not (place.work.public / ARCHIVE).exists()
+    assert not (place.work.public / LISTING).exists()
+    assert check_reachable(place.work.public) == 1, "the provider"
+
+
+KILLED: Final = """
+import os, signal, sys
+from registry_gen.ledger.publication import PostgresPublication
+finish = PostgresPublication.{step}
+def killed(self, *args, **kwargs):
+    finish(self, *args, **kwargs)
+    os.kill(os.getpid(), signal.SIGKILL)
+PostgresPublication.{step} = killed
+from registry_gen.cli.main import main
+sys.argv = ["registry-gen", "publish"]
+main()
+"""
+
+
+@pytest.mark.parametrize("step", ["begin", "log", "checkpoint_signed", "document_stored"])
+def test_a_crash_is_mended_as_written(place: Place, step: str) -> None:
+    place.repo.tag("v1.2.0", place.repo.commit({"main.tf": 'variable "c" {}\n'}))
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED.format(step=step)], cwd=place.work.root, check=False, capture_output=True
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    check_reachable(place.work.public)
+    (mend,) = steps("A crash")
+    assert "begun by an earlier run" in place.shell.run(mend)
+    assert place.listed == ["1.0.0", "1.1.0", "1.2.0"]
+
+
+def test_corruption_is_named_and_mended_as_written(place: Place) -> None:
+    mend, rebuild = steps("Corruption")
+    archive, listing = place.work.public / ARCHIVE, place.work.public / LISTING
+    data = bytearray(archive.read_bytes())
+    data[20] ^= 1
+    archive.unlink()
+    archive.write_bytes(data)
+    listing.write_text(listing.read_text().replace("1.1.0", "6.6.6"))
+    tile = next(path for path in (place.work.public / "log/tile/0").rglob("*") if path.is_file())
+    tile.unlink()
+
+    seen = place.shell.run('registry-gen verify --key "$VKEY" --state ../seen.json "$URL"', status=1)
+    assert ARCHIVE in seen
+    printed = place.shell.run(mend)
+    for key in (ARCHIVE, LISTING, tile.relative_to(place.work.public).as_posix()):
+        assert key in printed, "each is named"
+    assert place.work.tree() == place.before, "byte for byte"
+    place.shell.run(rebuild)
+    place.shell.run('registry-gen verify --key "$VKEY" --state ../seen.json "$URL"')
+
+
+def _drop_ledger(place: Place, database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+
+def test_a_lost_database_is_restored_as_written(place: Place, database: str) -> None:
+    restore, _ = steps("A lost database")
+    place.shell.run(steps("Every day")[2])
+    _drop_ledger(place, database)
+    assert "No changes." in place.shell.run(restore)
+    assert "No changes." in place.shell.run("registry-gen publish")
+
+
+def test_a_backup_that_is_too_old_is_refused_and_the_bucket_tells_the_rest(place: Place, database: str) -> None:
+    restore, rebuild = steps("A lost database")
+    place.shell.run(steps("Every day")[2])
+    place.repo.tag("v1.2.0", place.repo.commit({"main.tf": 'variable "c" {}\n'}))
+    place.shell.run("registry-gen publish")
+    later = place.work.tree()
+    _drop_ledger(place, database)
+    assert "PUB003" in place.shell.run(restore, status=1)
+    _drop_ledger(place, database)
+    assert "No changes." in place.shell.run(rebuild)
+    assert place.work.tree() == later
+    place.shell.run("registry-gen publish && registry-gen fsck && registry-gen ledger audit verify")
+    assert place.work.tree() == later
+
+
+def test_what_a_leaked_key_signed_is_withdrawn_as_written(place: Place) -> None:
+    (withdraw,) = steps("A leaked key")
+    place.shell.run(withdraw)
+    assert not (place.work.public / "v1/providers/acme/widget/versions").exists()
+    assert place.listed == ["1.0.0", "1.1.0"]
+
+
+def test_a_hostile_upstream_changes_nothing_and_is_handled_as_written(place: Place) -> None:
+    look, rebuild, acknowledge = steps("A hostile upstream")
+    published = place.repo.git("rev-parse", "v1.0.0").strip()
+    place.repo.tag("v1.0.0", place.repo.commit({"main.tf": 'variable "evil" {}\n'}))
+    printed = place.shell.run(look)
+    assert "PLN001" in printed
+    assert published in printed, "both values are shown"
+    assert place.work.tree() == place.before
+    place.shell.run(rebuild)
+    place.shell.run(acknowledge)
+    assert place.work.tree() == place.before
+    place.repo.tag("v1.0.0", place.repo.commit({"main.tf": 'variable "worse" {}\n'}))
+    assert "PLN001" in place.shell.run("registry-gen publish", status=1), "another value is another alarm"
+
+
+def test_the_way_back_to_an_earlier_day_as_written(place: Place) -> None:
+    past, back = steps("Back to an earlier day")
+    size = stated((place.work.public / paths.CHECKPOINT).read_bytes()).size
+    place.repo.tag("v1.2.0", place.repo.commit({"main.tf": 'variable "c" {}\n'}))
+    place.shell.run("registry-gen publish")
+    assert size == 4, "two versions, a provider and the audit log's head"
+    assert "1.2.0" not in place.shell.run(past)
+    place.shell.run(back)
+    place.shell.run("registry-gen publish")
+    assert place.listed == ["1.0.0", "1.1.0"]
+
+
+def test_no_section_has_commands_that_nothing_here_runs() -> None:
+    run = set(re.findall(r'steps\("([^"]+)"\)', (ROOT / "tests/e2e/test_operations.py").read_text()))
+    assert {title for title, found in PAGE.items() if found} == run
+    assert shutil.which("bash")

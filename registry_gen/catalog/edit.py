@@ -74,6 +74,20 @@ def undo_withdraw_edit(data: bytes, path: str, versions: Constraints | None) -> 
     return _compare(data, _remove(data, path, "withdrawn", versions))
 
 
+def exchange_edit(data: bytes, path: str, undo: Iterable[_Rule], rules: Iterable[_Rule]) -> Edit:
+    """Remove some rules and then add others, warnings and withdrawals alike; raises as those for one of them do."""
+    edited = data
+    for rule in undo:
+        edited = _remove(edited, path, _key(rule), rule.versions)
+    for rule in rules:
+        edited = _add(edited, path, _key(rule), rule)
+    return _compare(data, edited)
+
+
+def _key(rule: _Rule) -> _Key:
+    return "deprecated" if isinstance(rule, Deprecation) else "withdrawn"
+
+
 _Rules = dict[_Key, tuple[_Rule, ...]]
 
 

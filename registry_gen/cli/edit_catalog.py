@@ -39,8 +39,10 @@ class Edited:
     edit: Edit
 
 
-def edit_catalog(config: Config, edits: Mapping[Address, MakeEdit]) -> tuple[Edited, ...]:
+def edit_catalog(config: Config, edits: Mapping[Address, MakeEdit], *, write: bool = True) -> tuple[Edited, ...]:
     """Change the files of these packages; each is put in its place at once, after all were found good.
+
+    With ``write`` False the files stay as they are.
 
     Raises InputError CLI002 for a package that is not in the catalog, what a change itself raises, ProblemsError where
     a file would have a problem afterwards, and what ``replace_file`` raises. Nothing is written then, except that the
@@ -56,7 +58,7 @@ def edit_catalog(config: Config, edits: Mapping[Address, MakeEdit]) -> tuple[Edi
         made[path] = data, Edited(address, shown, make(data, shown))
     changed: list[CatalogFile] = [(path, made[path][1].edit.data if path in made else data) for path, data in files]
     _require_good(load_catalog(changed, config, parse_key, None).problems, {each.file for _, each in made.values()})
-    for path, (before, edited) in made.items():
+    for path, (before, edited) in made.items() if write else ():
         replace_file(config, path, before, edited.edit.data)
     return tuple(edited for _, edited in made.values())
 
@@ -64,8 +66,8 @@ def edit_catalog(config: Config, edits: Mapping[Address, MakeEdit]) -> tuple[Edi
 def show_edits(output: Output, edited: Iterable[Edited]) -> None:
     """Tell which lines changed, and what to do for it to take effect."""
     edited = tuple(edited)
-    output.json({"format": 1, "changed": [_as_json(each) for each in edited]})
-    output.result("\n".join(_text(each) for each in edited))
+    output.json({"format": 1, "changed": [edited_json(each) for each in edited]})
+    output.result("\n".join(edited_text(each) for each in edited))
     output.say("Nothing is published yet. Commit the change, see what 'registry-gen plan' says, then publish.")
 
 
@@ -96,7 +98,8 @@ def _require_good(problems: Iterable[RegistryError], files: set[str]) -> None:
         raise ProblemsError(found)
 
 
-def _text(edited: Edited) -> str:
+def edited_text(edited: Edited) -> str:
+    """The lines that a file lost and gained, below where they are."""
     edit = edited.edit
     count = max(len(edit.added), len(edit.removed))
     place = f"line {edit.line}" if count == 1 else f"lines {edit.line} to {edit.line + count - 1}"
@@ -106,7 +109,8 @@ def _text(edited: Edited) -> str:
     return "\n".join(lines)
 
 
-def _as_json(edited: Edited) -> Mapping[str, object]:
+def edited_json(edited: Edited) -> Mapping[str, object]:
+    """The same for machines."""
     edit = edited.edit
     return {
         "kind": edited.address.kind,

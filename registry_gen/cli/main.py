@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "log": "Look after the log's key.",
     "plan": "Show what publish would do.",
     "publish": "Publish what the catalog says.",
+    "rollback": "Bring the catalog back to what the registry said once.",
     "schema": "Write the JSON Schemas of the catalog's files.",
     "rebuild": "Make a version again from its source, and compare.",
     "serve": "Serve the public folder over TLS on this machine.",

@@ -46,13 +46,18 @@ def within_limits(address: Address, outcome: Outcome) -> Outcome:
     return replace(outcome, actions=(), refusals=(*outcome.refusals, Refusal(address, None, error)))
 
 
+def is_mass_withdrawal(asked: int, listed: int) -> bool:
+    """Whether so many withdrawals at once are more than is likely to be meant, where so many versions are listed."""
+    return listed >= VALVE_FROM and asked * 100 > listed * VALVE_PERCENT
+
+
 def valve(packages: Sequence[PackagePlan], listed: int) -> tuple[list[PackagePlan], list[Refusal]]:
     """The packages, with every withdrawal refused (PLN014) where all of them together are more than a share.
 
     ``listed`` counts the versions of the whole registry. A slip in a constraint must not empty it.
     """
     asked = [action for package in packages for action in package.actions if isinstance(action, Withdraw)]
-    if listed < VALVE_FROM or len(asked) * 100 <= listed * VALVE_PERCENT:
+    if not is_mass_withdrawal(len(asked), listed):
         return list(packages), []
     kept: list[PackagePlan] = []
     refusals: list[Refusal] = []

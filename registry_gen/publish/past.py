@@ -1,4 +1,4 @@
-"""What the registry said at a point of its past: the ledger's log, read up to there."""
+"""What the registry said at a point of its past, and the way back: the ledger's log, read up to there."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from registry_gen.errors import InputError
 from registry_gen.log import codes
 from registry_gen.log.history import replay
 from registry_gen.log.tree import HASH_BYTES, Tail, grow_hashes, leaf_hash, root
+from registry_gen.plan.rollback import changed_since, roll_back
 from registry_gen.publish.checkpoint import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from registry_gen.ledger import Ledger
     from registry_gen.log.history import History
     from registry_gen.log.moment import Moment
+    from registry_gen.model.entries import Catalog
+    from registry_gen.plan.rollback import Rollback
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +56,25 @@ def look_back(ledger: Ledger, moment: Moment | None = None) -> Past:
 def _entries(ledger: Ledger, upto: int) -> Iterator[bytes]:
     for start in range(0, upto, PAGE):
         yield from ledger.log_entries(start, min(start + PAGE, upto))
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRollback:
+    """How the catalog must change, the position of the log that it goes back to, and how many entries there are now.
+
+    ``listed`` counts all versions that are listed now.
+    """
+
+    rollback: Rollback
+    position: int
+    entries: int
+    listed: int
+
+
+def plan_rollback(ledger: Ledger, moment: Moment, catalog: Catalog, now: datetime) -> PlannedRollback:
+    """How ``catalog`` must change for the registry to say what it said at ``moment``; raises as ``look_back`` does."""
+    then, latest = look_back(ledger, moment), look_back(ledger)
+    packages = ledger.packages(changed_since(then.history, latest.history))
+    rollback = roll_back(then.history, latest.history, packages, catalog, now)
+    listed = sum(head.listed for head in ledger.heads().values())
+    return PlannedRollback(rollback, then.history.size, latest.entries, listed)

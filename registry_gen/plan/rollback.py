@@ -1,0 +1,181 @@
+"""The registry as of an earlier point: which rules of the catalog bring it back, and what no rule can.
+
+Nothing is undone by itself. A rollback is a change of the catalog, planned and reviewed as any other: versions
+published since are withdrawn, those withdrawn since are listed again, and warnings are those of then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from registry_gen.log.read_entries import ModuleDigests
+from registry_gen.model.entries import MirrorEntry, WithdrawalRule
+from registry_gen.model.facts import ModuleVersion
+from registry_gen.model.plan import Relist, Withdraw
+from registry_gen.model.version import parse_constraints
+from registry_gen.plan.collect import is_collected
+from registry_gen.plan.lifecycle import changes, taken_back
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from registry_gen.log.history import History, PackageHistory
+    from registry_gen.log.read_entries import Pinned
+    from registry_gen.model.address import Address
+    from registry_gen.model.entries import Catalog, Entry
+    from registry_gen.model.facts import Deprecation, Package, VersionFacts
+    from registry_gen.model.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """Rules that a package's file loses and gains, and what the next plan makes of it once it has."""
+
+    address: Address
+    undo: tuple[Deprecation | WithdrawalRule, ...]
+    add: tuple[Deprecation | WithdrawalRule, ...]
+    life: tuple[Withdraw | Relist, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Something that no rule of the catalog brings back; ``version`` is None where it is the whole package's."""
+
+    address: Address
+    version: Version | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """The changes by address, and what stays as it is now."""
+
+    changes: tuple[FileChange, ...]
+    obstacles: tuple[Obstacle, ...]
+
+
+def changed_since(then: History, latest: History) -> tuple[Address, ...]:
+    """The packages that the log speaks of since then, sorted."""
+    return tuple(
+        sorted((address for address, now in latest.packages.items() if then.packages.get(address) != now), key=str)
+    )
+
+
+def roll_back(
+    then: History, latest: History, packages: Mapping[Address, Package], catalog: Catalog, now: datetime
+) -> Rollback:
+    """How the catalog must change for ``packages``, which are those that changed since ``then``."""
+    made: list[FileChange] = []
+    obstacles: list[Obstacle] = []
+    for address in sorted(packages, key=str):
+        past, entry = then.packages.get(address), catalog.entries.get(address)
+        obstacles += _obstacles(packages[address], past, latest.packages[address])
+        if entry is None:
+            obstacles += _without_file(packages[address], past)
+            continue
+        change, kept_back = _change(entry, packages[address], past, f"rollback to log position {then.size}", now)
+        obstacles += kept_back
+        if change.undo or change.add:
+            made.append(change)
+    return Rollback(tuple(made), tuple(obstacles))
+
+
+def _change(
+    entry: Entry, package: Package, past: PackageHistory | None, reason: str, now: datetime
+) -> tuple[FileChange, list[Obstacle]]:
+    wanted = {logged.version for logged in past.listed} if past else set()
+    freed = [facts.version for facts in _of(package, wanted) if _can_be_listed(entry, facts)]
+    undo = [rule for rule in entry.withdrawn if any(map(rule.concerns, freed))]
+    kept = tuple(rule for rule in entry.withdrawn if rule not in undo)
+    unwanted = [facts for facts in package.versions if facts.version not in wanted]
+    reasons = {facts.version: _reason(facts, past, undo, reason) for facts in unwanted}
+    add = tuple(_new_rules(replace(entry, withdrawn=kept), package, reasons, now))
+    after = replace(entry, withdrawn=(*kept, *add))
+    back = taken_back(after, package.versions, (), now)
+    life = tuple(changes(after, package.versions, back))
+    listed = {facts.version for facts in package.listed} - {each.version for each in life if isinstance(each, Withdraw)}
+    listed |= {each.version for each in life if isinstance(each, Relist)}
+    missing = [facts for facts in _of(package, wanted) if facts.version not in listed]
+    obstacles = [Obstacle(entry.address, facts.version, _why_not(after, facts, back.reasons)) for facts in missing]
+    warnings = _warnings(entry, past)
+    return FileChange(entry.address, (*undo, *warnings[0]), (*add, *warnings[1]), life), obstacles
+
+
+def _of(package: Package, versions: set[Version]) -> list[VersionFacts]:
+    return [facts for facts in package.versions if facts.version in versions]
+
+
+def _can_be_listed(entry: Entry, facts: VersionFacts) -> bool:
+    """Whether it is listed, or would be if no rule withdrew it."""
+    return facts.withdrawn is None or (not is_collected(facts) and entry.versions.allows(facts.version))
+
+
+def _reason(facts: VersionFacts, past: PackageHistory | None, undone: list[WithdrawalRule], reason: str) -> str:
+    """Why a version is withdrawn: as the rule said that goes, else as the log said then, else because of this."""
+    for rule in undone:
+        if rule.concerns(facts.version):
+            return rule.reason
+    logged = past.versions.get(facts.version) if past else None
+    return (logged and logged.withdrawn) or (facts.withdrawn.reason if facts.withdrawn else reason)
+
+
+def _new_rules(
+    entry: Entry, package: Package, reasons: Mapping[Version, str], now: datetime
+) -> Iterator[WithdrawalRule]:
+    """A rule for each version in ``reasons`` that would be listed with the rules that ``entry`` still has."""
+    back = taken_back(entry, package.versions, (), now)
+    returning = {each.version for each in changes(entry, package.versions, back) if isinstance(each, Relist)}
+    for facts in package.versions:
+        if facts.version not in reasons or any(rule.concerns(facts.version) for rule in entry.withdrawn):
+            continue
+        if facts.withdrawn is None or facts.version in returning:
+            yield WithdrawalRule(parse_constraints(str(facts.version)), reasons[facts.version])
+
+
+def _warnings(entry: Entry, past: PackageHistory | None) -> tuple[list[Deprecation], list[Deprecation]]:
+    """Warnings that go, and those that come back. Mirrors have none, and of what did not exist nobody was warned."""
+    if isinstance(entry, MirrorEntry) or past is None:
+        return [], []
+    gone = [warning for warning in entry.deprecated if warning not in past.warnings]
+    return gone, [warning for warning in past.warnings if warning not in entry.deprecated]
+
+
+def _why_not(entry: Entry, facts: VersionFacts, reasons: Mapping[Version, str]) -> str:
+    if is_collected(facts):
+        return "was listed then; it stays withdrawn, because its artifacts were deleted"
+    if not entry.versions.allows(facts.version):
+        return f"was listed then; it stays withdrawn, because versions: {entry.versions} leaves it out"
+    return f"was listed then; it stays withdrawn: {reasons.get(facts.version, 'nobody knows why')}"
+
+
+def _without_file(package: Package, past: PackageHistory | None) -> Iterator[Obstacle]:
+    """Rules are written into a package's file: without it nothing can be said of its versions."""
+    wanted = {logged.version for logged in past.listed} if past else set()
+    listed = {facts.version for facts in package.listed}
+    if wanted != listed or (past and past.warnings != package.head.state.deprecated):
+        text = "its file is gone from the catalog: bring it back with git, and run this again"
+        yield Obstacle(package.head.address, None, text)
+
+
+def _obstacles(package: Package, past: PackageHistory | None, latest: PackageHistory) -> Iterator[Obstacle]:
+    """What changed since then and is not a matter of rules."""
+    if past is None:
+        return
+    address = package.head.address
+    if latest.keys is not None and latest.keys != past.keys:
+        yield Obstacle(address, None, "its signing keys changed since then: git revert brings them back")
+    for facts in package.versions:
+        logged = past.versions.get(facts.version)
+        if logged and logged.listed:
+            yield from (Obstacle(address, facts.version, text) for text in _differences(facts, logged.pinned))
+
+
+def _differences(facts: VersionFacts, then: Pinned) -> Iterator[str]:
+    if facts.hosting is not then.hosting:
+        yield f"is in hosting: {facts.hosting} since then, not {then.hosting}: git revert changes it back"
+    if not (isinstance(facts, ModuleVersion) or isinstance(then.digests, ModuleDigests)):
+        gained = [str(zip_.platform) for zip_ in facts.packages if zip_.platform not in then.digests]
+        if gained:
+            yield f"keeps the platforms that it gained since then: {', '.join(gained)}"

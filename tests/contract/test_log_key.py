@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from registry_gen.publish.progress import Silent
 from registry_gen.publish.run import publish as publish_registry
 from registry_gen.signing.log import LogSigner, make_log_key
 from tests.support.command_line import run_here
-from tests.support.faults import Fault, faulty_ledger, faulty_storage
+from tests.support.faults import Fault, fails, faulty_registry, loses_answer
 from tests.support.git_repo import GitRepo
 from tests.support.reader import check_log, check_reachable
 from tests.support.workspace import HOST, NOW, Workspace
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry_gen.ledger import LogHead
+    from tests.support.faults import Trouble
 
 ORIGIN = f"{HOST}/log"
 MAIN = {"main.tf": 'variable "name" {}\n'}
@@ -178,7 +178,7 @@ def test_a_former_key_is_not_retired_before_both_have_signed(work: Workspace) ->
     assert (refused.code, "error PUB014 " in refused.err) == (1, True)
     assert vkeys(work) == keys
 
-    assert not publish_with(work, Fault(STEPS["put_if"]), None)
+    assert not publish_with(work, Fault("put_if"), None)
     assert head(work).key == keys[0], "it is logged, but the bucket does not say so"
     assert "error PUB014 " in run_here(work, "log", "retire").err
     assert vkeys(work) == keys
@@ -286,18 +286,14 @@ def test_a_lost_own_key_is_not_replaced_unasked(work: Workspace) -> None:
 
 # --- a run that ends in the middle ----------------------------------------------------------------------------------
 
-STEPS = {"change_log_key": 0, "checkpoint_signed": 1, "put_new": 2, "put_if": 4, "checkpoint_stored": 5}
-"""Where each step stands among the operations of a publish that changes the key and nothing else."""
+STEPS = ("change_log_key", "checkpoint_signed", "put_new", "put_if", "checkpoint_stored")
+"""What a publish does that changes the key and nothing else."""
 
 
 def publish_with(work: Workspace, fault: Fault, accepted: str | None) -> bool:
     workspace = wiring.read_workspace(work.root / "registry.yaml")
     with wiring.open_registry(workspace) as registry:
-        faulty = replace(
-            registry,
-            public=faulty_storage(registry.public, fault),
-            ledger=faulty_ledger(registry.ledger, fault),
-        )
+        faulty = faulty_registry(registry, fault)
         keys = wiring.open_keys(registry)
         try:
             publish_registry(faulty, keys, selected(workspace, ()), LATER, Silent(), accept_log_key=accepted)
@@ -307,10 +303,10 @@ def publish_with(work: Workspace, fault: Fault, accepted: str | None) -> bool:
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("done", [False, True], ids=["not-done", "done-but-reported-failed"])
+@pytest.mark.parametrize("trouble", [fails, loses_answer])
 @pytest.mark.parametrize("lost", [False, True], ids=["rotated", "lost"])
 def test_a_change_of_the_key_that_is_cut_short_is_logged_once_and_finished_by_the_next_run(
-    work: Workspace, database: str, *, step: str, done: bool, lost: bool
+    work: Workspace, database: str, *, step: str, trouble: Trouble, lost: bool
 ) -> None:
     before = types(work)
     (old,) = vkeys(work)
@@ -320,11 +316,11 @@ def test_a_change_of_the_key_that_is_cut_short_is_logged_once_and_finished_by_th
         run_here(work, "log", "rotate")
         new = vkeys(work)[0]
     accepted = new if lost else None
-    fault = Fault(STEPS[step], done=done)
+    fault = Fault(step, trouble)
 
     assert not publish_with(work, fault, accepted)
-    assert fault.names[STEPS[step]] == step
-    put = step == "checkpoint_stored" or (step == "put_if" and done)
+    assert fault.met
+    put = step == "checkpoint_stored" or (step == "put_if" and trouble is loses_answer)
     assert (verifies(work, old), verifies(work, new)) == (not (put and lost), put)
 
     assert publish_with(work, Fault(), accepted)

@@ -1,7 +1,12 @@
-"""Storage and ledger that fail at one chosen operation, before it is done or after it was done all the same.
+"""A storage and a ledger in which one chosen operation goes wrong, in one of many ways.
 
-fault = Fault(at=7, done=True)
-publish(replace(registry, public=faulty_storage(registry.public, fault), ledger=faulty_ledger(registry.ledger, fault)))
+fault = Fault(7, fails)                  # or loses_answer, killed_before, killed_after, cut(dsn), cut_after_commit(dsn)
+publish(faulty_registry(registry, fault))
+fault.names[7]                           # what it was
+Fault("checkpoint_signed", loses_answer) # the first operation of that name
+
+Every method counts, those of the publication too, and in the order in which they are called: with one thread that
+uploads, equal runs have equal numbers.
 
 Others fail at every call of one method, or do something beside it:
 
@@ -11,93 +16,208 @@ disturbed_ledger(registry.ledger, "begin", after=lambda: shutil.rmtree(staging))
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import psycopg
 
 from registry_gen.errors import Code, LedgerError, RegistryError, StorageError
+from registry_gen.ledger import codes as ledger_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from registry_gen.ledger import Ledger
+    from registry_gen.publish.registry import Registry
     from registry_gen.storage import Storage
 
-BROKEN = Code("TST002", "a fault that the test made", "", "")
-WRITES = ("put_new", "put_if", "delete")
-STEPS = (
-    "begin",
-    "abandon",
-    "collected",
-    "log",
-    "adopt_log_key",
-    "change_log_key",
-    "checkpoint_signed",
-    "checkpoint_stored",
-    "document_stored",
-    "finish",
-    "settle_inputs",
-    "audit",
-    "start_run",
-    "finish_run",
+    Operation = Callable[[], Any]
+    Trouble = Callable[[Operation, RegistryError], Any]
+
+BROKEN: Final = Code("TST002", "a fault that the test made", "", "")
+READS: Final = frozenset(
+    {
+        *("get", "head", "digest", "list"),
+        *("heads", "packages", "log_head", "log_entries", "violations", "open_intents", "abandoned"),
+        *("documents", "documents_of", "inspection", "unfinished"),
+    }
 )
+"""Operations that change nothing: that one of them was done and its answer lost is the same as that it failed."""
+
+
+def fails(_operation: Operation, error: RegistryError) -> NoReturn:
+    """It is not done, and says so."""
+    raise error
+
+
+def loses_answer(operation: Operation, error: RegistryError) -> NoReturn:
+    """It is done, and said to have failed."""
+    operation()
+    raise error
+
+
+def killed_before(_operation: Operation, _error: RegistryError) -> NoReturn:
+    """The process ends before it, at once."""
+    _kill()
+
+
+def killed_after(operation: Operation, _error: RegistryError) -> NoReturn:
+    """The process ends after it, at once."""
+    operation()
+    _kill()
+
+
+def cut(dsn: str) -> Trouble:
+    """The publisher's session at the server ends before the operation."""
+
+    def trouble(operation: Operation, _error: RegistryError) -> Any:
+        end_session(dsn)
+        return operation()
+
+    return trouble
+
+
+def cut_after_commit(dsn: str) -> Trouble:
+    """The publisher's session ends after the server has committed, and before it could say so."""
+
+    def trouble(operation: Operation, _error: RegistryError) -> NoReturn:
+        operation()
+        end_session(dsn)
+        raise LedgerError(ledger_codes.CONNECTION_LOST, where="the test's server")
+
+    return trouble
+
+
+def end_session(dsn: str) -> None:
+    """End the session of whoever held the publication lock last, as a restarted server or a broken line would."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(a.pid, 10000) FROM publication p JOIN pg_stat_activity a ON a.pid = p.backend"
+        )
+
+
+def _kill() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("nobody lives on")
 
 
 class Fault:
-    """Counts operations; the one numbered ``at`` (from 0) fails, ``done`` or not. ``at`` None only counts."""
+    """Counts operations; the one numbered ``at`` (from 0), or the first one of that name, meets the ``trouble``.
 
-    def __init__(self, at: int | None = None, *, done: bool = False) -> None:
+    ``at`` None only counts. ``met`` says whether the operation was reached.
+    """
+
+    def __init__(self, at: int | str | None = None, trouble: Trouble = fails) -> None:
         self.at = at
-        self.done = done
+        self.trouble = trouble
+        self.met = False
         self.names: list[str] = []
         self._lock = threading.Lock()
 
-    def run(self, name: str, error: type[RegistryError], operation: Callable[[], Any]) -> Any:
-        """Do the operation, or fail in its place, or fail after it."""
+    def run(self, name: str, error: RegistryError, operation: Operation) -> Any:
+        """Do the operation, or what the trouble makes of it."""
         with self._lock:
-            number = len(self.names)
+            here = not self.met and self.at in (len(self.names), name)
+            self.met |= here
             self.names.append(name)
-        if number != self.at:
-            return operation()
-        if self.done:
-            operation()
-        raise error(BROKEN, where=name)
+        return self.trouble(operation, error) if here else operation()
 
 
 class _Faulty:
-    """Passes every call on; calls of the given names go through the fault."""
+    """Passes every call of a public method through the fault."""
 
-    def __init__(self, inner: object, fault: Fault, names: tuple[str, ...], error: type[RegistryError]) -> None:
+    def __init__(self, inner: object, fault: Fault, error: type[RegistryError]) -> None:
         self._inner = inner
         self._fault = fault
-        self._names = names
         self._error = error
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._inner, name)
-        if name not in self._names:
+        if name in ("close", "migrate") or not callable(method):
             return method
-        return lambda *args, **kwargs: self._fault.run(name, self._error, lambda: method(*args, **kwargs))
-
-
-def faulty_storage(storage: Storage, fault: Fault) -> Storage:
-    """A storage whose writes may fail."""
-    return _Faulty(storage, fault, WRITES, StorageError)
-
-
-def faulty_ledger(ledger: Ledger, fault: Fault) -> Ledger:
-    """A ledger whose publication's steps may fail."""
-    return _FaultyLedger(ledger, fault)
+        error = self._error(BROKEN, where=name)
+        return lambda *args, **kwargs: self._fault.run(name, error, lambda: method(*args, **kwargs))
 
 
 class _FaultyLedger(_Faulty):
-    def __init__(self, ledger: Ledger, fault: Fault) -> None:
-        super().__init__(ledger, fault, (), LedgerError)
+    """Whoever takes the publication lock gets a publication whose operations count too."""
+
+    def __init__(self, inner: Ledger, fault: Fault) -> None:
+        super().__init__(inner, fault, LedgerError)
+        self._ledger = inner
 
     @contextmanager
     def publication(self, wait_seconds: float) -> Iterator[Any]:
-        with self._inner.publication(wait_seconds) as publication:  # type: ignore[attr-defined]
-            yield _Faulty(publication, self._fault, STEPS, LedgerError)
+        with ExitStack() as stack:
+            yield self._entered("publication", lambda: stack.enter_context(self._ledger.publication(wait_seconds)))
+
+    @contextmanager
+    def inspection(self) -> Iterator[Any]:
+        with ExitStack() as stack:
+            yield self._entered("inspection", lambda: stack.enter_context(self._ledger.inspection()))
+
+    def _entered(self, name: str, enter: Operation) -> _Faulty:
+        inner = self._fault.run(name, LedgerError(BROKEN, where=name), enter)
+        return _Faulty(inner, self._fault, LedgerError)
+
+
+def faulty_registry(registry: Registry, fault: Fault) -> Registry:
+    """The same registry, in which every operation of the public storage and of the ledger counts."""
+    storage: Any = _Faulty(registry.public, fault, StorageError)
+    ledger: Any = _FaultyLedger(registry.ledger, fault)
+    return replace(registry, public=storage, ledger=ledger)
+
+
+class _Statements:
+    """A publication's connection, each of whose statements and commits goes through the fault."""
+
+    def __init__(self, connection: psycopg.Connection[Any], fault: Fault) -> None:
+        self._connection = connection
+        self._fault = fault
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
+        return self._through("statement", lambda: self._connection.execute(*args, **kwargs))
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        return self._through("statement", lambda: self._connection.cursor(*args, **kwargs))
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        with self._connection.transaction() as transaction:
+            yield transaction
+            self._through("commit", lambda: None)
+
+    def _through(self, name: str, operation: Operation) -> Any:
+        return self._fault.run(name, LedgerError(BROKEN, where=name), operation)
+
+
+class _StatementsLedger:
+    def __init__(self, inner: Ledger, fault: Fault) -> None:
+        self._inner = inner
+        self._fault = fault
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    @contextmanager
+    def publication(self, wait_seconds: float) -> Iterator[Any]:
+        with self._inner.publication(wait_seconds) as publication:
+            made: Any = publication
+            made._connection = _Statements(made._connection, self._fault)
+            yield publication
+
+
+def statements_counted(registry: Registry, fault: Fault) -> Registry:
+    """The same registry, in which every statement and every commit of a publication counts."""
+    ledger: Any = _StatementsLedger(registry.ledger, fault)
+    return replace(registry, ledger=ledger)
 
 
 class CrashError(Exception):

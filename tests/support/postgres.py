@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FAST: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 
 _TEMPLATE: Final = "migrated"
+# Copying files is several times as fast as copying page by page through the log, where nothing is synced.
+_COPY: Final = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
 _numbers = itertools.count()
 
 
@@ -45,12 +47,12 @@ class Postgres:
 
     def create(self, name: str) -> str:
         """A new, migrated database; returns its DSN as a URL."""
-        self._admin("CREATE DATABASE {} TEMPLATE {}", name, _TEMPLATE)
+        self._admin(_COPY, name, _TEMPLATE)
         return self._dsn(name)
 
     def copy(self, dsn: str, name: str) -> str:
         """A database that holds what another one held at this moment, as a restored backup does; returns its DSN."""
-        self._admin("CREATE DATABASE {} TEMPLATE {}", name, urlsplit(dsn).path.removeprefix("/"))
+        self._admin(_COPY, name, urlsplit(dsn).path.removeprefix("/"))
         return self._dsn(name)
 
     def drop(self, name: str) -> None:

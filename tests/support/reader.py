@@ -6,73 +6,122 @@ with watched(public):     # all of it over and over, from another thread
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from registry_gen import paths
-from registry_gen.log.tiles import parse_bundle
-from registry_gen.log.tree import Tail, append, leaf_hash, root
+from registry_gen.log.note import stated
+from registry_gen.log.tiles import parse_bundle, tiles
+from registry_gen.log.tree import TILE_WIDTH, Tail, append, root
 from registry_gen.verify.openpgp import parse_key, verify_detached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 BASE = "https://reader.invalid/"
+LISTINGS = {
+    "module": "v1/modules/*/*/*/versions",
+    "provider": "v1/providers/*/*/versions",
+    "mirror": "v1/mirror/*/*/*/index.json",
+}
+DOCUMENTS = ("modules/*/*/*/*/index.json", "providers/*/*/*/index.json", "mirror/*/*/*/*/index.json")
 
 
 def check_reachable(public: Path) -> int:
     """Follow every listing of a public folder; returns how many artifacts were verified. Raises AssertionError."""
     verified = 0
-    for listing in sorted(public.glob("v1/modules/*/*/*/versions")):
-        for item in json.loads(listing.read_bytes())["modules"][0]["versions"]:
+    for listing, document in _listings(public, LISTINGS["module"]):
+        for item in document["modules"][0]["versions"]:
             verified += _module(public, listing, item["version"])
-    for listing in sorted(public.glob("v1/providers/*/*/versions")):
-        for item in json.loads(listing.read_bytes())["versions"]:
+    for listing, document in _listings(public, LISTINGS["provider"]):
+        for item in document["versions"]:
             for platform in item["platforms"]:
                 verified += _provider(public, listing, item["version"], platform["os"], platform["arch"])
-    for listing in sorted(public.glob("v1/mirror/*/*/*/index.json")):
-        for version in json.loads(listing.read_bytes())["versions"]:
+    for listing, document in _listings(public, LISTINGS["mirror"]):
+        for version in document["versions"]:
             verified += _mirror(public, listing, version)
     return verified
 
 
+def listed(public: Path) -> frozenset[tuple[str, str, str]]:
+    """Kind, address and version of everything that a listing offers."""
+    found: set[tuple[str, str, str]] = set()
+    for kind, pattern in LISTINGS.items():
+        for listing, document in _listings(public, pattern):
+            address = "/".join(listing.relative_to(public).parts[2:-1])
+            versions = document["modules"][0]["versions"] if kind == "module" else document["versions"]
+            names = versions if kind == "mirror" else [item["version"] for item in versions]
+            found |= {(kind, address, name) for name in names}
+    return frozenset(found)
+
+
 def check_log(public: Path) -> int:
-    """Make the root of a small log's checkpoint from its entries; returns its size. Raises AssertionError."""
-    if not (public / paths.CHECKPOINT).exists():
-        return 0
-    _, size, promised, *_ = (public / paths.CHECKPOINT).read_text().splitlines()
-    count = int(size)
-    assert 0 < count < 256, "one partial tile"
-    entries = parse_bundle((public / paths.log_entries(0, count)).read_bytes())
-    assert len(entries) == count
-    assert (public / paths.log_tile(0, 0, count)).read_bytes() == b"".join(map(leaf_hash, entries))
-    assert root(append(Tail(), entries)) == base64.b64decode(promised)
-    return count
+    """Make every tile of the log from its entries, and the checkpoint's root; returns its size."""
+    return len(read_log(public))
+
+
+def read_log(public: Path) -> Sequence[Mapping[str, Any]]:
+    """The entries that the checkpoint promises, in order, once they are proved. Raises AssertionError."""
+    checkpoint = _bytes(public / paths.CHECKPOINT)
+    if checkpoint is None:
+        return []
+    promised = stated(checkpoint)
+    payloads: list[bytes] = []
+    for start in range(0, promised.size, TILE_WIDTH):
+        key = paths.log_entries(start // TILE_WIDTH, min(promised.size - start, TILE_WIDTH))
+        payloads += parse_bundle((public / key).read_bytes())
+    assert len(payloads) == promised.size > 0
+    tail = append(Tail(), payloads)
+    assert root(tail) == promised.root
+    for key, tile in tiles(0, tail, payloads):
+        assert (public / key).read_bytes() == tile, key
+    return [json.loads(payload) for payload in payloads]
+
+
+def check_versions(public: Path) -> int:
+    """Every version that is listed, and every one that was, has its document, which the log proves.
+
+    Returns how many there are. Raises AssertionError.
+    """
+    offered = listed(public)
+    documents = [json.loads(path.read_bytes()) for pattern in DOCUMENTS for path in sorted(public.glob(pattern))]
+    entries = read_log(public)  # after them: what they name is in the log by now
+    for document in documents:
+        entry = entries[document["log_index"]]
+        for name in ("kind", "address", "version", "record"):
+            assert entry[name] == document[name], f"{name} of {document}, but the log has {entry}"
+        record = public / paths.record(document["record"])
+        assert hashlib.sha256(record.read_bytes()).hexdigest() == document["record"]
+    told = {(document["kind"], document["address"], document["version"]) for document in documents}
+    assert offered <= told, f"no document for {offered - told}"
+    return len(documents)
 
 
 @contextmanager
-def watched(public: Path) -> Iterator[None]:
-    """Check all that a reader could find, over and over while the block runs; raises the first failure at its end."""
+def watched(public: Path, seconds: float = 0.003) -> Iterator[None]:
+    """Check all that a reader could find, over and over while the block runs; raises the first failure at its end.
+
+    ``seconds`` pass between two looks.
+    """
     stop, failures, rounds = threading.Event(), list[Exception](), 0
 
     def look() -> None:
         nonlocal rounds
         while not failures:
             try:
-                check_log(public)
+                check_versions(public)
                 check_reachable(public)
                 rounds += 1
             except Exception as error:  # noqa: BLE001 - whatever it is, a reader met it
                 failures.append(error)
-            if stop.wait(0.003):
+            if stop.wait(seconds):
                 break
 
     reader = threading.Thread(target=look)
@@ -85,6 +134,21 @@ def watched(public: Path) -> Iterator[None]:
     if failures:
         raise AssertionError("a reader found something that does not fit") from failures[0]
     assert rounds, "nobody looked"
+
+
+def _listings(public: Path, pattern: str) -> Iterator[tuple[Path, Any]]:
+    """The listings that are there, as a reader finds them who saw their names a moment before."""
+    for path in sorted(public.glob(pattern)):
+        data = _bytes(path)
+        if data is not None:
+            yield path, json.loads(data)
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def _module(public: Path, listing: Path, version: str) -> int:

@@ -1,0 +1,158 @@
+"""Whatever goes wrong at any operation, readers never see a hole, and the next run ends as if nothing had been wrong.
+
+``make faults`` goes through the whole product: every step of the registry's life, every operation of it, every trouble.
+A run of the suite takes every write to the bucket of the first publish, failing, and of the rest so many that a minute
+is enough: other ones each day. A failure names its day; FAULTS_DAY=DAY makes the same choice again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from registry_gen.publish.run import Report
+from tests.faults.scenarios import KILLED, STEPS, Scene
+from tests.support.faults import (
+    READS,
+    Fault,
+    cut,
+    cut_after_commit,
+    fails,
+    faulty_registry,
+    killed_after,
+    killed_before,
+    loses_answer,
+    statements_counted,
+)
+from tests.support.reader import check_reachable, check_versions, watched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from registry_gen.publish.registry import Registry
+    from tests.faults.scenarios import Stage
+    from tests.support.faults import Trouble
+
+EVERYTHING: Final = os.environ.get("FAULTS") == "all"
+DAY: Final = int(os.environ.get("FAULTS_DAY") or datetime.now(UTC).date().toordinal())
+SHARE: Final = 12
+"""One operation in so many is tried each day."""
+
+NAMES: Final = [step.name for step in STEPS]
+WRITES: Final = frozenset({"put_new", "put_if", "delete_if", "delete"})
+"""What changes the bucket."""
+
+
+def chosen(
+    operations: Sequence[str], label: str, *, reads: bool = True, always: AbstractSet[str] = frozenset()
+) -> list[int]:
+    """The numbers of the operations to try; ``label`` keeps the choices of two tests apart."""
+    numbers = [number for number, name in enumerate(operations) if reads or name not in READS]
+    if EVERYTHING:
+        return numbers
+    # The choice protects nothing, so any generator will do.
+    drawn = random.Random(f"{label} {DAY}").sample(numbers, len(numbers) // SHARE)  # noqa: S311
+    return sorted({*drawn, *(number for number in numbers if operations[number] in always)})
+
+
+def publish_twice(scene: Scene, stage: Stage, label: str, disturbed: Callable[[], None]) -> None:
+    """The disturbed run, and the one after it, while somebody reads; then all is as if nothing had been wrong."""
+    work, expected = scene.work, stage.undisturbed[scene.step.name]
+    with watched(work.public, 0.02):
+        disturbed()
+        check_versions(work.public)
+        check_reachable(work.public)
+        report = scene.publish()
+        assert isinstance(report, Report), f"{label}: {report}"
+        assert not report.refusals, f"{label}: {report.refusals}"
+    assert not report.altered, f"{label}: {report.altered}"
+    tree = work.tree()
+    assert tree.keys() == expected.tree.keys(), label
+    assert [key for key in tree if tree[key] != expected.tree[key]] == [], label
+    assert scene.heads() == expected.heads, label
+
+
+def in_this_process(
+    stage: Stage,
+    step: str,
+    number: int,
+    make_trouble: Callable[[Scene], Trouble],
+    counting: Callable[[Registry, Fault], Registry] = faulty_registry,
+) -> None:
+    """One trouble at one operation, or at one statement."""
+    expected = stage.undisturbed[step]
+    operations = expected.operations if counting is faulty_registry else expected.statements
+    label = f"day {DAY}: {step}, {operations[number]} at {number}"
+    with stage.scene(step) as scene:
+        fault = Fault(number, make_trouble(scene))
+
+        def disturbed() -> None:
+            report = scene.publish(lambda registry: counting(registry, fault))
+            assert fault.names[: number + 1] == operations[: number + 1], f"{label}: another order than before"
+            told = not isinstance(report, Report) or report.refusals
+            assert told or scene.work.tree() == expected.tree, f"{label}: nobody was told"
+
+        publish_twice(scene, stage, label, disturbed)
+        if number % 5 == 0:
+            last = Fault()
+            again = scene.publish(lambda registry: faulty_registry(registry, last))
+            assert isinstance(again, Report)
+            assert not [package for package in again.plan.packages if package.actions], label
+            assert not WRITES & set(last.names), f"{label}: a third run has nothing to put"
+
+
+def in_a_process_of_its_own(stage: Stage, step: str, number: int, trouble: Trouble) -> None:
+    """The same for a process that is killed."""
+    label = f"day {DAY}: {step}, {stage.undisturbed[step].operations[number]} at {number}"
+    with (
+        stage.scene(step) as scene,
+        scene.killed(lambda registry: faulty_registry(registry, Fault(number, trouble))) as publish,
+    ):
+
+        def disturbed() -> None:
+            assert publish() == KILLED, label
+
+        publish_twice(scene, stage, label, disturbed)
+
+
+@pytest.mark.parametrize("step", NAMES)
+def test_an_operation_that_fails_is_mended_by_the_next_run(stage: Stage, step: str) -> None:
+    operations = stage.undisturbed[step].operations
+    for number in chosen(operations, f"fails {step}", always=WRITES if step == "first" else frozenset()):
+        in_this_process(stage, step, number, lambda _: fails)
+
+
+@pytest.mark.parametrize("step", NAMES)
+def test_an_operation_that_was_done_and_reported_failed_is_mended_by_the_next_run(stage: Stage, step: str) -> None:
+    operations = stage.undisturbed[step].operations
+    for number in chosen(operations, f"loses {step}", reads=False):
+        in_this_process(stage, step, number, lambda _: loses_answer)
+
+
+@pytest.mark.parametrize("trouble", [killed_before, killed_after])
+@pytest.mark.parametrize("step", NAMES)
+def test_a_run_that_is_killed_is_finished_by_the_next_one(stage: Stage, step: str, trouble: Trouble) -> None:
+    operations = stage.undisturbed[step].operations
+    for number in chosen(operations, f"killed {step} {trouble}"):
+        in_a_process_of_its_own(stage, step, number, trouble)
+
+
+@pytest.mark.parametrize("step", NAMES)
+def test_a_run_whose_session_at_the_database_ends_is_finished_by_the_next_one(stage: Stage, step: str) -> None:
+    for number in chosen(stage.undisturbed[step].statements, f"cut {step}"):
+        in_this_process(stage, step, number, lambda scene: cut(scene.dsn), statements_counted)
+
+
+@pytest.mark.parametrize("step", NAMES)
+def test_a_run_that_never_learns_that_the_database_committed_is_finished_by_the_next_one(
+    stage: Stage, step: str
+) -> None:
+    operations = stage.undisturbed[step].operations
+    for number in chosen(operations, f"commit {step}", reads=False):
+        if operations[number] not in WRITES:
+            in_this_process(stage, step, number, lambda scene: cut_after_commit(scene.dsn))

@@ -18,7 +18,7 @@ from registry_gen.plan.collect import is_collected
 from registry_gen.plan.lifecycle import changes, taken_back
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Set
     from datetime import datetime
 
     from registry_gen.log.history import History, PackageHistory
@@ -88,22 +88,39 @@ def _change(
     wanted = {logged.version for logged in past.listed} if past else set()
     freed = [facts.version for facts in _of(package, wanted) if _can_be_listed(entry, facts)]
     undo = [rule for rule in entry.withdrawn if any(map(rule.concerns, freed))]
-    kept = tuple(rule for rule in entry.withdrawn if rule not in undo)
-    unwanted = [facts for facts in package.versions if facts.version not in wanted]
-    reasons = {facts.version: _reason(facts, past, undo, reason) for facts in unwanted}
-    add = tuple(_new_rules(replace(entry, withdrawn=kept), package, reasons, now))
-    after = replace(entry, withdrawn=(*kept, *add))
-    back = taken_back(after, package.versions, (), now)
-    life = tuple(changes(after, package.versions, back))
-    listed = {facts.version for facts in package.listed} - {each.version for each in life if isinstance(each, Withdraw)}
-    listed |= {each.version for each in life if isinstance(each, Relist)}
-    missing = [facts for facts in _of(package, wanted) if facts.version not in listed]
-    obstacles = [Obstacle(entry.address, facts.version, _why_not(after, facts, back.reasons)) for facts in missing]
-    warnings = _warnings(entry, past)
-    return FileChange(entry.address, (*undo, *warnings[0]), (*add, *warnings[1]), life), obstacles
+    after = replace(entry, withdrawn=tuple(rule for rule in entry.withdrawn if rule not in undo))
+    add: list[WithdrawalRule] = []
+    outcome = _outcome(after, package, now)
+    # Without a newer version a retention policy may have room for one that was not listed then either.
+    while more := [facts for facts in _of(package, outcome.listed) if facts.version not in wanted]:
+        add += [
+            WithdrawalRule(parse_constraints(str(facts.version)), _reason(facts, past, undo, reason)) for facts in more
+        ]
+        outcome = _outcome(replace(after, withdrawn=(*after.withdrawn, *add)), package, now)
+    missing = [facts for facts in _of(package, wanted) if facts.version not in outcome.listed]
+    obstacles = [Obstacle(entry.address, facts.version, _why_not(after, facts, outcome.reasons)) for facts in missing]
+    gone, back = _warnings(entry, past)
+    return FileChange(entry.address, (*undo, *gone), (*add, *back), outcome.life), obstacles
 
 
-def _of(package: Package, versions: set[Version]) -> list[VersionFacts]:
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What the next plan makes of a package: its actions, what is listed then, and why the rest is not."""
+
+    life: tuple[Withdraw | Relist, ...]
+    listed: Set[Version]
+    reasons: Mapping[Version, str]
+
+
+def _outcome(entry: Entry, package: Package, now: datetime) -> _Outcome:
+    back = taken_back(entry, package.versions, (), now)
+    life = tuple(changes(entry, package.versions, back))
+    gone = {each.version for each in life if isinstance(each, Withdraw)}
+    listed = {facts.version for facts in package.listed} - gone
+    return _Outcome(life, listed.union(each.version for each in life if isinstance(each, Relist)), back.reasons)
+
+
+def _of(package: Package, versions: Set[Version]) -> list[VersionFacts]:
     return [facts for facts in package.versions if facts.version in versions]
 
 
@@ -118,20 +135,7 @@ def _reason(facts: VersionFacts, past: PackageHistory | None, undone: list[Withd
         if rule.concerns(facts.version):
             return rule.reason
     logged = past.versions.get(facts.version) if past else None
-    return (logged and logged.withdrawn) or (facts.withdrawn.reason if facts.withdrawn else reason)
-
-
-def _new_rules(
-    entry: Entry, package: Package, reasons: Mapping[Version, str], now: datetime
-) -> Iterator[WithdrawalRule]:
-    """A rule for each version in ``reasons`` that would be listed with the rules that ``entry`` still has."""
-    back = taken_back(entry, package.versions, (), now)
-    returning = {each.version for each in changes(entry, package.versions, back) if isinstance(each, Relist)}
-    for facts in package.versions:
-        if facts.version not in reasons or any(rule.concerns(facts.version) for rule in entry.withdrawn):
-            continue
-        if facts.withdrawn is None or facts.version in returning:
-            yield WithdrawalRule(parse_constraints(str(facts.version)), reasons[facts.version])
+    return (logged and logged.withdrawn) or reason
 
 
 def _warnings(entry: Entry, past: PackageHistory | None) -> tuple[list[Deprecation], list[Deprecation]]:

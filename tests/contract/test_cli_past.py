@@ -64,6 +64,7 @@ def test_the_past_of_a_day_lists_what_was_listed_at_its_end(work: Workspace) -> 
     assert listed(now) == {"acme/network/aws": ["1.1.0"], "acme/widget": ["1.0.0"]}
     assert listed(as_of(work, (NOW + 2 * DAY - timedelta(microseconds=1)).isoformat())) == listed(as_of(work, days[1]))
     module, provider = now["packages"]  # type: ignore[misc]
+    assert as_of(work, days[0])["root"] == as_of(work, str(as_of(work, days[0])["size"]))["root"]
     assert module["withdrawn"] == {"1.0.0": "It leaks."}
     assert module["deprecated"] == [{"message": "Use acme/vpc/aws."}]
     assert provider["signers"] == [KEY.fingerprint]

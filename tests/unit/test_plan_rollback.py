@@ -112,7 +112,27 @@ def test_a_version_that_was_withdrawn_then_is_so_for_the_reason_of_then() -> Non
 def test_a_version_whose_rule_is_gone_but_that_is_not_listed_yet_stays_withdrawn() -> None:
     past = [published(ONE), published(TWO), withdrawn(TWO, "Broken.")]
     change = only(rolled(past, 1, module(), ONE, gone(TWO, "Broken.")))
-    assert (change.add, change.life) == ((rule("2.0.0", "Broken."),), ())
+    assert (change.add, change.life) == ((rule("2.0.0", SINCE),), ())
+
+
+def test_what_is_withdrawn_anyway_needs_no_rule_of_its_own() -> None:
+    """By a rule that is not published yet, or by a retention policy."""
+    retired = "retention: the newest 1 are listed"
+    past = [published(ONE), published(TWO), withdrawn(ONE, retired), published(THREE), withdrawn(TWO, retired)]
+    entry = replace(module(), retention=Retention(latest=1))
+    change = only(rolled(past, 3, entry, gone(ONE, retired), gone(TWO, retired), THREE))
+    assert change.add == (rule("3.0.0", "rollback to log position 3"),)
+    assert change.life == (Relist(NETWORK, TWO.version), Withdraw(NETWORK, THREE.version, "rollback to log position 3"))
+    pending = replace(entry, withdrawn=(rule(">= 3.0.0"),))
+    assert rolled(past, 3, pending, gone(ONE, retired), gone(TWO, retired), THREE).changes == ()
+
+
+def test_what_a_retention_policy_would_have_room_for_gets_a_rule_too() -> None:
+    past = [published(ONE), published(TWO), published(THREE), withdrawn(ONE), withdrawn(TWO)]
+    entry = replace(module(), retention=Retention(latest=1))
+    change = only(rolled(past, 1, entry, gone(ONE), gone(TWO), THREE))
+    assert change.add == (rule("3.0.0", SINCE), rule("2.0.0", SINCE))
+    assert change.life == (Relist(NETWORK, ONE.version), Withdraw(NETWORK, THREE.version, SINCE))
 
 
 def test_warnings_are_those_of_then() -> None:

@@ -19,12 +19,15 @@ from tests.support.entries import (
     NETWORK,
     NOW,
     RANDOM,
+    WIDGET,
     catalog,
     mirror,
     mirror_facts,
     module,
     module_facts,
     package,
+    provider,
+    provider_facts,
 )
 
 if TYPE_CHECKING:
@@ -170,6 +173,15 @@ def test_a_file_that_is_gone_is_told_only_where_it_would_be_needed() -> None:
     assert [(each.address, each.version) for each in found.obstacles] == [(NETWORK, None)]
     past = [published(ONE), withdrawn(ONE), log.relisted(NETWORK, ONE, 3, None, NOW)]
     assert rolled(past, 1, None, ONE).obstacles == ()
+
+
+def test_keys_that_did_not_change_since_are_no_obstacle() -> None:
+    keys = log.key_changed(WIDGET, ("A" * 40,), 2, None, NOW)
+    first, second = provider_facts("1.0.0", LINUX), provider_facts("2.0.0", LINUX)
+    past = [published(first, WIDGET), keys, published(second, WIDGET)]
+    assert rolled(past, 2, provider(), first, second).obstacles == ()
+    (obstacle,) = rolled(past, 1, provider(), first, second).obstacles
+    assert obstacle.text.startswith("its signing keys changed since then")
 
 
 def test_mirrors_have_no_warnings_and_are_rolled_back_all_the_same() -> None:

@@ -65,7 +65,7 @@ class ProvedLog:
         with self._lock:
             before = self._now[0]
             if index >= before.checkpoint.size:
-                signed = read_checkpoint(self._reader, self._keys, before)
+                signed = read_checkpoint(self._reader, self._keys)
                 tiles = Tiles(self._reader, signed.checkpoint.size)
                 require_continued(tiles, before.checkpoint, signed.checkpoint)
                 self._now = (signed, tiles)

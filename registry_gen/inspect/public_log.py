@@ -38,15 +38,12 @@ class Signed:
     checkpoint: Checkpoint
 
 
-def read_checkpoint(reader: Reader, keys: Sequence[str], believed: Signed | None) -> Signed:
+def read_checkpoint(reader: Reader, keys: Sequence[str]) -> Signed:
     """The log's checkpoint, signed by one of these verifier keys, all of one name.
 
-    The very note that was ``believed`` before needs no signature again: a key may have been retired in it. Raises
-    SourceError where there is none, RefusalError LOG004 and LOG005 for one that cannot be believed.
+    Raises SourceError where there is none, RefusalError LOG004 and LOG005 for one that cannot be believed.
     """
     note = reader.read(paths.CHECKPOINT, MAX_NOTE_BYTES)
-    if believed and note == believed.note:
-        return believed
     parsed = [parse_verifier_key(key) for key in keys]
     return Signed(note, parse_checkpoint(note, parsed[0][0], *(public_key for _, public_key in parsed)))
 

@@ -93,7 +93,7 @@ def verify(reader: Reader, request: Request, now: datetime, progress: Progress) 
     kept = load(request.state)
     look = _Look(reader, request, kept, trust_of(request.keys, kept), now, progress)
     try:
-        signed = read_checkpoint(reader, look.trust.keys, kept.signed if kept else None)
+        signed = read_checkpoint(reader, look.trust.keys)
     except RegistryError as error:
         return _report(look, None, Findings([error]))
     try:
@@ -225,7 +225,7 @@ class _Look:
     def _newer(self, signed: Signed) -> Signed | None:
         """A checkpoint of a longer log; None where there is none, or none to believe, which the next run will say."""
         try:
-            newer = read_checkpoint(self.reader, self.trust.keys, signed)
+            newer = read_checkpoint(self.reader, self.trust.keys)
         except RegistryError:
             return None
         return newer if newer.checkpoint.size > signed.checkpoint.size else None

@@ -206,6 +206,16 @@ LIES: dict[str, tuple[Callable[[MadeRegistry], object], str, list[tuple[str, str
         NETWORK,
         [("INS025", f"{MODULE}/1.0.0/get.html")],
     ),
+    "a page with another source behind the first": (
+        lambda made: made.put(
+            f"{MODULE}/1.0.0/get.html",
+            made.get(f"{MODULE}/1.0.0/get.html").replace(
+                b"</head>", b'<meta name="terraform-get" content="https://evil.example/x.tar.gz"></head>'
+            ),
+        ),
+        NETWORK,
+        [("INS025", f"{MODULE}/1.0.0/get.html")],
+    ),
     "a provider's leaf that leads to another platform": (
         lambda made: made.edit(
             f"{PROVIDER}/1.0.0/download/linux/amd64",
@@ -385,6 +395,7 @@ def test_a_document_without_its_entry_proves_nothing(made: MadeRegistry, outside
     key = "modules/acme/network/aws/1.0.0/index.json"
     made.edit(key, lambda it: it.update(log_index=1))
     assert found(outsider(NETWORK)) == [("INS015", key)]
+    assert found(outsider()) == [("INS024", key)]
     made.edit(key, lambda it: it.update(log_index=4))
     assert found(outsider(NETWORK)) == [("INS015", "entry 4 of the log")]
     made.edit(key, lambda it: it.update(log_index=10**18))

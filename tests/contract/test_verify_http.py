@@ -120,6 +120,7 @@ def test_a_registry_that_is_meant_for_another_url_leads_elsewhere(
         "https://{host}/{key}#more",
         "../../{name}/",
         "../../../1.0.0/../1.0.0/x/{name}",
+        "https://{host}/copy/{key}",
         "https://[",
         "javascript:alert(1)",
     ],

@@ -399,6 +399,16 @@ def test_a_listing_is_read_under_a_checkpoint_that_grew_meanwhile(made: MadeRegi
     assert outsider(NETWORK, reader=reader).good
 
 
+def test_a_checkpoint_that_grew_into_a_fork_meanwhile_is_an_alarm(made: MadeRegistry, outsider: Outsider) -> None:
+    checkpoint = made.get(paths.CHECKPOINT)
+    made.entries[3] = filler(3)
+    made.module(NETWORK, "1.2.0")
+    made.write()
+    reader = Moving(made, {paths.CHECKPOINT: [checkpoint, made.get(paths.CHECKPOINT)]})
+
+    assert ("INS010", f"{paths.CHECKPOINT} of {made.signer.name}") in found(outsider(NETWORK, "1.2.0", reader=reader))
+
+
 class Moving(FolderReader):
     """A folder in which some objects change while they are read: each is answered in turn, the last one for good."""
 

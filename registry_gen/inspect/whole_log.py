@@ -33,6 +33,10 @@ MAX_SIZE: Final = 50_000_000
 """Entries that are read one after the other; some 100 GB."""
 
 
+_MOST_UNREAD: Final = 20
+"""So many bundles that cannot be had are named; a server that has none of what it promises is not asked for the rest."""
+
+
 @dataclass(frozen=True, slots=True)
 class WholeLog:
     """What came of reading all entries: ``history`` only where every one of them leads to the signed root."""
@@ -177,6 +181,8 @@ class _Reading:
             progress.step("Log", "")
             if isinstance(part.entries, RegistryError):
                 self._unread.append(part.entries)
+                if len(self._unread) == _MOST_UNREAD:
+                    return
             elif not self._unread:
                 new = part.entries[max(0, self._start - part.index * TILE_WIDTH) :]
                 self._take(part, new)

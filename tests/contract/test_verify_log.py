@@ -283,6 +283,14 @@ def test_a_log_of_endless_size_is_refused_as_a_whole(made: MadeRegistry, outside
     assert {code for code, _ in found(outsider(NETWORK))} == {"INS006"}
 
 
+def test_a_server_without_the_log_that_it_promises_is_left_soon(made: MadeRegistry, outsider: Outsider) -> None:
+    made.put(paths.CHECKPOINT, made.signer.sign_checkpoint(MAX_SIZE, b"\0" * 32))
+
+    for report in (outsider(), outsider(monitor=True)):
+        assert {code for code, _ in found(report)} == {"INS006"}
+        assert len(report.problems) <= 20
+
+
 def test_a_rotated_key_is_learnt_from_the_log_and_the_old_one_is_believed_no_more(
     made: MadeRegistry, outsider: Outsider
 ) -> None:

@@ -52,7 +52,7 @@ def list_alarms(output: Output, everything: bool) -> None:
 def acknowledge(output: Output, ids: tuple[int, ...], reason: str) -> None:
     """Say that alarms were looked at, and why they may rest.
 
-    What was published stays as it is, and the value that was seen stays refused; another value is a new alarm.
+    What was published stays as it is, and the value that was seen is never published; another value is a new alarm.
     """
     if not reason.strip():
         raise click.BadParameter("say what was found.", param_hint="--reason")

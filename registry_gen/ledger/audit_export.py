@@ -64,10 +64,10 @@ def read_file(file: Path, anchors: Sequence[Anchor]) -> tuple[StoredAuditRow, ..
 def _rows(lines: IO[bytes], where: str) -> Iterator[StoredAuditRow]:
     seq = 0
     while text := lines.readline(_LONGEST_LINE):
-        seq += 1
         row = _parsed(text)
         if row is None:
-            raise broken(where, seq, expected="a line as an export has it", found=_shown(text))
+            raise broken(where, seq + 1, expected="a line as an export has it", found=_shown(text))
+        seq = row.seq
         yield row
 
 

@@ -362,6 +362,17 @@ def test_what_the_program_complains_of_is_told_without_the_password_and_no_file_
     assert [path.name for path in tmp_path.glob(".registry-gen-*")] == []
 
 
+def test_no_more_than_the_beginning_of_what_a_program_writes_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = 'case "$1" in --version) echo "pg_dump (PostgreSQL) 18.0"; exit 0;; esac\nhead -c 9000000 /dev/zero'
+    monkeypatch.setenv("PATH", program_on_path(tmp_path / "bin", "pg_dump", script))
+
+    written = programs.fitting("pg_dump", 180_000, "here").run([], codes.PROGRAM_FAILED, "here")
+
+    assert len(written) == 1 << 20
+
+
 def test_secrets_that_no_variable_carries_are_refused(tmp_path: Path, database: str) -> None:
     with pytest.raises(LedgerError, match=r"LED017 sslpassword cannot be given") as caught:
         backup.back_up(make_conninfo(database, sslpassword=SECRET), tmp_path / "ledger.dump", overwrite=False)

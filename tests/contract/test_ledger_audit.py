@@ -85,10 +85,17 @@ def test_the_log_confirms_every_row_that_was_logged(ledger: PostgresLedger) -> N
     assert [anchor.seq for anchor in ledger.audit_anchors()] == [1, 2, 3]
 
 
-def test_an_edited_row_is_named(ledger: PostgresLedger, database: str) -> None:
-    as_owner(database, "UPDATE audit_log SET actor = 'nobody' WHERE seq = 2")
+@pytest.mark.parametrize(
+    ("statement", "row"),
+    [
+        ("UPDATE audit_log SET actor = 'nobody' WHERE seq = 2", 2),
+        ("UPDATE audit_log SET actor = 'nobody' WHERE seq = 4", 4),  # which neither a later row nor the log hashes
+    ],
+)
+def test_an_edited_row_is_named(ledger: PostgresLedger, database: str, statement: LiteralString, row: int) -> None:
+    as_owner(database, statement)
 
-    with pytest.raises(LedgerError, match=r"audit_log row 2: LED018"):
+    with pytest.raises(LedgerError, match=rf"audit_log row {row}: LED018"):
         ledger.verify_audit()
 
 
@@ -273,6 +280,18 @@ def test_a_rewritten_export_is_named_by_the_log(ledger: PostgresLedger, export: 
 
     with pytest.raises(LedgerError, match=r"audit.jsonl row 1: LED018 .*entry 1 of the log"):
         verify_file(export, anchors)
+
+
+def test_a_line_that_is_none_is_named_by_the_row_that_it_should_be(
+    ledger: PostgresLedger, database: str, tmp_path: Path
+) -> None:
+    *_, last = ledger.audit_anchors()
+    begin_anew(database, "rebuild", last.seq, last.hash)
+    file = tmp_path / "audit.jsonl"
+    file.write_text("".join(map(line, ledger.audit_log())).replace('"two"', "two"))
+
+    with pytest.raises(LedgerError, match=r"audit.jsonl row 5: LED018"):
+        verify_file(file, None)
 
 
 def test_an_older_export_is_confirmed_as_far_as_it_goes(ledger: PostgresLedger, export: Path) -> None:

@@ -34,7 +34,7 @@ MAX_SIZE: Final = 50_000_000
 
 
 _MOST_UNREAD: Final = 20
-"""So many bundles that cannot be had are named; a server that has none of what it promises is not asked for the rest."""
+"""So many bundles that cannot be had are named; a server that has none of them is not asked for the rest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,11 +95,11 @@ def fitting(name: Name, server_version: int, where: str) -> Program:
         raise LedgerError(codes.PROGRAM_MISSING, where=where, expected=name, hint=codes.PROGRAM_MISSING.fix)
     fits = [program for program in found if _fits(program, server)]
     if not fits:
-        upper = f", before {_FIRST_WITH_TRANSACTION_TIMEOUT}" if _is_restore_before_17(name, server) else " or later"
+        upper = f", but before {_FIRST_WITH_TRANSACTION_TIMEOUT}" if _is_restore_before_17(name, server) else ""
         raise LedgerError(
             codes.PROGRAM_UNFIT,
             where=where,
-            expected=f"{name} of PostgreSQL {server}{upper}",
+            expected=f"{name} of PostgreSQL {server} or later{upper}",
             found=", ".join(f"{program.version} in {program.path.parent}" for program in found),
             hint=codes.PROGRAM_UNFIT.fix,
         )

@@ -405,7 +405,7 @@ def test_the_program_nearest_to_the_server_is_taken(
     [
         ("pg_dump", 190_000, "pg_dump of PostgreSQL 19 or later"),
         ("pg_restore", 190_000, "pg_restore of PostgreSQL 19 or later"),
-        ("pg_restore", 160_002, "pg_restore of PostgreSQL 16, before 17"),
+        ("pg_restore", 160_002, "pg_restore of PostgreSQL 16 or later, but before 17"),
     ],
 )
 def test_a_program_that_does_not_fit_the_server_is_not_used(

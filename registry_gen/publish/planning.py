@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from registry_gen.ledger import Ledger
     from registry_gen.model.address import Address
     from registry_gen.model.entries import Catalog
-    from registry_gen.model.facts import Package, SigningKey
+    from registry_gen.model.facts import Package, PackageHead, SigningKey
     from registry_gen.model.plan import Plan
     from registry_gen.publish.progress import Progress
     from registry_gen.publish.registry import Registry
@@ -40,16 +40,19 @@ def make_plan(
     now: datetime,
     *,
     mass_withdrawal: bool = False,
+    heads: Mapping[Address, PackageHead] | None = None,
 ) -> Planned:
     """Look at every source and decide; ``registry_key`` is the one that signs sums, None where it is not at hand.
-    ``mass_withdrawal`` says that somebody means to take back much.
+    ``mass_withdrawal`` says that somebody means to take back much. ``heads`` are those of all packages as of the
+    moment that the plan counts from, None for now: what is changed later than that is not the plan's to change.
 
     Raises LedgerError where the ledger cannot be read, ConflictError PUB003 or PUB011, or StorageError PUB010,
     where the bucket is not this registry's; what is wrong with a source becomes a refusal.
     """
     require_own_bucket(registry.ledger.log_head(), registry.public, registry.log_origin)
     context = Context(registry.config.site.url, registry_key, now, _acknowledged(registry.ledger))
-    heads = registry.ledger.heads()
+    if heads is None:
+        heads = registry.ledger.heads()
     due = due_mirrors(catalog, heads, now)
     workers = registry.config.limits.workers
     with pool(workers, "look") as executor, pool(workers, "again") as asking:

@@ -84,9 +84,11 @@ def publish(
             waiting = unfinished(publication)
             needed = [artifact for item in publication.open_intents() for artifact in item.intent.artifacts]
             registry.staging.sweep(needed, now.timestamp() - KEEP_SECONDS)
+            # Before a write that is refused to whoever lost the lock: an old catalog must not meet newer heads.
+            heads = registry.ledger.heads()
             run = publication.start_run(catalog.commit, registry.actor, now)
         rest = _without(catalog, waiting)
-        planned = make_plan(registry, rest, keys.sums.key, progress, now, mass_withdrawal=mass_withdrawal)
+        planned = make_plan(registry, rest, keys.sums.key, progress, now, mass_withdrawal=mass_withdrawal, heads=heads)
         total = _Total(planned.plan, recovered, log_key_changed=key_changed)
         for batch in _batches(stage_plan(registry, keys, rest, planned, now, progress), total):
             with registry.ledger.publication(registry.lock_seconds) as publication:

@@ -62,7 +62,7 @@ def command(
     left out, the whole registry is checked. The log's key comes from the registry's operator the first time, and is
     kept. Exits 1 where anything is wrong.
     """
-    _check_options(what, version, monitor, allow_unknown_platforms)
+    _check_options(what, version, monitor, no_artifacts or follow_links, allow_unknown_platforms)
     lock = None
     if what is not None and what.endswith(_LOCK_FILE):
         lock = LockRequest(what, read_lock_file(_read(what), what), allow_unknown_platforms)
@@ -85,13 +85,17 @@ def command(
     return 0 if report.good else 1
 
 
-def _check_options(what: str | None, version: str | None, monitor: bool, allow_unknown_platforms: bool) -> None:
+def _check_options(
+    what: str | None, version: str | None, monitor: bool, about_artifacts: bool, allow_unknown_platforms: bool
+) -> None:
     """Options that mean nothing together are a mistake, not to be passed over."""
     locked = what is not None and what.endswith(_LOCK_FILE)
     if version is not None and (what is None or locked):
         raise click.UsageError("--version needs an ADDRESS.")
     if monitor and what is not None:
         raise click.UsageError("--monitor looks at the log alone, so there is nothing to name beside the URL.")
+    if about_artifacts and (monitor or locked):
+        raise click.UsageError("--no-artifacts and --follow-links are about versions, and none is looked at.")
     if allow_unknown_platforms and not locked:
         raise click.UsageError("--allow-unknown-platforms is about a lock file.")
 

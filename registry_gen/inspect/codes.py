@@ -106,13 +106,6 @@ LISTING_DIFFERS = Code(
     "Clients select by platforms and protocols; a wrong one hides the version from them or fails them.",
     _PENDING,
 )
-NOTHING_LISTED = Code(
-    "INS026",
-    "no version is listed",
-    "There is nothing under this address that a client could select, and so nothing to verify.",
-    "Compare the address: NAMESPACE/NAME/SYSTEM, NAMESPACE/TYPE, or HOST/NAMESPACE/TYPE for a mirrored provider. "
-    "A withdrawn version is verified with --version.",
-)
 DOCUMENT_DIFFERS = Code(
     "INS024",
     "a version's document contradicts the log",
@@ -124,6 +117,13 @@ BAD_DOCUMENT = Code(
     "a document that cannot be read",
     "What is no document of its kind cannot be compared with what was logged, and clients cannot read it either.",
     "Tell the registry's operator what is said here.",
+)
+NOTHING_LISTED = Code(
+    "INS026",
+    "no version is listed",
+    "There is nothing under this address that a client could select, and so nothing to verify.",
+    "Compare the address: NAMESPACE/NAME/SYSTEM, NAMESPACE/TYPE, or HOST/NAMESPACE/TYPE for a mirrored provider. "
+    "A withdrawn version is verified with --version.",
 )
 ALTERED = Code(
     "INS030",

@@ -145,6 +145,8 @@ def test_without_a_key_the_hint_says_where_it_is_had(made: MadeRegistry) -> None
         (("{folder}", "x.lock.hcl", "--version", "1.0.0"), "needs an ADDRESS"),
         (("{folder}", NETWORK, "--monitor"), "the log alone"),
         (("{folder}", NETWORK, "--allow-unknown-platforms"), "about a lock file"),
+        (("{folder}", "--monitor", "--follow-links"), "are about versions"),
+        (("{folder}", "x.lock.hcl", "--no-artifacts"), "are about versions"),
         (("{folder}", "missing.lock.hcl"), "No such file"),
     ],
 )

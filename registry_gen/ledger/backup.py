@@ -38,11 +38,7 @@ SELECT (SELECT count(*) FROM packages WHERE revision > 0),
     (SELECT count(*) FROM log_entries)
 """
 _MADE: Final = re.compile(r"^CREATE (TABLE|FUNCTION|DOMAIN) (\w+)", re.MULTILINE)
-_DROP: Final = {
-    "TABLE": sql.SQL("DROP TABLE IF EXISTS {} CASCADE"),
-    "FUNCTION": sql.SQL("DROP FUNCTION IF EXISTS {} CASCADE"),
-    "DOMAIN": sql.SQL("DROP DOMAIN IF EXISTS {} CASCADE"),
-}
+_KINDS: Final = {"TABLE": sql.SQL("TABLE"), "FUNCTION": sql.SQL("FUNCTION"), "DOMAIN": sql.SQL("DOMAIN")}
 _MIGRATIONS_TABLE: Final = "schema_migrations"
 _MIGRATIONS_COPIED: Final = re.compile(
     rf"^COPY \S.*\.{_MIGRATIONS_TABLE} \(name, sha256, applied_at\) FROM stdin;\n(.*?)^\\\.$", re.MULTILINE | re.DOTALL
@@ -183,7 +179,9 @@ def _clear(connection: Connection[TupleRow], schema: str) -> None:
     made += [found for migration in shipped() for found in _MADE.findall(migration.sql.decode())]
     with connection.transaction():
         for kind, name in reversed(made):
-            connection.execute(_DROP[kind].format(sql.Identifier(schema, name)))
+            connection.execute(
+                sql.SQL("DROP {} IF EXISTS {} CASCADE").format(_KINDS[kind], sql.Identifier(schema, name))
+            )
 
 
 def _no_backup(file: str, found: str, expected: str = "") -> LedgerError:

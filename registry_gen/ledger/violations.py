@@ -67,7 +67,8 @@ def record(connection: Connection[TupleRow], violations: Sequence[Violation], at
 
 def read(connection: Connection[TupleRow], *, acknowledged: bool) -> tuple[Alarm, ...]:
     """Alarms that nobody has acknowledged, and on request the others too, oldest first."""
-    return tuple(map(_alarm, connection.execute(_ALL if acknowledged else _OPEN)))
+    rows = connection.execute(_ALL) if acknowledged else connection.execute(_OPEN)
+    return tuple(map(_alarm, rows))
 
 
 def acknowledge(

@@ -45,7 +45,19 @@ def test_the_embedded_ledger_needs_no_server(tmp_path: Path) -> None:
     assert run_apart(work, "ledger", "migrate") == Ran(0, "The ledger is up to date.\n", "")
 
 
-@pytest.mark.parametrize("command", ["plan", "publish", "ledger migrate"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "plan",
+        "publish",
+        "ledger migrate",
+        "ledger backup ledger.dump",
+        "ledger restore registry.yaml",
+        "ledger audit list",
+        "ledger audit verify",
+        "violations",
+    ],
+)
 def test_a_ledger_out_of_reach_is_a_clear_error_without_its_password(tmp_path: Path, command: str) -> None:
     work = Workspace(tmp_path / "work", "env:LEDGER_URL")
     ran = run_apart(work, *command.split(), env={"LEDGER_URL": f"postgresql://alice:{SECRET}@127.0.0.1:1/registry"})

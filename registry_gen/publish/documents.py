@@ -70,10 +70,9 @@ def changes(
 def removals(
     owner: Address, revision: int, documents: Iterable[Document], known: Mapping[str, PublishedDocument]
 ) -> tuple[Removal, ...]:
-    """The documents that the bucket holds and that are no longer rendered, listings first."""
+    """The documents that the bucket holds and that are no longer rendered; a listing is always rendered."""
     rendered = {document.key for document in documents}
-    gone = sorted(known.keys() - rendered, key=lambda key: (not paths.is_listing(key), key))
-    return tuple(Removal(owner, key, revision, known[key].etag) for key in gone)
+    return tuple(Removal(owner, key, revision, known[key].etag) for key in sorted(known.keys() - rendered))
 
 
 def remove_documents(

@@ -54,12 +54,6 @@ BAD_PLATFORM: Final = Code(
     "Clients compare os and arch with what they asked for.",
     "This is a fault of the renderer: report it with the address of the package.",
 )
-EMPTY_LISTING: Final = Code(
-    "DOC009",
-    "a listing without versions",
-    "Clients report an empty listing as a broken registry; a package without versions has no listing.",
-    "Publish at least one version, or withdraw the package.",
-)
 BAD_SERVICE: Final = Code(
     "DOC010",
     "a service URL that does not end in a slash",

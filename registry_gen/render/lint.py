@@ -21,7 +21,7 @@ from registry_gen.render import codes, shapes
 from registry_gen.render.urls import is_beside, is_https, is_location, is_pinned, is_rooted, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Set, Sized
+    from collections.abc import Iterable, Iterator, Set
 
     from registry_gen.errors import Code, RegistryError
     from registry_gen.model.version import Version
@@ -113,7 +113,6 @@ def _discovery(key: str, content: bytes) -> Iterator[RegistryError]:
 
 def _module_listing(key: str, content: bytes, address: ModuleAddress, keys: Set[str]) -> Iterator[RegistryError]:
     listed = shapes.ModuleListing.model_validate_json(content).modules[0].versions
-    yield from _not_empty(key, listed)
     for found in listed:
         version = parse_version(found.version)
         yield from _present(key, [paths.module_download(address, version), paths.module_hop(address, version)], keys)
@@ -137,7 +136,6 @@ def _location(key: str, location: str, *, relative: bool) -> Iterator[RegistryEr
 
 def _provider_listing(key: str, content: bytes, address: ProviderAddress, keys: Set[str]) -> Iterator[RegistryError]:
     listed = shapes.ProviderListing.model_validate_json(content).versions
-    yield from _not_empty(key, listed)
     for found in listed:
         version = parse_version(found.version)
         yield from _protocols(key, found.protocols)
@@ -195,7 +193,6 @@ def _packages(
 
 def _mirror_listing(key: str, content: bytes, address: MirrorAddress, keys: Set[str]) -> Iterator[RegistryError]:
     listed = shapes.MirrorListing.model_validate_json(content).versions
-    yield from _not_empty(key, listed)
     for text in listed:
         yield from _present(key, [paths.mirror_version(address, parse_version(text))], keys)
 
@@ -212,11 +209,6 @@ def _mirror_version(key: str, content: bytes, type_: str, version: Version) -> I
         if not found.hashes:
             yield _error(codes.BAD_DIGEST, key, f"a digest of {name}", "none, which clients install unchecked")
         yield from _hashes(key, found.hashes)
-
-
-def _not_empty(key: str, listed: Sized) -> Iterator[RegistryError]:
-    if not listed:
-        yield _error(codes.EMPTY_LISTING, key, "at least one version", "none")
 
 
 def _present(key: str, leaves: Iterable[str], keys: Set[str]) -> Iterator[RegistryError]:

@@ -31,8 +31,7 @@ def render_mirror(address: MirrorAddress, versions: Sequence[MirrorVersion]) -> 
         }
         yield Document(paths.mirror_version(address, facts.version), orjson.dumps({"archives": archives}))
     listed: dict[str, object] = {str(facts.version): {} for facts in versions if facts.withdrawn is None}
-    if listed:
-        yield Document(paths.mirror_index(address), orjson.dumps({"versions": listed}))
+    yield Document(paths.mirror_index(address), orjson.dumps({"versions": listed}))
 
 
 def _hashes(package: ProviderPackage) -> list[str]:

@@ -32,8 +32,7 @@ def render_module(address: ModuleAddress, versions: Sequence[ModuleVersion], sit
         yield Document(paths.module_download(address, facts.version), orjson.dumps({"location": relative}))
         yield Document(paths.module_hop(address, facts.version), _hop(absolute))
     listed = [{"version": str(facts.version)} for facts in versions if facts.withdrawn is None]
-    if listed:
-        yield Document(paths.module_versions(address), orjson.dumps({"modules": [{"versions": listed}]}))
+    yield Document(paths.module_versions(address), orjson.dumps({"modules": [{"versions": listed}]}))
 
 
 def _locations(address: ModuleAddress, facts: ModuleVersion, site: Site) -> tuple[str, str]:

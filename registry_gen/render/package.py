@@ -26,8 +26,8 @@ def render_package(package: Package, site: Site) -> tuple[Document, ...]:
     """Every mutable document of a package, sorted by key; the order of its versions does not matter.
 
     A withdrawn version is not in the listing. Its leaf documents stay until no cache offers it any more, its document
-    of what is known stays for good. A package that lists nothing has no listing at all, so that clients are told that
-    it does not exist.
+    of what is known stays for good. So does the listing, if only an empty one, which clients take as "no versions":
+    deleted, it could be made again by a publisher who slept since it was first made, and no etag would tell.
     """
     versions = sorted(package.versions, key=lambda facts: facts.version)
     served = [facts for facts in versions if not facts.withdrawn or facts.withdrawn.stage is WithdrawalStage.UNLISTED]

@@ -44,8 +44,7 @@ def render_provider(
     listing: dict[str, object] = {"versions": listed}
     if state.deprecated:
         listing["warnings"] = [_warning(warning) for warning in state.deprecated]
-    if listed:
-        yield Document(paths.provider_versions(address), orjson.dumps(listing))
+    yield Document(paths.provider_versions(address), orjson.dumps(listing))
 
 
 def _warning(warning: Deprecation) -> str:

@@ -165,3 +165,18 @@ def test_one_broken_source_stops_no_other_package(
     assert "acme/gone/aws" in said
     result = registry.install(terraform, registry.use("consumer", registry.module_block("acme/network/aws")))
     assert result.code == 0, result
+
+
+def test_a_module_that_was_taken_back_whole_is_said_to_have_no_versions(
+    registry: ServedRegistry, repo: GitRepo, terraform: Terraform
+) -> None:
+    registry.module("acme/network/aws", repo.url)
+    registry.published()
+    registry.module("acme/network/aws", repo.url, "withdrawn:\n  - reason: Nobody keeps it.\n")
+    registry.published()
+    folder = registry.use("consumer", registry.module_block("acme/network/aws", "~> 1.0"))
+
+    result = registry.install(terraform, folder)
+
+    assert result.code == 1, result
+    assert "Module has no versions" in result.err

@@ -64,6 +64,22 @@ def test_a_provider_is_installed_with_its_publishers_signature(
     assert _install(registry, terraform, "-lockfile=readonly").code == 0
 
 
+def test_a_provider_that_was_taken_back_whole_is_said_not_to_be_there(
+    registry: ServedRegistry, releases: Path, terraform: Terraform
+) -> None:
+    key = make_key("acme")
+    _release(releases, key)
+    registry.provider("acme/widget", releases, key=key.armor)
+    registry.published()
+    registry.provider("acme/widget", releases, "withdrawn:\n  - reason: Nobody keeps it.\n", key=key.armor)
+    registry.published()
+
+    result = _install(registry, terraform)
+
+    assert result.code == 1, result
+    assert "not\nfound in any of the search locations" in result.err
+
+
 def test_providers_lock_writes_the_hashes_of_four_platforms(
     registry: ServedRegistry, releases: Path, terraform: Terraform
 ) -> None:

@@ -176,7 +176,7 @@ def test_a_backup_that_is_too_old_is_refused_and_the_bucket_tells_the_rest(place
 def test_what_a_leaked_key_signed_is_withdrawn_as_written(place: Place) -> None:
     (withdraw,) = steps("A leaked key")
     place.shell.run(withdraw)
-    assert not (place.work.public / "v1/providers/acme/widget/versions").exists()
+    assert place.work.document("v1/providers/acme/widget/versions")["versions"] == []
     assert place.listed == ["1.0.0", "1.1.0"]
 
 

@@ -98,12 +98,14 @@ def test_a_withdrawn_version_keeps_its_leaves_until_no_cache_offers_it_and_its_h
         assert lint(documents) == ()
 
 
-def test_a_package_that_lists_nothing_has_no_listing_at_all() -> None:
-    for address, facts in (
-        (MODULE, module_version("1.0.0", withdrawn=withdrawal())),
-        (PROVIDER, provider_version("1.0.0", "linux_amd64", withdrawn=withdrawal())),
-        (MIRROR, mirror_version("1.0.0", "linux_amd64", withdrawn=withdrawal())),
+def test_a_package_that_lists_nothing_has_an_empty_listing() -> None:
+    """It stays, so that a publisher who slept since it was first put finds it changed, and not gone."""
+    for address, facts, empty in (
+        (MODULE, module_version("1.0.0", withdrawn=withdrawal()), b'{"modules":[{"versions":[]}]}'),
+        (PROVIDER, provider_version("1.0.0", "linux_amd64", withdrawn=withdrawal()), b'{"versions":[]}'),
+        (MIRROR, mirror_version("1.0.0", "linux_amd64", withdrawn=withdrawal()), b'{"versions":{}}'),
     ):
-        keys = [document.key for document in render_package(package_of(address, facts), SITE)]
-        assert keys
-        assert not [key for key in keys if paths.is_listing(key)]
+        documents = render_package(package_of(address, facts), SITE)
+        listings = [document for document in documents if paths.is_listing(document.key)]
+        assert [document.content for document in listings] == [empty]
+        assert lint(listings) == ()

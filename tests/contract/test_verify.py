@@ -407,6 +407,13 @@ def test_an_address_that_lists_nothing_is_told(outsider: Outsider) -> None:
     assert found(outsider(NETWORK, "7.0.0")) == [("INS006", "modules/acme/network/aws/7.0.0/index.json")]
 
 
+def test_a_hidden_version_is_named_where_it_is_asked_for(made: MadeRegistry, outsider: Outsider) -> None:
+    made.edit(f"{MODULE}/versions", lambda it: it["modules"][0]["versions"].pop())
+
+    assert outsider(NETWORK).good, "an address alone does not tell what its listing leaves out"
+    assert found(outsider(NETWORK, "1.1.0")) == [("INS022", f"{MODULE}/versions")]
+
+
 def test_keys_that_the_log_does_not_have_are_named(made: MadeRegistry, outsider: Outsider) -> None:
     other = make_key("successor")
     made.change_keys(WIDGET, made.key, other)

@@ -216,6 +216,13 @@ def test_what_is_no_address_of_a_registry_is_refused(url: str) -> None:
     assert "secret" not in str(refusal.value)
 
 
+def test_whoever_is_read_over_https_leads_nowhere_else() -> None:
+    reader = open_reader("https://registry.example.com/", resolve=lambda host, port: ["10.0.0.7", "fe80::1%eth0"])
+
+    assert reader.network.schemes == ("https",)
+    assert reader.network.allow_private == ("10.0.0.7", "fe80::1")
+
+
 def test_plain_http_is_for_this_machine_alone(tmp_path: Path) -> None:
     with HttpServer() as server:
         made = fill(MadeRegistry(tmp_path / "public", url=server.url("/"), host=server.host))

@@ -349,6 +349,39 @@ def test_a_lost_key_needs_the_new_one_from_the_operator(made: MadeRegistry, outs
     assert [code for code, _ in found(outsider())] == ["LOG005"]
     assert outsider(keys=(made.vkey,)).good
     assert outsider(keys=()).good
+    kept = load(outsider.state)
+    assert kept
+    assert (kept.keys, kept.retired) == ((made.vkey,), (outsider.key,)), "whoever has the lost one is not believed"
+
+
+def test_a_key_that_is_newer_than_the_log_says_stays_believed(made: MadeRegistry, outsider: Outsider) -> None:
+    newer = LogSigner(made.signer.name, make_log_key()).vkey
+    made.rotate()
+    made.write()
+    assert outsider(keys=(outsider.key, newer)).good
+    kept = load(outsider.state)
+    assert kept
+    assert (kept.keys, kept.retired) == ((made.vkey, newer), (outsider.key,))
+    assert outsider().good
+    kept = load(outsider.state)
+    assert kept
+    assert newer in kept.keys
+
+
+def test_entries_that_could_not_be_believed_are_read_again(made: MadeRegistry, outsider: Outsider) -> None:
+    assert outsider().good
+    made.rotate()
+    made.write()
+    made.flip("log/tile/entries/000.p/5")
+    assert not outsider(monitor=True).good
+    kept = load(outsider.state)
+    assert kept
+    assert (kept.read, kept.keys) == (4, (outsider.key,))
+    made.write()
+    assert outsider(monitor=True).good
+    kept = load(outsider.state)
+    assert kept
+    assert (kept.read, kept.keys) == (5, (made.vkey,))
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"checkpoint": "x"}', "x" * 2_000_000])

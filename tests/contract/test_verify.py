@@ -482,6 +482,24 @@ def test_sums_that_nobody_of_the_keys_signed_are_named(made: MadeRegistry, outsi
     assert "SIG013" in codes
 
 
+def test_sums_that_another_one_of_the_keys_signed_are_named(made: MadeRegistry, outsider: Outsider) -> None:
+    made.provider("acme/gadget", "1.0.0", "linux_amd64")
+    other = make_key("other")
+    made.change_keys("acme/gadget", made.key, other)
+    made.write()
+    forge(
+        made,
+        4,
+        lambda entry: entry["sums"].update(signer=other.fingerprint),
+        lambda record: record.update(signer=other.fingerprint),
+    )
+
+    leaf = "v1/providers/acme/gadget/1.0.0/download/linux/amd64"
+    for report in (outsider(), outsider("acme/gadget")):
+        assert found(report) == [("INS035", leaf)]
+        assert other.fingerprint in report.problems[0].expected
+
+
 def test_a_signed_statement_about_something_else_is_named(made: MadeRegistry, outsider: Outsider) -> None:
     key = f"{MODULE}/1.0.0/module.tar.gz.intoto.jsonl"
     statement = made.get(f"{MODULE}/1.1.0/module.tar.gz.intoto.jsonl")

@@ -228,8 +228,6 @@ class MadeRegistry:
         for package in self._packages.values():
             for document in render_package(package, self.site):
                 self.put(document.key, stamp(document.key, document.content, 1))
-            if not package.listed:
-                self._listing(package.head.address).unlink(missing_ok=True)
         for document in render_site(self.site):
             self.put(document.key, document.content)
         self.log(self.entries)
@@ -294,8 +292,3 @@ class MadeRegistry:
         self.entries.append(entry.payload)
         others = tuple(each for each in package.versions if each.version != facts.version)
         self._packages[package.head.address] = replace(package, versions=(*others, facts))
-
-    def _listing(self, address: Address) -> Path:
-        name = "index.json" if address.kind == "mirror" else "versions"
-        folder = {"module": "modules", "provider": "providers", "mirror": "mirror"}[address.kind]
-        return self.folder / "v1" / folder / str(address) / name

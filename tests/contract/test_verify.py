@@ -146,6 +146,11 @@ LIES: dict[str, tuple[Callable[[MadeRegistry], object], str, list[tuple[str, str
         WIDGET,
         [("INS023", f"{PROVIDER}/versions")],
     ),
+    "a document that is none": (
+        lambda made: made.put("modules/acme/network/aws/1.0.0/index.json", b"[]"),
+        NETWORK,
+        [("INS025", "modules/acme/network/aws/1.0.0/index.json")],
+    ),
     "a document with another commit": (
         lambda made: made.edit("modules/acme/network/aws/1.0.0/index.json", lambda it: it.update(commit="d" * 40)),
         NETWORK,
@@ -440,6 +445,37 @@ def test_a_record_that_says_other_than_the_log_is_named(made: MadeRegistry, outs
     assert [code for code, _ in found(outsider())] == ["INS031", "INS031"]
     for report in (outsider(NETWORK), outsider(WIDGET)):
         assert [code for code, _ in found(report)] == ["INS031"]
+
+
+@pytest.mark.parametrize(
+    ("index", "change"),
+    [
+        (0, lambda record: record.pop("archive")),
+        (2, lambda record: record["packages"][0].update(os="not a platform")),
+        (2, lambda record: record.update(sums=1)),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_named(
+    made: MadeRegistry, outsider: Outsider, index: int, change: Callable[[Any], object]
+) -> None:
+    forge(made, index, lambda entry: None, change)
+
+    assert {code for code, _ in found(outsider())} == {"INS025"}
+
+
+def test_a_signature_in_a_record_that_is_none_is_named(made: MadeRegistry, outsider: Outsider) -> None:
+    forge(made, 2, lambda entry: None, lambda record: record.update(signature="!"))
+
+    assert {code for code, _ in found(outsider(WIDGET))} == {"INS031", "SIG010"}
+
+
+def test_a_statement_that_says_nothing_is_named(made: MadeRegistry, outsider: Outsider) -> None:
+    key = f"{MODULE}/1.0.0/module.tar.gz.intoto.jsonl"
+    for payload in (b"{}", b"[", b'{"subject": [], "_type": ""}'):
+        made.put(key, made.signer.sign_statement(payload))
+        forge(made, 0, lambda entry: None, lambda record: record.update(provenance=sha256(made.get(key))))
+        assert found(outsider(NETWORK, "1.0.0", keys=(made.vkey,))) == [("INS037", key)]
+        outsider.state.unlink()
 
 
 def test_a_log_that_lies_about_contents_is_named_by_the_bytes(made: MadeRegistry, outsider: Outsider) -> None:

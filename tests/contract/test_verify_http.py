@@ -271,3 +271,17 @@ def test_a_linked_repository_with_another_tree_is_named(
     made.write()
 
     assert found(look("acme/linked/aws", links=True)) == [("INS032", "acme/linked/aws 1.0.0")]
+
+
+def test_a_linked_archive_is_compared_with_what_was_logged(made: MadeRegistry, server: HttpServer, look: Look) -> None:
+    made.module("acme/linked/aws", "1.0.0", link=server.url("/elsewhere/linked.tar.gz"))
+    made.write()
+    (archive,) = made.linked
+    server.route("/elsewhere/linked.tar.gz", Reply(body=archive))
+    report = look("acme/linked/aws", links=True)
+    assert report.good
+    assert report.counts["linked archives"] == 1
+
+    server.route("/elsewhere/linked.tar.gz", Reply(body=archive + b"x"))
+    assert found(look("acme/linked/aws", links=True)) == [("INS030", "acme/linked/aws 1.0.0")]
+    assert look("acme/linked/aws").good

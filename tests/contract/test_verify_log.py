@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -19,9 +19,6 @@ from registry_gen.render.records import canonical
 from registry_gen.signing.log import LogSigner, make_log_key
 from tests.support.made_registry import MadeRegistry
 from tests.support.outsider import NETWORK, WIDGET, Outsider, found, small_registry
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BUNDLE, TILE = "log/tile/entries/000.p/4", "log/tile/0/000.p/4"
 
@@ -402,6 +399,8 @@ def test_where_nothing_can_be_kept_the_report_says_so(made: MadeRegistry, tmp_pa
     with pytest.raises(InputError) as refusal:  # it cannot even be looked for
         report()
     assert refusal.value.code.id == "INS003"
+    (problem,) = Outsider(made, Path("/proc/nobody/writes/here.json"))().problems
+    assert problem.code.id == "INS004"
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(InputError):
         Outsider(made, tmp_path / "folder.json")()

@@ -75,7 +75,7 @@ MAIN = {"README.md": b"# Network\n", "main.tf": b'variable "name" {}\n'}
 class MadeRegistry:
     """See the module's docstring. Everything has revision 1, which verifying does not look at.
 
-    ``linked`` are the last provider's zips, sums and signature, for whoever serves them elsewhere.
+    ``linked`` are the last provider's zips, sums and signature, or the last linked archive, to be served elsewhere.
     """
 
     def __init__(self, folder: Path, *, url: str = f"https://{HOST}/", host: str = HOST) -> None:
@@ -103,7 +103,7 @@ class MadeRegistry:
         link: str | None = None,
         commit: Commit = COMMIT,
     ) -> ModuleVersion:
-        """Publish a module from a tag of network.git; ``link`` is the repository that clients are sent to."""
+        """Publish a module from a tag of network.git; ``link`` is the repository, or the archive, that clients get."""
         module: ModuleAddress = parse_address(address)  # type: ignore[assignment]
         archive, collector = io.BytesIO(), Collector()
         tree = [TreeFile(path, "file", data) for path, data in sorted((files or MAIN).items())]
@@ -124,6 +124,10 @@ class MadeRegistry:
             record=Sha256(""),
             recorded_at=NOW,
         )
+        if link and link.endswith(".tar.gz"):
+            self.linked = (archive.getvalue(),)
+            location = f"{link}?checksum=sha256:{packed.sha256}"
+            facts = replace(facts, tag=None, commit=None, evidence=packed.sha256, location=location)
         statement = None
         if not link:
             self.put(paths.module_archive(module, facts.version), archive.getvalue())

@@ -109,6 +109,12 @@ def mirror_index(address: MirrorAddress) -> str:
     return f"{MIRROR}{address}/index.json"
 
 
+def listing(address: Address) -> str:
+    """The listing of a package of any kind."""
+    name = "index.json" if address.kind == "mirror" else "versions"
+    return f"v1/{_PAGES[address.kind]}/{address}/{name}"
+
+
 def mirror_version(address: MirrorAddress, version: Version) -> str:
     """The document that names the zips of one mirrored version."""
     return f"{MIRROR}{address}/{version}.json"

@@ -10,7 +10,8 @@ import click
 from registry_gen import wiring
 from registry_gen.catalog.edit import undo_withdraw_edit, withdraw_edit
 from registry_gen.catalog.fields import message as sentence
-from registry_gen.cli.edit_catalog import edit_catalog, show_edits
+from registry_gen.cli.confirm import confirmed, require_somebody
+from registry_gen.cli.edit_catalog import edit_catalog, edited_text, show_edits
 from registry_gen.cli.selection import read_parameter
 from registry_gen.model.address import parse_address
 from registry_gen.model.entries import WithdrawalRule
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 @click.option("--all", "every", is_flag=True, help="Withdraw every version.")
 @click.option("--reason", metavar="TEXT", help="Why, in one line that everybody can read.")
 @click.option("--undo", is_flag=True, help="Remove the withdrawal of these versions again.")
+@click.option("--now", "at_once", is_flag=True, help="Publish it, and delete all that is left: for a leaked secret.")
+@click.option("--yes", is_flag=True, help="With --now: do not ask.")
 @click.pass_obj
 def command(
     output: Output,
@@ -36,10 +39,13 @@ def command(
     every: bool,
     reason: str | None,
     undo: bool,
-) -> None:
+    at_once: bool,
+    yes: bool,
+) -> int:
     """Take versions off the listing: the catalog's file is changed.
 
-    Nothing is published. Commit the change, then plan and publish.
+    Nothing is published. Commit the change, then plan and publish. With --now the package is published, and archives
+    and records of these versions are deleted for good, at once: commit the change afterwards.
     """
     package = read_parameter(parse_address, address, "ADDRESS")
     about = _versions(version, versions, every)
@@ -50,7 +56,20 @@ def command(
     else:
         rule = WithdrawalRule(about, read_parameter(sentence, reason, "--reason"))
         edit = partial(withdraw_edit, rules=(rule,))
-    show_edits(output, edit_catalog(wiring.read_settings(output.config), {package: edit}))
+    if at_once:
+        if undo:
+            raise click.UsageError("--now takes back, it cannot undo.")
+        require_somebody(output, yes=yes)
+        if not confirmed(output, f"Withdraw {address} and delete its archives and records for good?", yes=yes):
+            return 1
+    edits = edit_catalog(wiring.read_settings(output.config), {package: edit})
+    if at_once:
+        from registry_gen.cli.withdraw_now import withdraw_now
+
+        output.say("\n".join(map(edited_text, edits)))
+        return withdraw_now(output, package, about)
+    show_edits(output, edits)
+    return 0
 
 
 def _versions(version: str | None, versions: str | None, every: bool) -> Constraints | None:

@@ -138,3 +138,63 @@ NOT_SERVED = Code(
     "Clients get something else than the log promised them, or nothing.",
     "Run 'registry-gen fsck --repair', and find out who else can write to the bucket.",
 )
+OBJECT_MISSING = Code(
+    "PUB030",
+    "an object that must be in the bucket is not there",
+    "Whoever follows the listing to it gets an error.",
+    "Run 'registry-gen fsck --repair', and find out who else may delete from the bucket.",
+)
+OBJECT_ALTERED = Code(
+    "PUB031",
+    "an object in the bucket has other bytes than were published",
+    "Somebody who may write to the bucket changed it, or the storage lost something.",
+    "Run 'registry-gen fsck --repair', and find out who else may write to the bucket.",
+)
+OBJECT_TRUNCATED = Code(
+    "PUB032",
+    "an object in the bucket is shorter than what was published",
+    "An upload or a copy of the bucket was cut short.",
+    "Run 'registry-gen fsck --repair'.",
+)
+WRONG_TYPE = Code(
+    "PUB033",
+    "an object is served with a wrong Content-Type",
+    "Clients look at it, and refuse or misread what carries another one.",
+    "Run 'registry-gen fsck --repair'; tools that copy buckets often guess it.",
+)
+WRONG_CACHE = Code(
+    "PUB034",
+    "an object is served with a wrong Cache-Control",
+    "A listing that caches keep for long hides new versions, and keeps withdrawn ones.",
+    "Run 'registry-gen fsck --repair'; tools that copy buckets often drop it.",
+)
+DEAD_LISTING = Code(
+    "PUB035",
+    "a listing names what cannot be installed",
+    "Clients choose from the listing, and fail where it leads nowhere.",
+    "Run 'registry-gen fsck --repair'. What cannot be mended has to be withdrawn.",
+)
+ORPHAN = Code(
+    "PUB036",
+    "an object that nothing refers to",
+    "A run that was cut off left it behind, or a tool copied too much. No listing leads to it.",
+    "Run 'registry-gen fsck --repair': it deletes what is older than a day.",
+)
+FOREIGN = Code(
+    "PUB037",
+    "an object that is none of this registry's",
+    "The bucket is the registry's alone: whoever wrote this may have written more.",
+    "Find out whose it is. It is never deleted here.",
+)
+LEDGER_DIFFERS = Code(
+    "PUB038",
+    "the ledger contradicts itself",
+    "Somebody changed the database by hand, or a restore was not whole.",
+    "Restore a backup, or make the ledger again: registry-gen ledger rebuild --from-bucket.",
+)
+UNFINISHED = Code(
+    "PUB039",
+    "a change of this package is not finished",
+    "A run was cut off. What is on its way is neither missing nor too much.",
+    "Run registry-gen publish: it finishes the change.",
+)

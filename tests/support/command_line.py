@@ -112,8 +112,13 @@ class Running:
         return Ran(self.process.returncode, out, err)
 
 
-def on_terminal(work: Workspace, *arguments: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run a command whose output and progress go to a terminal; returns its exit status and what that showed."""
+def on_terminal(
+    work: Workspace, *arguments: str, env: Mapping[str, str] | None = None, says: str = ""
+) -> tuple[int, str]:
+    """Run a command whose output and progress go to a terminal; returns its exit status and what that showed.
+
+    ``says`` is what the person at the terminal types beforehand.
+    """
     leader, follower = pty.openpty()
     shown = bytearray()
 
@@ -133,6 +138,7 @@ def on_terminal(work: Workspace, *arguments: str, env: Mapping[str, str] | None 
             stdout=follower,
             stderr=follower,
         )
+        os.write(leader, says.encode())
     finally:
         os.close(follower)
     status = process.wait(timeout=120)

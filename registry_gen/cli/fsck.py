@@ -1,0 +1,109 @@
+"""``fsck``: compare the bucket with the ledger and with what is rendered from it, and mend it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from registry_gen import wiring
+from registry_gen.cli.output import counted
+from registry_gen.cli.selection import read_parameter
+from registry_gen.cli.show_error import failure_text
+from registry_gen.errors import printable
+from registry_gen.model.address import parse_address
+from registry_gen.model.intent import Run
+from registry_gen.publish.fsck import fsck
+from registry_gen.publish.repair import repair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from registry_gen.cli.output import Output
+    from registry_gen.errors import RegistryError
+    from registry_gen.publish.fsck import Checked, Finding
+
+SHOWN = 200
+
+
+@click.command("fsck")
+@click.option("--repair", "mend", is_flag=True, help="Mend what can be mended from what is known to be good.")
+@click.option("--quick", is_flag=True, help="Read no object whose digest the storage does not know by itself.")
+@click.option("--only", metavar="ADDRESS", multiple=True, help="Look at this package only; may be repeated.")
+@click.pass_obj
+def command(output: Output, mend: bool, quick: bool, only: tuple[str, ...]) -> int:
+    """Compare every object of the bucket with the ledger, and with what is rendered from it.
+
+    Exits 0 where all is well, or was mended; 1 where anything is left.
+    """
+    if mend and (quick or only):
+        raise click.UsageError("--repair looks at everything: leave out --quick and --only.")
+    workspace = wiring.read_workspace(output.config)
+    with wiring.open_registry(workspace) as registry, output.progress() as progress:
+        if mend:
+            run = Run(registry.actor, registry.run_url, workspace.catalog.commit, datetime.now(UTC))
+            done = repair(registry, wiring.open_keys(registry).log, run, progress)
+            checked, mended, problems = done.after, done.mended, done.problems
+        else:
+            addresses = [read_parameter(parse_address, text, "--only") for text in only]
+            with registry.ledger.inspection() as known:
+                site = registry.config.site
+                checked = fsck(known, registry.public, site, progress, quick=quick, only=addresses or None)
+            mended, problems = (), ()
+    output.json(_as_json(checked, mended, problems))
+    output.result("\n".join(_lines(checked, mended, problems)))
+    return 1 if checked.findings else 0
+
+
+def _lines(checked: Checked, mended: Sequence[Finding], problems: Sequence[RegistryError]) -> Iterator[str]:
+    for finding in mended[:SHOWN]:
+        yield f"  {click.style('mended', fg='green')} {finding.code.id} {printable(finding.key)}: {finding.code.title}"
+    for finding in checked.findings[:SHOWN]:
+        yield from _finding_lines(finding)
+    for problem in problems:
+        yield f"  {click.style('not mended', fg='yellow')} {failure_text(problem)}"
+    hidden = max(len(checked.findings) - SHOWN, 0) + max(len(mended) - SHOWN, 0)
+    if hidden:
+        yield f"  {hidden} more; --json has all"
+    if mended or checked.findings or problems:
+        yield ""
+    compared = f"{counted(checked.objects, 'object')} with {counted(checked.size, 'byte')}"
+    left = counted(len(checked.findings), "problem") if checked.findings else "all is well"
+    repaired = f" {counted(len(mended), 'problem')} mended." if mended else ""
+    yield click.style(f"Compared {compared}: {left}.", bold=True) + repaired
+
+
+def _finding_lines(finding: Finding) -> Iterator[str]:
+    about = f" ({finding.address}{f' {finding.version}' if finding.version else ''})" if finding.address else ""
+    word = click.style("wrong", fg="red", bold=True)
+    yield f"  {word} {finding.code.id} {printable(finding.key)}{about}: {finding.code.title}"
+    if finding.expected:
+        yield f"    expected  {printable(finding.expected)}"
+    if finding.found:
+        yield f"    found     {printable(finding.found)}"
+    yield f"    hint      {finding.code.fix}"
+
+
+def _as_json(checked: Checked, mended: Iterable[Finding], problems: Iterable[RegistryError]) -> Mapping[str, object]:
+    return {
+        "format": 1,
+        "objects": checked.objects,
+        "bytes": checked.size,
+        "findings": [_finding_json(finding) for finding in checked.findings],
+        "mended": [_finding_json(finding) for finding in mended],
+        "problems": [problem.as_json() for problem in problems],
+    }
+
+
+def _finding_json(finding: Finding) -> Mapping[str, object]:
+    return {
+        "code": finding.code.id,
+        "message": finding.code.title,
+        "key": finding.key,
+        "address": str(finding.address) if finding.address else None,
+        "version": str(finding.version) if finding.version else None,
+        "expected": finding.expected,
+        "found": finding.found,
+        "hint": finding.code.fix,
+    }

@@ -31,7 +31,8 @@ SELECT DISTINCT p.kind, p.address FROM ({versions}) v JOIN packages p ON p.id = 
 WHERE v.withdrawn IS NOT NULL AND (v.withdrawn->>'stage' <> 'collected' OR %s) ORDER BY p.address
 """).format(versions=_ALL_VERSIONS)
 _ENTRIES_OF: Final = """
-SELECT e.index, e.payload FROM log_entries e JOIN packages p ON p.id = e.package WHERE p.address = ANY(%s) ORDER BY e.index
+SELECT e.index, e.payload FROM log_entries e JOIN packages p ON p.id = e.package
+WHERE p.address = ANY(%s) ORDER BY e.index
 """
 _RECORDS: Final = sql.SQL("""
 SELECT v.record::text, p.kind, p.address, v.version::text, coalesce(v.withdrawn->>'stage' <> 'collected', true)

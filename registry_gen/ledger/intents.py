@@ -170,7 +170,7 @@ LEFT JOIN intents i ON i.id = e.intent LEFT JOIN packages p ON p.address = i.add
 _LOG_INDICES: Final = """
 UPDATE {versions} o SET log_index = e.index FROM (
     SELECT package, version, max(index) AS index FROM log_entries
-    WHERE intent = ANY(%s) AND version IS NOT NULL GROUP BY package, version
+    WHERE index >= %s AND intent = ANY(%s) AND version IS NOT NULL GROUP BY package, version
 ) e WHERE o.package = e.package AND o.version = e.version
 """
 _VERSION_TABLES: Final = tuple(map(sql.Identifier, ("module_versions", "provider_versions", "mirror_versions")))
@@ -284,7 +284,7 @@ def log(connection: Connection[TupleRow], intents: Sequence[OpenIntent], where: 
     at = utc(pending[-1][1]["created_at"])
     head = append_entries(connection, head_before, [*entries, (None, audit_head(done.seq, done.hash, at))])
     for table in _VERSION_TABLES:
-        connection.execute(sql.SQL(_LOG_INDICES).format(versions=table), (ids,))
+        connection.execute(sql.SQL(_LOG_INDICES).format(versions=table), (head_before.tail.size, ids))
     return head
 
 

@@ -42,6 +42,8 @@ UPDATE {versions} o SET log_index = e.index FROM (
 ) e WHERE o.package = e.package AND o.version = e.version
 """
 
+_COPY_ENTRIES: Final = "COPY log_entries (index, type, payload, package, version) FROM STDIN"
+
 
 def rebuild(connection: Connection[TupleRow], contents: Contents, generation: int, where: str) -> None:
     """Fill the ledger; runs inside a transaction of the caller that holds the generation.
@@ -97,8 +99,7 @@ def _write(connection: Connection[TupleRow], intents: Sequence[Intent], generati
 def _write_log(
     connection: Connection[TupleRow], entries: Sequence[RebuiltEntry], head: LogHead, ids: Mapping[str, int]
 ) -> None:
-    columns = "COPY log_entries (index, type, payload, package, version) FROM STDIN"
-    with connection.cursor().copy(columns) as copy:
+    with connection.cursor().copy(_COPY_ENTRIES) as copy:
         for index, entry in enumerate(entries):
             package = ids[str(entry.address)] if entry.address else None
             copy.write_row((index, entry.type, entry.payload, package, entry.version and str(entry.version)))

@@ -61,10 +61,11 @@ def recorded(address: Address, logged: LoggedVersion, record: bytes) -> Recorded
         members = Members(_without_null(orjson.loads(record)))
         _require_same(members, address, logged)
         found = _facts(members, address, logged)
-        if found.facts.recorded_at != logged.recorded_at:
-            raise NotSoError(f"recorded_at: not {logged.recorded_at.isoformat()}, the time of its entry")
     except (NotSoError, orjson.JSONDecodeError) as problem:
         raise RefusalError(codes.OTHER_RECORD, where=where, found=str(problem)) from None
+    if found.facts.recorded_at != logged.recorded_at:
+        seen = f"recorded_at: not {logged.recorded_at.isoformat()}, the time of its entry"
+        raise RefusalError(codes.OTHER_RECORD, where=where, found=seen)
     pinned = _pinned(found.facts)
     if pinned != logged.pinned:
         raise RefusalError(codes.OTHER_RECORD, where=where, expected=str(logged.pinned), found=str(pinned))

@@ -89,7 +89,7 @@ RECORD_LOST = Code(
 MASS_WITHDRAWAL = Code(
     "PLN014",
     "more is withdrawn at once than is likely to be meant",
-    "A slip in a range of versions would empty the registry for everybody. Nothing is withdrawn; the rest goes on.",
+    "A slip in a range would empty the registry for everybody. Such a package is left as it is; the others go on.",
     "Look at the plan. If all of it is meant, run plan and publish with --allow-mass-withdrawal.",
 )
 TOO_MANY_VERSIONS = Code(

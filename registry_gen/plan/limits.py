@@ -52,9 +52,11 @@ def is_mass_withdrawal(asked: int, listed: int) -> bool:
 
 
 def valve(packages: Sequence[PackagePlan], listed: int) -> tuple[list[PackagePlan], list[Refusal]]:
-    """The packages, with every withdrawal refused (PLN014) where all of them together are more than a share.
+    """The packages, without those that withdraw (PLN014) where all withdrawals together are more than a share.
 
-    ``listed`` counts the versions of the whole registry. A slip in a constraint must not empty it.
+    ``listed`` counts the versions of the whole registry. A slip in a constraint must not empty it. Nothing at all is
+    done about such a package: its new state may be good only for what would be left, as where a key goes with all that
+    it signed.
     """
     asked = [action for package in packages for action in package.actions if isinstance(action, Withdraw)]
     if not is_mass_withdrawal(len(asked), listed):
@@ -62,16 +64,15 @@ def valve(packages: Sequence[PackagePlan], listed: int) -> tuple[list[PackagePla
     kept: list[PackagePlan] = []
     refusals: list[Refusal] = []
     for package in packages:
-        rest = tuple(action for action in package.actions if not isinstance(action, Withdraw))
-        if rest == package.actions:
+        here = sum(isinstance(action, Withdraw) for action in package.actions)
+        if not here:
             kept.append(package)
             continue
-        kept.append(replace(package, actions=rest, inputs=None))
         error = RefusalError(
             codes.MASS_WITHDRAWAL,
             where=str(package.address),
             expected=f"at most {VALVE_PERCENT}% of the {listed} listed versions of this registry",
-            found=f"{len(asked)}, {len(package.actions) - len(rest)} of them here",
+            found=f"{len(asked)}, {here} of them here",
             hint=codes.MASS_WITHDRAWAL.fix,
         )
         refusals.append(Refusal(package.address, None, error))

@@ -60,8 +60,9 @@ from tests.support.entries import (
 )
 
 if TYPE_CHECKING:
+    from registry_gen.model.address import Address
     from registry_gen.model.entries import Entry
-    from registry_gen.model.facts import VersionFacts
+    from registry_gen.model.facts import Package, PackageHead, VersionFacts
     from registry_gen.model.plan import Plan
 
 OUTAGE = SourceError(Code("TST001", "out of reach", "", ""), where="https://git.example.com/network.git")
@@ -245,8 +246,21 @@ def test_more_than_a_share_of_a_registry_is_withdrawn_only_on_purpose(listed: in
     planned = decide(entry, seen, *published, mass_withdrawal=False)
     assert [refusal.error.code.id for refusal in planned.refusals] == (["PLN014"] if held_back else [])
     assert len([word for word in said(planned) if word.startswith("withdraw")]) == (0 if held_back else taken)
-    assert "publish 2.0.0" in said(planned), "the rest goes on"
+    assert ("publish 2.0.0" in said(planned)) == (not held_back), "nothing at all is done about such a package"
     assert len([word for word in said(decide(entry, seen, *published)) if word.startswith("withdraw")]) == taken
+
+
+def test_a_key_does_not_go_where_the_versions_that_it_signed_stay_after_all() -> None:
+    other = replace(RELEASE_KEY, fingerprint="B" * 40)
+    published = [provider_facts(f"1.{minor}.0", LINUX) for minor in range(12)]
+    seen = ProviderSighting(WIDGET, tuple(release(f"1.{minor}.0", LINUX) for minor in range(12)))
+    entry = withdrawing(provider(keys=(other,)))
+    known = package(entry, *published, state=state_of(provider(), CONTEXT))
+    heads: dict[Address, PackageHead] = {WIDGET: replace(known.head, listed=12)}
+    everything: dict[Address, Package] = {WIDGET: known}
+    held = plan(catalog(entry), {WIDGET: seen}, heads, everything, CONTEXT, [WIDGET])
+    assert [refusal.error.code.id for refusal in held.refusals] == ["PLN014"]
+    assert held.packages == ()
 
 
 def test_a_package_without_a_listed_version_leaves_the_catalog_quietly() -> None:
@@ -303,8 +317,8 @@ def test_an_acknowledged_alarm_is_noted_and_anything_else_that_is_seen_is_an_ala
         NETWORK, "1.0.0", alarm.error.code.id, alarm.error.expected, alarm.error.found, "eve", "a rewritten history"
     )
     context = replace(CONTEXT, acknowledged=(known,))
-    packages = {NETWORK: package(module(), facts, state=state_of(module(), CONTEXT))}
-    heads = {NETWORK: packages[NETWORK].head}
+    packages: dict[Address, Package] = {NETWORK: package(module(), facts, state=state_of(module(), CONTEXT))}
+    heads: dict[Address, PackageHead] = {NETWORK: packages[NETWORK].head}
 
     quiet = plan(catalog(module()), {NETWORK: moved}, heads, packages, context, [NETWORK])
     assert quiet.refusals == ()
@@ -316,6 +330,6 @@ def test_an_acknowledged_alarm_is_noted_and_anything_else_that_is_seen_is_an_ala
     loud = plan(catalog(module()), {NETWORK: again}, heads, packages, context, [NETWORK])
     assert [refusal.violation for refusal in loud.refusals] == [True]
 
-    gone_facts = {NETWORK: package(module(), gone(facts), state=state_of(module(), CONTEXT))}
+    gone_facts: dict[Address, Package] = {NETWORK: package(module(), gone(facts), state=state_of(module(), CONTEXT))}
     back = plan(catalog(module()), {NETWORK: moved}, heads, gone_facts, context, [NETWORK])
     assert said(back) == [], "nor does it come back by being acknowledged"

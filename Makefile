@@ -4,7 +4,7 @@
 .SUFFIXES:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint suite suite-others coverage lock clean
+.PHONY: help demo test lint suite suite-others coverage faults machine lock clean
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PYTHON ?=
@@ -50,6 +50,13 @@ coverage: ## The gates: 95% of the pure rooms, 85% of everything, branches count
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report --include='$(pure_files)' --fail-under=95
 	.venv/bin/coverage report --fail-under=85
+
+faults: .venv/dev ## Every operation of every step through every fault, kill and lost session: some twenty minutes
+	FAULTS=all .venv/bin/python -m pytest -n $(WORKERS) -o faulthandler_timeout=7200 tests/faults/test_every_operation.py
+
+machine: .venv/dev ## A thousand lives of a registry with two publishers, from one seed
+	MACHINE_RUNS=1000 .venv/bin/python -m pytest -n 0 -o faulthandler_timeout=36000 --hypothesis-seed=1 \
+	  tests/faults/test_state_machine.py
 
 # Environments. `runtime` is what the package needs, `package` is this folder installed editable, `dev` the tools.
 %/runtime: requirements.lock requirements-build.lock

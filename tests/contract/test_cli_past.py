@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -63,7 +63,8 @@ def test_the_past_of_a_day_lists_what_was_listed_at_its_end(work: Workspace) -> 
     now = as_of(work, days[2])
     assert listed(now) == {"acme/network/aws": ["1.1.0"], "acme/widget": ["1.0.0"]}
     assert listed(as_of(work, (NOW + 2 * DAY - timedelta(microseconds=1)).isoformat())) == listed(as_of(work, days[1]))
-    module, provider = now["packages"]  # type: ignore[misc]
+    packages: Any = now["packages"]
+    module, provider = packages
     assert as_of(work, days[0])["root"] == as_of(work, str(as_of(work, days[0])["size"]))["root"]
     assert module["withdrawn"] == {"1.0.0": "It leaks."}
     assert module["deprecated"] == [{"message": "Use acme/vpc/aws."}]

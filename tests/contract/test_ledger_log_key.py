@@ -87,7 +87,7 @@ def test_a_change_from_another_key_than_the_present_one_is_refused_whole(
         change(publication, before, NEW)
     assert OLD in refused.value.detail
     assert (publication.log_head(), publication.log_entries(0, 9)) == (head, ())
-    assert ledger.verify_audit().seq == 0  # type: ignore[attr-defined]
+    assert ledger.verify_audit().seq == 0
 
 
 def test_a_log_without_a_known_key_changes_to_a_known_one(publication: Publication) -> None:

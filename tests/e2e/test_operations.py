@@ -93,7 +93,7 @@ def test_a_version_goes_as_written(place: Place) -> None:
     printed = place.shell.run(at_once)
     assert ARCHIVE in printed, "what to purge"
     assert not (place.work.public / ARCHIVE).exists()
-    assert not (place.work.public / LISTING).exists()
+    assert place.listed == []
     assert check_reachable(place.work.public) == 1, "the provider"
 
 

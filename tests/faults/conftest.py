@@ -23,18 +23,26 @@ __all__ = ["database", "postgres"]
 
 
 @pytest.fixture(scope="session")
-def stage(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Stage]:
-    """Every step of the registry's life, ready to be published; one thread uploads, and nothing is too slow a batch."""
-    root = tmp_path_factory.mktemp("stage")
-    authority = Authority(root / "authority")
-    make_upstream_files(root / "upstream")
-    with HttpServer(authority=authority) as server, pytest.MonkeyPatch.context() as patch:
-        server.folder("/", root / "upstream")
+def calm() -> Iterator[None]:
+    """One thread uploads, so that equal runs do the same in the same order; and what only takes time is left out."""
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bucket, "_UPLOADS", 1)
         patch.setattr(run, "BATCH_SECONDS", 3_600.0)
         # A killed process loses nothing of what it wrote; only a crash of the machine would.
         patch.setattr(os, "fsync", lambda _file: None)
         # Reading the system's certificates would take as long as the rest of a publish.
         patch.setattr(ssl.SSLContext, "set_default_verify_paths", lambda _context: None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, calm: None) -> Iterator[Stage]:
+    """Every step of the registry's life, ready to be published."""
+    del calm
+    root = tmp_path_factory.mktemp("stage")
+    authority = Authority(root / "authority")
+    make_upstream_files(root / "upstream")
+    with HttpServer(authority=authority) as server:
+        server.folder("/", root / "upstream")
         sources = Sources(root / "sources", server.url("").rstrip("/"), authority.ca_file)
         yield Stage(root / "scenes", sources, postgres)

@@ -2,14 +2,13 @@
 
 ``make faults`` goes through the whole product: every step of the registry's life, every operation of it, every trouble.
 A run of the suite takes every write to the bucket of the first publish, failing, and of the rest so many that a minute
-is enough: other ones each day. A failure names its day; FAULTS_DAY=DAY makes the same choice again.
+is enough, always the same ones; FAULTS_DRAW=NUMBER draws others.
 """
 
 from __future__ import annotations
 
 import os
 import random
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -26,6 +25,7 @@ from tests.support.faults import (
     killed_after,
     killed_before,
     loses_answer,
+    method_of,
     statements_counted,
 )
 from tests.support.reader import check_reachable, check_versions, watched
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tests.support.faults import Trouble
 
 EVERYTHING: Final = os.environ.get("FAULTS") == "all"
-DAY: Final = int(os.environ.get("FAULTS_DAY") or datetime.now(UTC).date().toordinal())
+DRAW: Final = int(os.environ.get("FAULTS_DRAW") or 0)
 SHARE: Final = 12
 """One operation in so many is tried each day."""
 
@@ -52,12 +52,12 @@ def chosen(
     operations: Sequence[str], label: str, *, reads: bool = True, always: AbstractSet[str] = frozenset()
 ) -> list[int]:
     """The numbers of the operations to try; ``label`` keeps the choices of two tests apart."""
-    numbers = [number for number, name in enumerate(operations) if reads or name not in READS]
+    numbers = [number for number, name in enumerate(operations) if reads or method_of(name) not in READS]
     if EVERYTHING:
         return numbers
     # The choice protects nothing, so any generator will do.
-    drawn = random.Random(f"{label} {DAY}").sample(numbers, len(numbers) // SHARE)  # noqa: S311
-    return sorted({*drawn, *(number for number in numbers if operations[number] in always)})
+    drawn = random.Random(f"{label} {DRAW}").sample(numbers, len(numbers) // SHARE)  # noqa: S311
+    return sorted({*drawn, *(number for number in numbers if method_of(operations[number]) in always)})
 
 
 def publish_twice(scene: Scene, stage: Stage, label: str, disturbed: Callable[[], None]) -> None:
@@ -87,7 +87,7 @@ def in_this_process(
     """One trouble at one operation, or at one statement."""
     expected = stage.undisturbed[step]
     operations = expected.operations if counting is faulty_registry else expected.statements
-    label = f"day {DAY}: {step}, {operations[number]} at {number}"
+    label = f"draw {DRAW}: {step}, {operations[number]} at {number}"
     with stage.scene(step) as scene:
         fault = Fault(number, make_trouble(scene))
 
@@ -103,12 +103,12 @@ def in_this_process(
             again = scene.publish(lambda registry: faulty_registry(registry, last))
             assert isinstance(again, Report)
             assert not [package for package in again.plan.packages if package.actions], label
-            assert not WRITES & set(last.names), f"{label}: a third run has nothing to put"
+            assert not WRITES & {*map(method_of, last.names)}, f"{label}: a third run has nothing to put"
 
 
 def in_a_process_of_its_own(stage: Stage, step: str, number: int, trouble: Trouble) -> None:
     """The same for a process that is killed."""
-    label = f"day {DAY}: {step}, {stage.undisturbed[step].operations[number]} at {number}"
+    label = f"draw {DRAW}: {step}, {stage.undisturbed[step].operations[number]} at {number}"
     with (
         stage.scene(step) as scene,
         scene.killed(lambda registry: faulty_registry(registry, Fault(number, trouble))) as publish,
@@ -154,5 +154,5 @@ def test_a_run_that_never_learns_that_the_database_committed_is_finished_by_the_
 ) -> None:
     operations = stage.undisturbed[step].operations
     for number in chosen(operations, f"commit {step}", reads=False):
-        if operations[number] not in WRITES:
+        if method_of(operations[number]) not in WRITES:
             in_this_process(stage, step, number, lambda scene: cut_after_commit(scene.dsn))

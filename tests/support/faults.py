@@ -2,8 +2,9 @@
 
 fault = Fault(7, fails)                  # or loses_answer, killed_before, killed_after, cut(dsn), cut_after_commit(dsn)
 publish(faulty_registry(registry, fault))
-fault.names[7]                           # what it was
+fault.names[7]                           # what it was, such as "put_new records/..."
 Fault("checkpoint_signed", loses_answer) # the first operation of that name
+Fault("put_if log/checkpoint", fails)    # the first one with that key
 
 Every method counts, those of the publication too, and in the order in which they are called: with one thread that
 uploads, equal runs have equal numbers.
@@ -47,6 +48,11 @@ READS: Final = frozenset(
     }
 )
 """Operations that change nothing: that one of them was done and its answer lost is the same as that it failed."""
+
+
+def method_of(name: str) -> str:
+    """The method of an operation by its name, which may hold a key."""
+    return name.partition(" ")[0]
 
 
 def fails(_operation: Operation, error: RegistryError) -> NoReturn:
@@ -121,7 +127,7 @@ class Fault:
     def run(self, name: str, error: RegistryError, operation: Operation) -> Any:
         """Do the operation, or what the trouble makes of it."""
         with self._lock:
-            here = not self.met and self.at in (len(self.names), name)
+            here = not self.met and self.at in (len(self.names), name, method_of(name))
             self.met |= here
             self.names.append(name)
         return self.trouble(operation, error) if here else operation()
@@ -139,8 +145,12 @@ class _Faulty:
         method = getattr(self._inner, name)
         if name in ("close", "migrate") or not callable(method):
             return method
-        error = self._error(BROKEN, where=name)
-        return lambda *args, **kwargs: self._fault.run(name, error, lambda: method(*args, **kwargs))
+
+        def operation(*args: Any, **kwargs: Any) -> Any:
+            about = f"{name} {args[0]}" if args and isinstance(args[0], str) else name
+            return self._fault.run(about, self._error(BROKEN, where=about), lambda: method(*args, **kwargs))
+
+        return operation
 
 
 class _FaultyLedger(_Faulty):

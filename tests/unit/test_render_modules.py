@@ -11,7 +11,6 @@ from registry_gen.render.lint import lint
 from tests.support.published_facts import (
     COMMIT,
     MODULE,
-    SITE,
     digest_of,
     module_version,
     package_of,
@@ -102,10 +101,10 @@ def test_withdrawn_versions_leave_no_trace() -> None:
     assert protocol_documents(package_of(MODULE, kept, gone)) == protocol_documents(package_of(MODULE, kept))
 
 
-def test_a_package_with_nothing_published_has_no_documents() -> None:
-    assert protocol_documents(package_of(MODULE)) == ()
+def test_a_package_that_was_taken_back_whole_has_an_empty_listing_and_nothing_else() -> None:
     gone = module_version("1.0.0", withdrawn=withdrawal(WithdrawalStage.UNLINKED))
-    assert protocol_documents(package_of(MODULE, gone)) == ()
+    (listing,) = protocol_documents(package_of(MODULE, gone))
+    assert listing.content == b'{"modules":[{"versions":[]}]}'
 
 
 def test_a_version_without_archive_and_location_is_a_fault_of_the_caller() -> None:

@@ -64,7 +64,7 @@ def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:
         shown = package.actions[-SHOWN_VERSIONS:]
         earlier = len(package.actions) - len(shown)
         if earlier:
-            yield f"  {click.style('+', fg='green')} {counted(earlier, 'earlier version')}"
+            yield f"  {click.style('…', dim=True)} {_hidden(package.actions[:earlier])}"
         width = max(len(_version(action)) for action in shown)
         for action in shown:
             yield f"  {_action(action, width)}"
@@ -123,6 +123,13 @@ def _versions(intent: Intent) -> str:
     if len(versions) > SHOWN_VERSIONS:
         versions = [*versions[:3], "…", *versions[-3:]]
     return ", ".join(versions) or "new documents"
+
+
+def _hidden(actions: Sequence[Action]) -> str:
+    """What is not shown: a version that goes must not look like one that comes."""
+    gone = sum(isinstance(action, Withdraw) for action in actions)
+    counts = [counted(len(actions) - gone, "earlier version")] if len(actions) > gone else []
+    return " and ".join([*counts, *([f"{gone} more to withdraw"] if gone else [])])
 
 
 def _version(action: Action) -> str:

@@ -32,7 +32,7 @@ _PRERELEASE = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _SUFFIX = rf"(?:-({_PRERELEASE}(?:\.{_PRERELEASE})*))?(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 _VERSION = re.compile(rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER}){_SUFFIX}")
 _CLAUSE = re.compile(rf"(=|!=|>=|<=|~>|>|<)?[ \t]*({_NUMBER})(?:\.({_NUMBER}))?(?:\.({_NUMBER}))?{_SUFFIX}")
-_MAX_CLAUSES = 32
+MAX_CLAUSES = 32
 
 _Identifier = tuple[int, int, str]
 _Key = tuple[int, int, int, tuple[_Identifier, ...], str]
@@ -157,9 +157,9 @@ def parse_constraints(text: str) -> Constraints:
     No operator means ``=``; missing numbers mean 0, except that ``~>`` counts them. At most 32 clauses.
     """
     parts = text.split(",")
-    if len(parts) > _MAX_CLAUSES:
+    if len(parts) > MAX_CLAUSES:
         raise InputError(
-            codes.BAD_CONSTRAINT, expected=f"at most {_MAX_CLAUSES} comparisons", found=f"{len(parts)} of them"
+            codes.BAD_CONSTRAINT, expected=f"at most {MAX_CLAUSES} comparisons", found=f"{len(parts)} of them"
         )
     clauses = {_clause(part.strip(" \t"), text) for part in parts}
     return Constraints(tuple(sorted(clauses, key=lambda c: (c.version, c.operator, c.numbers))))

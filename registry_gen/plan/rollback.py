@@ -13,12 +13,12 @@ from registry_gen.log.read_entries import ModuleDigests
 from registry_gen.model.entries import MirrorEntry, WithdrawalRule
 from registry_gen.model.facts import ModuleVersion
 from registry_gen.model.plan import Relist, Withdraw
-from registry_gen.model.version import parse_constraints
+from registry_gen.model.version import MAX_CLAUSES, parse_constraints
 from registry_gen.plan.collect import is_collected
 from registry_gen.plan.lifecycle import changes, taken_back
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Set
+    from collections.abc import Iterator, Mapping, Sequence, Set
     from datetime import datetime
 
     from registry_gen.log.history import History, PackageHistory
@@ -89,8 +89,8 @@ def _change(
     freed = [facts.version for facts in _of(package, wanted) if _can_be_listed(entry, facts)]
     undo = [rule for rule in entry.withdrawn if any(map(rule.concerns, freed))]
     after = replace(entry, withdrawn=tuple(rule for rule in entry.withdrawn if rule not in undo))
-    add: list[WithdrawalRule] = []
-    outcome = _outcome(after, package, now)
+    add = [narrowed for rule in undo for narrowed in _narrowed(rule, freed)]
+    outcome = _outcome(replace(after, withdrawn=(*after.withdrawn, *add)), package, now)
     # Without a newer version a retention policy may have room for one that was not listed then either.
     while more := [facts for facts in _of(package, outcome.listed) if facts.version not in wanted]:
         add += [
@@ -101,6 +101,20 @@ def _change(
     obstacles = [Obstacle(entry.address, facts.version, _why_not(after, facts, outcome.reasons)) for facts in missing]
     gone, back = _warnings(entry, past)
     return FileChange(entry.address, (*undo, *gone), (*add, *back), outcome.life), obstacles
+
+
+def _narrowed(rule: WithdrawalRule, freed: Sequence[Version]) -> Iterator[WithdrawalRule]:
+    """The rule without the versions that come back: it also keeps off what was never published.
+
+    None of it is left where it named one version alone. One that would need more comparisons than a constraint may
+    have stays out; the versions that are published and unwanted are then named one by one.
+    """
+    clauses = rule.versions.clauses if rule.versions else ()
+    if len(clauses) == 1 and clauses[0].operator == "=":
+        return
+    kept_out = [f"!= {version}" for version in freed if rule.concerns(version)]
+    if len(clauses) + len(kept_out) <= MAX_CLAUSES:
+        yield WithdrawalRule(parse_constraints(", ".join([*map(str, clauses), *kept_out])), rule.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,9 +110,9 @@ def rebuild_ledger(
         if differences and not force:
             raise _other_documents(differences)
         left = (*_left_artifacts(history, bucket), *left_tiles(registry.public, log.tail.size))
-        registry.public.delete(left)
         lost = _lost(history, rows)
         publication.rebuild(_contents(log, history, made, site, rows, _row(log, made, lost, run)))
+        registry.public.delete(left)
     return Rebuilt(
         size=log.tail.size,
         packages=len(made),

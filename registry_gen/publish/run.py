@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from registry_gen.errors import LedgerError
+from registry_gen.errors import LedgerError, RegistryError
 from registry_gen.ledger import Publication, Violation
 from registry_gen.model.facts import PackageHead
 from registry_gen.model.intent import Run
@@ -90,9 +91,15 @@ def publish(
         rest = _without(catalog, waiting)
         planned = make_plan(registry, rest, keys.sums.key, progress, now, mass_withdrawal=mass_withdrawal, heads=heads)
         total = _Total(planned.plan, recovered, log_key_changed=key_changed)
-        for batch in _batches(stage_plan(registry, keys, rest, planned, now, progress), total):
-            with registry.ledger.publication(registry.lock_seconds) as publication:
-                total.add(_commit(publication, bucket, batch))
+        try:
+            for batch in _batches(stage_plan(registry, keys, rest, planned, now, progress), total):
+                with registry.ledger.publication(registry.lock_seconds) as publication:
+                    total.add(_commit(publication, bucket, batch))
+        except RegistryError:
+            # What ended the run is told; the alarms that it saw must not be lost for it.
+            with suppress(RegistryError), registry.ledger.publication(registry.lock_seconds) as publication:
+                _record_alarms(publication, total.refusals)
+            raise
         report = total.report()
         with registry.ledger.publication(registry.lock_seconds) as publication:
             _close(publication, report, run)
@@ -195,9 +202,7 @@ def _close(publication: Publication, report: Report, run: int) -> None:
     ]
     if settled:
         publication.settle_inputs(settled)
-    violations = [_violation(refusal) for refusal in report.refusals if refusal.violation]
-    if violations:
-        publication.violation(violations, now)
+    _record_alarms(publication, report.refusals)
     summary = {
         "versions": sum(len(intent.versions) for intent in report.published),
         "packages": len(report.published),
@@ -205,6 +210,12 @@ def _close(publication: Publication, report: Report, run: int) -> None:
         "puts": report.puts,
     }
     publication.finish_run(run, "failed" if report.refusals else "succeeded", summary, now)
+
+
+def _record_alarms(publication: Publication, refusals: Sequence[Refusal]) -> None:
+    violations = [_violation(refusal) for refusal in refusals if refusal.violation]
+    if violations:
+        publication.violation(violations, datetime.now(UTC))
 
 
 def _violation(refusal: Refusal) -> Violation:

@@ -12,7 +12,7 @@ from registry_gen.log.history import replay
 from registry_gen.model.entries import Retention, WithdrawalRule
 from registry_gen.model.facts import Deprecation, PackageState, Withdrawal, WithdrawalStage
 from registry_gen.model.plan import Relist, Withdraw
-from registry_gen.model.version import parse_constraints
+from registry_gen.model.version import parse_constraints, parse_version
 from registry_gen.plan.rollback import changed_since, roll_back
 from tests.support.entries import (
     LINUX,
@@ -90,14 +90,17 @@ def test_a_package_that_did_not_exist_loses_every_version_and_keeps_its_warnings
     assert (change.undo, change.add) == ((), (rule("1.0.0", SINCE), rule("2.0.0", SINCE)))
 
 
-@pytest.mark.parametrize("versions", ["< 3.0.0", ""])
-def test_a_wide_rule_gives_way_to_exact_ones_for_what_stays_withdrawn(versions: str) -> None:
+@pytest.mark.parametrize(("versions", "left"), [("< 3.0.0", "< 3.0.0, != 1.0.0"), ("", "!= 1.0.0, != 3.0.0")])
+def test_a_wide_rule_still_keeps_off_all_but_what_comes_back(versions: str, left: str) -> None:
     past = [published(ONE), published(TWO), published(THREE), withdrawn(TWO), withdrawn(ONE), withdrawn(THREE)]
     entry = replace(module(), withdrawn=(rule(versions, "All of them."),))
     change = only(rolled(past, 4, entry, gone(ONE), gone(TWO), gone(THREE)))
     assert change.undo == entry.withdrawn
-    assert change.add == (rule("2.0.0", "All of them."),)
+    assert change.add == (rule(left, "All of them."),)
     assert [action.version for action in change.life] == [ONE.version, THREE.version]
+    (narrowed,) = change.add
+    assert isinstance(narrowed, WithdrawalRule)
+    assert narrowed.concerns(parse_version("1.1.0")), "what was never published stays so"
 
 
 def test_a_rule_that_was_written_since_and_not_yet_published_goes_too() -> None:

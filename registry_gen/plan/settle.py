@@ -111,7 +111,7 @@ def settle(
         inputs=planned.inputs if complete and not refusals else None,
         due_at=planned.due_at,
         created_at=run.at,
-        audit=_audit(planned, good, known, run),
+        audit=_audit(planned, good, known, package.head.state if package else None, run),
     )
     notes = tuple(Note(planned.address, text) for item in good for text in item.notes)
     return Settled(planned.address, intent, tuple(refusals), notes)
@@ -135,8 +135,14 @@ def _life_entry(address: Address, facts: VersionFacts, revision: int, run: Run) 
     return relisted(address, facts, revision, run.catalog_commit, run.at)
 
 
-def _audit(planned: PackagePlan, good: Sequence[Staged], known: Mapping[Version, VersionFacts], run: Run) -> AuditRow:
-    """What was done to the package, with the versions by what happened to them."""
+def _audit(
+    planned: PackagePlan,
+    good: Sequence[Staged],
+    known: Mapping[Version, VersionFacts],
+    state: PackageState | None,
+    run: Run,
+) -> AuditRow:
+    """What was done to the package: versions by what happened to them, keys and warnings where they changed."""
     published_now = [str(item.facts.version) for item in good if item.facts.version not in known]
     rehosted = [str(item.facts.version) for item in good if item.action.rehost]
     completed = [str(item.facts.version) for item in good if item.facts.version in known and not item.action.rehost]
@@ -152,12 +158,24 @@ def _audit(planned: PackagePlan, good: Sequence[Staged], known: Mapping[Version,
         actor=run.actor,
         action="publish",
         address=str(planned.address),
-        before={"revision": planned.base},
-        after={"revision": planned.base + 1, **{name: value for name, value in after.items() if value}},
+        before={"revision": planned.base, **(_said(state) if state and after["changed"] else {})},
+        after={
+            "revision": planned.base + 1,
+            **{name: value for name, value in after.items() if value},
+            **(_said(planned.state) if state and after["changed"] else {}),
+        },
         catalog_commit=run.catalog_commit,
         run_url=run.run_url,
         at=run.at,
     )
+
+
+def _said(state: PackageState) -> Mapping[str, object]:
+    """What clients are told of a package beside its versions."""
+    return {
+        "keys": [key.fingerprint for key in state.signing_keys],
+        "deprecated": [dict(warning.as_json()) for warning in state.deprecated],
+    }
 
 
 def _require_unchanged(address: Address, before: VersionFacts | None, after: VersionFacts) -> None:

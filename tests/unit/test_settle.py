@@ -208,6 +208,9 @@ def test_new_keys_and_notices_are_logged_without_a_new_version() -> None:
     assert entry_types(settled) == ["key-changed", "deprecated"]
     assert settled.intent
     assert orjson.loads(settled.intent.entries[0].payload)["keys"] == [RELEASE_KEY.fingerprint]
+    row = settled.intent.audit
+    assert (row.before["keys"], row.after["keys"]) == ([REGISTRY_KEY.fingerprint], [RELEASE_KEY.fingerprint])
+    assert (row.before["deprecated"], row.after["deprecated"]) == ([], [{"message": "use acme/gadget"}])
 
 
 def test_a_new_renderer_is_an_intent_without_entries() -> None:

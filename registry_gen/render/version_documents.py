@@ -67,7 +67,7 @@ def without_none(fields: Mapping[str, object]) -> dict[str, object]:
 def _platforms(facts: ProviderVersion | MirrorVersion) -> Mapping[str, Mapping[str, object]]:
     return {
         str(package.platform): without_none({"zh": package.zh, "h1": package.h1, "size": package.size})
-        for package in facts.packages
+        for package in sorted(facts.packages, key=lambda package: package.platform)
     }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
@@ -233,8 +233,11 @@ class Publication(Protocol):
     def finish_run(self, run: int, status: RunStatus, summary: Mapping[str, int], at: datetime) -> None:
         """Record how it ended, with counts such as {"versions": 3, "refused": 1, "puts": 12}."""
 
-    def rebuild(self, contents: Contents) -> None:
-        """Fill an empty ledger, in one transaction; refuses (LED030) one that holds anything."""
+    def rebuild(self, contents: Contents, before_commit: Callable[[], None]) -> None:
+        """Fill an empty ledger, in one transaction; refuses (LED030) one that holds anything.
+
+        ``before_commit`` is called when all is written and found good; where it raises, the ledger stays empty.
+        """
 
 
 class Inspection(Protocol):

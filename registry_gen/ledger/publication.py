@@ -15,7 +15,7 @@ from registry_gen.ledger.rebuild import rebuild
 from registry_gen.ledger.rows import instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from psycopg import Connection
@@ -249,10 +249,14 @@ class PostgresPublication:
                 (status, Jsonb(dict(summary)), at, run),
             )
 
-    def rebuild(self, contents: Contents) -> None:
-        """Fill an empty ledger; raises LedgerError LED030 for one that holds anything."""
+    def rebuild(self, contents: Contents, before_commit: Callable[[], None]) -> None:
+        """Fill an empty ledger, and commit that once ``before_commit`` is done.
+
+        Raises LedgerError LED030 for a ledger that holds anything, and what ``before_commit`` does.
+        """
         with self._fenced() as connection:
             rebuild(connection, contents, self._generation, self._where)
+            before_commit()
 
     @contextmanager
     def _fenced(self) -> Iterator[Connection[TupleRow]]:

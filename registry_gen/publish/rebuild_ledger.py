@@ -111,8 +111,9 @@ def rebuild_ledger(
             raise _other_documents(differences)
         left = (*_left_artifacts(history, bucket), *left_tiles(registry.public, log.tail.size))
         lost = _lost(history, rows)
-        publication.rebuild(_contents(log, history, made, site, rows, _row(log, made, lost, run)))
-        registry.public.delete(left)
+        contents = _contents(log, history, made, site, rows, _row(log, made, lost, run))
+        # A ledger beside what was left could never publish it, and could not be made again either.
+        publication.rebuild(contents, lambda: registry.public.delete(left))
     return Rebuilt(
         size=log.tail.size,
         packages=len(made),

@@ -21,7 +21,9 @@ from registry_gen.log.tiles import parse_bundle, tiles
 from registry_gen.log.tree import Tail, append, root
 from registry_gen.model.address import parse_address
 from registry_gen.model.digest import sha256
+from registry_gen.model.intent import Run
 from registry_gen.publish.progress import Silent
+from registry_gen.publish.rebuild_ledger import rebuild_ledger
 from registry_gen.publish.run import publish
 from registry_gen.signing.log import LogSigner, make_log_key
 from tests.support.command_line import run_here
@@ -323,6 +325,30 @@ def test_what_a_run_left_that_was_cut_off_before_it_logged_is_published_anew(
     assert (report.refusals, len(report.published)) == ((), 1)
     check_log(work.public)
     check_reachable(work.public)
+
+
+def test_what_was_left_goes_together_with_the_rebuilding_or_not_at_all(
+    work: Workspace, kinds: Kinds, drill: Drill
+) -> None:
+    """Beside a whole ledger it would stand in the way of every publish; without one it may be all that is known."""
+    repo = GitRepo(work.root / "late.git")
+    repo.tag("v1.0.0", repo.commit({"main.tf": ""}))
+    work.module("acme/late/aws", repo.url)
+    stopped_at(work, paths.CHECKPOINT, NOW + HOUR)
+    dsn, tree = drill.lose(work), work.tree()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("INSERT INTO packages (kind, address) VALUES ('module', %s)", (NETWORK,))
+    assert rebuild(work).json["problems"][0]["code"] == "LED030"
+    assert work.tree() == tree
+    drill.lose(work)
+    vkeys = wiring.open_log_keys(wiring.read_settings(work.root / "registry.yaml")).vkeys
+    with work.registry() as registry:
+        stuck = replace(registry, public=stuck_storage(registry.public, "delete", "log/"))
+        with pytest.raises(StorageError):
+            rebuild_ledger(stuck, vkeys, Run("ada", None, None, NOW), Silent())
+        assert registry.ledger.log_head().tail.size == 0
+    assert rebuild(work).code == 0
+    assert len(work.publish(NOW + 2 * HOUR).published) == 1
 
 
 def test_what_was_logged_but_not_listed_is_listed_by_the_next_run(work: Workspace, kinds: Kinds, drill: Drill) -> None:

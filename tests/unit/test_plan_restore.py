@@ -158,7 +158,7 @@ def test_the_newest_armor_of_a_key_counts_and_a_broken_one_does_not() -> None:
     broken = orjson.dumps({"signing_keys": {"gpg_public_keys": [{"ascii_armor": "nonsense"}, 5, {}]}, "revision": 9})
     stale = orjson.dumps({"signing_keys": {"gpg_public_keys": [{"ascii_armor": FIRST.armor}]}, "revision": 2})
     leaf = "v1/providers/acme/widget/{}/download/linux/amd64"
-    documents = {**bucket.documents, leaf.format("0.9.0"): (broken, "x"), leaf.format("0.8.0"): (stale, "y")}
+    documents = {leaf.format("0.8.0"): (stale, "y"), **bucket.documents, leaf.format("0.9.0"): (broken, "x")}
     found = again([entries.published(PROVIDER, facts, 1, None)], replace(bucket, documents=documents))
     assert found.package.head.state.signing_keys == (prolonged,)
 

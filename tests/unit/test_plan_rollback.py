@@ -176,6 +176,8 @@ def test_a_file_that_is_gone_is_told_only_where_it_would_be_needed() -> None:
     assert [(each.address, each.version) for each in found.obstacles] == [(NETWORK, None)]
     past = [published(ONE), withdrawn(ONE), log.relisted(NETWORK, ONE, 3, None, NOW)]
     assert rolled(past, 1, None, ONE).obstacles == ()
+    warned = [published(ONE), log.deprecated(NETWORK, (Deprecation("Old."),), 2, None, NOW), published(TWO)]
+    assert len(rolled(warned, 2, None, ONE, gone(TWO)).obstacles) == 1, "nobody is warned any more"
 
 
 def test_keys_that_did_not_change_since_are_no_obstacle() -> None:

@@ -64,7 +64,7 @@ def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:
         shown = package.actions[-SHOWN_VERSIONS:]
         earlier = len(package.actions) - len(shown)
         if earlier:
-            yield f"  {click.style('…', dim=True)} {_hidden(package.actions[:earlier])}"
+            yield f"  {_hidden(package.actions[:earlier])}"
         width = max(len(_version(action)) for action in shown)
         for action in shown:
             yield f"  {_action(action, width)}"
@@ -128,8 +128,9 @@ def _versions(intent: Intent) -> str:
 def _hidden(actions: Sequence[Action]) -> str:
     """What is not shown: a version that goes must not look like one that comes."""
     gone = sum(isinstance(action, Withdraw) for action in actions)
-    counts = [counted(len(actions) - gone, "earlier version")] if len(actions) > gone else []
-    return " and ".join([*counts, *([f"{gone} more to withdraw"] if gone else [])])
+    come = f"{click.style('+', fg='green')} {counted(len(actions) - gone, 'earlier version')}"
+    went = f"{click.style('-', fg='red')} {counted(gone, 'earlier version')} withdrawn"
+    return "\n  ".join([*([come] if len(actions) > gone else []), *([went] if gone else [])])
 
 
 def _version(action: Action) -> str:

@@ -44,7 +44,7 @@ def stage_module(stage: Stage, entry: ModuleEntry, action: PublishModule) -> Sta
     attestation = None
     if copied:
         key = paths.module_provenance(entry.address, action.version)
-        kept = _kept(stage, entry, facts, key)
+        kept = _kept(stage, entry, facts, key) if action.rehost else None
         attestation = kept or _attestation(stage, entry, facts, pin)
         artifacts.append(stage.staging.keep_bytes(attestation, key))
         facts = replace(facts, provenance=sha256(attestation))
@@ -84,7 +84,7 @@ def _facts(stage: Stage, entry: ModuleEntry, action: PublishModule, pin: Pin, pa
 
 
 def _kept(stage: Stage, entry: ModuleEntry, facts: ModuleVersion, key: str) -> bytes | None:
-    """The statement of this very archive that this registry made before, or that an earlier try put: it stays."""
+    """The statement that this registry made of this very archive when it was a copy before: it stays as it is."""
     found = stage.public.get(key)
     if found is None:
         return None

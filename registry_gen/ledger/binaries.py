@@ -7,6 +7,7 @@ The package's own server class is not used: it fails in paths with spaces, and o
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shlex
@@ -14,6 +15,7 @@ import stat
 import subprocess
 import sys
 import warnings
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,9 +24,10 @@ from registry_gen.errors import LedgerError
 from registry_gen.ledger import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _SYSTEM_USER: Final = "embedded_postgres"
+_ACCOUNTS: Final = "/etc"
 _INITDB_SECONDS: Final = 120
 _LOG_LINES: Final = 12
 
@@ -119,19 +122,36 @@ def _major(folder: Path) -> str:
 
 def _system_user() -> pwd.struct_passwd:
     """The user that the server runs as, made where it is missing; the package has chosen its name."""
-    try:
-        return pwd.getpwnam(_SYSTEM_USER)
-    except KeyError:
-        found = _make_user()
-    try:
-        return pwd.getpwnam(_SYSTEM_USER)  # whoever made it: two processes may have tried
-    except KeyError:
+    found = ""
+    if _known_user() is None:
+        with _one_at_a_time():
+            found = "" if _known_user() else _make_user()
+    user = _known_user()
+    if user is None:
         raise LedgerError(
             codes.EMBEDDED_FAILED,
             f"PostgreSQL does not run as root, and the system user {_SYSTEM_USER!r} cannot be made",
             found=found,
             hint="Run registry-gen as another user than root, or create that system user.",
-        ) from None
+        )
+    return user
+
+
+def _known_user() -> pwd.struct_passwd | None:
+    with suppress(KeyError):
+        return pwd.getpwnam(_SYSTEM_USER)
+    return None
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Of two useradd that start at once, the later one gives the same name another number."""
+    folder = os.open(_ACCOUNTS, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _make_user() -> str:

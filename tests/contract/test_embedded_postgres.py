@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -249,6 +251,36 @@ def test_a_system_user_that_cannot_be_made_is_explained(monkeypatch: pytest.Monk
 
     with pytest.raises(LedgerError, match=r"LED020 .*'no such: user' cannot be made"):
         binaries._system_user()
+
+
+def test_processes_that_lack_the_system_user_make_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two useradd at once give one name two numbers, and the first number is nobody's a moment later."""
+    accounts: list[pwd.struct_passwd] = []
+    made: list[str] = []
+    at_once = threading.Barrier(4)
+    looked = threading.local()
+
+    def getpwnam(name: str) -> pwd.struct_passwd:
+        if not hasattr(looked, "once"):
+            looked.once = True
+            at_once.wait(30)
+            raise KeyError(name)
+        if not accounts:
+            raise KeyError(name)
+        return accounts[-1]
+
+    def make_user() -> str:
+        made.append("a user")
+        accounts.append(pwd.struct_passwd(("embedded_postgres", "x", 990 + len(made), 990, "", "/", "/bin/false")))
+        return ""
+
+    monkeypatch.setattr("pwd.getpwnam", getpwnam)
+    monkeypatch.setattr(binaries, "_make_user", make_user)
+    with ThreadPoolExecutor(4) as pool:
+        users = list(pool.map(lambda _: binaries._system_user(), range(4)))
+
+    assert made == ["a user"]
+    assert len(set(users)) == 1
 
 
 def test_a_path_too_long_for_a_socket_gets_a_short_one(folder: Path) -> None:

@@ -15,14 +15,14 @@ from registry_gen.errors import printable
 from registry_gen.model.address import parse_address
 from registry_gen.model.intent import Run
 from registry_gen.publish.fsck import fsck
-from registry_gen.publish.repair import repair
+from registry_gen.publish.repair import broken_versions, repair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from registry_gen.cli.output import Output
     from registry_gen.errors import RegistryError
-    from registry_gen.publish.fsck import Checked, Finding
+    from registry_gen.publish.findings import Checked, Finding
 
 SHOWN = 200
 
@@ -47,9 +47,8 @@ def command(output: Output, mend: bool, quick: bool, only: tuple[str, ...]) -> i
             checked, mended, problems = done.after, done.mended, done.problems
         else:
             addresses = [read_parameter(parse_address, text, "--only") for text in only]
-            with registry.ledger.inspection() as known:
-                site = registry.config.site
-                checked = fsck(known, registry.public, site, progress, quick=quick, only=addresses or None)
+            site = registry.config.site
+            checked = fsck(registry.ledger, registry.public, site, progress, quick=quick, only=addresses or None)
             mended, problems = (), ()
     output.json(_as_json(checked, mended, problems))
     output.result("\n".join(_lines(checked, mended, problems)))
@@ -63,6 +62,10 @@ def _lines(checked: Checked, mended: Sequence[Finding], problems: Sequence[Regis
         yield from _finding_lines(finding)
     for problem in problems:
         yield f"  {click.style('not mended', fg='yellow')} {failure_text(problem)}"
+    for address, version in broken_versions(checked.findings):
+        yield f"  {click.style('broken', fg='red', bold=True)} {address} {version} cannot be installed as it was"
+        yield "    Put the published bytes back from a copy of the bucket, or take the version back:"
+        yield f"    registry-gen withdraw {address} {version} --reason 'Its artifacts were lost.'"
     hidden = max(len(checked.findings) - SHOWN, 0) + max(len(mended) - SHOWN, 0)
     if hidden:
         yield f"  {hidden} more; --json has all"
@@ -91,6 +94,9 @@ def _as_json(checked: Checked, mended: Iterable[Finding], problems: Iterable[Reg
         "objects": checked.objects,
         "bytes": checked.size,
         "findings": [_finding_json(finding) for finding in checked.findings],
+        "broken": [
+            {"address": str(address), "version": str(version)} for address, version in broken_versions(checked.findings)
+        ],
         "mended": [_finding_json(finding) for finding in mended],
         "problems": [problem.as_json() for problem in problems],
     }

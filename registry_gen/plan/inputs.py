@@ -36,7 +36,12 @@ class Context:
     @property
     def rendering(self) -> str:
         """The renderer's version and the site's URL: where they change, every document may."""
-        return f"{RENDERER} {self.site_url}"
+        return rendering_of(self.site_url)
+
+
+def rendering_of(site_url: str) -> str:
+    """What ``PackageState.rendering`` is of documents that are made now."""
+    return f"{RENDERER} {site_url}"
 
 
 GoodSighting = ModuleSighting | ProviderSighting | MirrorSighting

@@ -198,3 +198,10 @@ UNFINISHED = Code(
     "A run was cut off. What is on its way is neither missing nor too much.",
     "Run registry-gen publish: it finishes the change.",
 )
+LOG_AHEAD = Code(
+    "PUB040",
+    "the bucket holds more of the log than the ledger",
+    "The ledger may be an older copy: what it does not know would be taken for waste, and deleted.",
+    "Make the ledger again: registry-gen ledger rebuild --from-bucket. An object that you know somebody put there by "
+    "mistake can be deleted.",
+)

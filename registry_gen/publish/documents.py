@@ -101,7 +101,7 @@ def _remove(publication: Publication, storage: Storage, removal: Removal) -> Non
         publication.log_head()  # raises where the lock was lost meanwhile, before anything is read again
         found = storage.get(removal.key)
         if found:
-            _require_not_newer(removal.key, found[0], removal.revision)
+            require_not_newer(removal.key, found[0], removal.revision)
             storage.delete_if(removal.key, found[1].etag)
 
 
@@ -171,11 +171,12 @@ def _adopted_etag(storage: Storage, change: Change) -> tuple[str | None, bool]:
     if found is None:
         return None, True
     body, stored = found
-    _require_not_newer(key, body, change.revision)
+    require_not_newer(key, body, change.revision)
     return stored.etag, body != stamp(key, change.document.content, change.revision)
 
 
-def _require_not_newer(key: str, body: bytes, revision: int) -> None:
+def require_not_newer(key: str, body: bytes, revision: int) -> None:
+    """Raise ConflictError PUB002 for a document that carries a later revision than this ledger would put."""
     theirs = revision_of(key, body)
     if theirs is not None and theirs > revision:
         raise ConflictError(

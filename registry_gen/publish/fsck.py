@@ -1,61 +1,58 @@
-"""Comparing the bucket with what the ledger knows and what rendering makes of it: every object, to the last byte."""
+"""Comparing the bucket with what the ledger knows and what rendering makes of it: every object, to the last byte.
+
+The bucket is listed once, in order of keys, and packages are read beside it in the same order: at no time are more than
+a few hundred packages in memory. Publishing goes on meanwhile, so whatever is found is looked at again.
+"""
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+import re
+from itertools import groupby
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from registry_gen import paths
 from registry_gen.errors import RefusalError
-from registry_gen.log.promised import promised
-from registry_gen.log.tree import Tail, root
+from registry_gen.log.promised import NOTHING, promised
+from registry_gen.model.digest import Sha256
+from registry_gen.plan.collect import is_collected
 from registry_gen.publish import codes
-from registry_gen.publish.inventory import document_objects, log_objects, package_objects
+from registry_gen.publish.findings import Checked, Finding, in_order, surplus
+from registry_gen.publish.fsck_log import check_log
+from registry_gen.publish.fsck_package import Look
+from registry_gen.publish.inventory import SERVED, Expected, folders, site_objects
+from registry_gen.publish.listed import Listed, after
+from registry_gen.publish.progress import Silent
 from registry_gen.render.discovery import render_site
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence, Set
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 
-    from registry_gen.errors import Code
-    from registry_gen.ledger import Inspection
+    from registry_gen.ledger import Inspection, KnownRecord, Ledger
     from registry_gen.model.address import Address
     from registry_gen.model.config import Site
     from registry_gen.model.facts import Package, PublishedDocument
-    from registry_gen.model.version import Version
-    from registry_gen.publish.inventory import Expected
     from registry_gen.publish.progress import Progress
     from registry_gen.storage import Storage, Stored
 
+    Rows = Mapping[str, PublishedDocument]
+    Objects = dict[str, Stored]
+
+_Item = TypeVar("_Item")
+
 PHASE: Final = "Comparing packages"
 PACKAGES_AT_ONCE: Final = 200
+ENTRIES_AT_ONCE: Final = 10_000
+_SECOND_LOOKS: Final = 2
+"""What is wrong in all of them is wrong; a publisher may be at work during any one."""
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as it should be. ``expected_object`` is what must be there, where something must."""
-
-    code: Code
-    key: str
-    expected: str = ""
-    found: str = ""
-    address: Address | None = None
-    version: Version | None = None
-    expected_object: Expected | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What was compared: how many objects and bytes, and what was found."""
-
-    objects: int
-    size: int
-    findings: tuple[Finding, ...]
+_VERSIONS: Final = ("mirror/", "modules/", "providers/")
+_SERVED: Final = ("v1/mirror/", "v1/modules/", "v1/providers/")
+_HEX: Final = re.compile(r"[0-9a-f]{64}")
+_RECORD: Final = re.compile(rb'"record":"([0-9a-f]{64})"')
 
 
 def fsck(
-    known: Inspection,
+    ledger: Ledger,
     storage: Storage,
     site: Site,
     progress: Progress,
@@ -65,246 +62,269 @@ def fsck(
 ) -> Checked:
     """Compare everything, or the packages ``only``; ``quick`` reads no object whose digest the storage does not know.
 
-    Holds a few hundred bytes for each object of the bucket. Raises LedgerError or StorageError where one of both cannot
-    be read; all that is wrong with the contents is a finding.
+    Raises LedgerError or StorageError where one of both cannot be read; all that is wrong with the contents is a
+    finding.
     """
-    return _Check(known, storage, site, progress, quick).run(only)
+    first = Comparison(ledger, storage, site, progress, quick=quick)
+    if only is None:
+        first.everything()
+    else:
+        first.packages(only)
+    findings: Collection[Finding] = first.findings
+    for _ in range(_SECOND_LOOKS):
+        findings = recheck(ledger, storage, site, findings, quick=quick)
+    return Checked(first.objects, first.size, tuple(findings))
 
 
-class _Check:
-    def __init__(self, known: Inspection, storage: Storage, site: Site, progress: Progress, quick: bool) -> None:
-        self._known = known
+def recheck(
+    ledger: Ledger, storage: Storage, site: Site, findings: Collection[Finding], *, quick: bool = False
+) -> tuple[Finding, ...]:
+    """Look again at all that findings are about: what is wrong there now, whatever was wrong before."""
+    if not findings:
+        return ()
+    again = Comparison(ledger, storage, site, Silent(), quick=quick)
+    with ledger.inspection() as known:
+        by_text = {str(address): address for address in known.heads()}
+    addresses: set[Address] = set()
+    loose: set[str] = set()
+    in_log = False
+    for finding in findings:
+        owner = finding.address or by_text.get(paths.owner(finding.key) or "")
+        if owner:
+            addresses.add(owner)
+        elif finding.key == paths.DISCOVERY or finding.key.startswith("log/"):
+            in_log = True
+        else:
+            loose.add(finding.key)
+    again.packages(sorted(addresses, key=str))
+    if in_log:
+        again.site_and_log()
+    again.loose(sorted(loose))
+    return in_order(again.findings)
+
+
+class Comparison:
+    """One walk through the bucket, and what it found."""
+
+    def __init__(
+        self, ledger: Ledger, storage: Storage, site: Site, progress: Progress, *, quick: bool = False
+    ) -> None:
+        self._ledger = ledger
         self._storage = storage
         self._site = site
         self._progress = progress
-        self._quick = quick
-        self._there: dict[str, Stored] = {}
-        self._findings: list[Finding] = []
+        self._look = Look(storage, site, quick=quick)
+        self.objects = 0
+        self.size = 0
+        with ledger.inspection() as known:
+            self._heads = known.heads()
+            unfinished = known.unfinished()
+        self._waiting = {str(item.intent.address): item.intent.address for item in unfinished}
+        self._on_their_way = frozenset(artifact.key for item in unfinished for artifact in item.intent.artifacts)
 
-    def run(self, only: Sequence[Address] | None) -> Checked:
-        """Everything is listed once; what is expected is taken out of it, and the rest is too much."""
-        self._there = {stored.key: stored for stored in self._storage.list("")}
-        objects, size = len(self._there), sum(stored.size for stored in self._there.values())
-        waiting = self._unfinished()
-        heads = self._known.heads()
-        addresses = [address for address in (heads if only is None else only) if address in heads]
-        self._progress.begin(PHASE, len(addresses))
-        for start in range(0, len(addresses), PACKAGES_AT_ONCE):
-            self._packages(addresses[start : start + PACKAGES_AT_ONCE], waiting)
-        self._findings += _contradictions(self._known, only)
-        if only is None:
-            self._site_and_log()
-            self._rest(waiting)
-        return Checked(objects, size, tuple(sorted(self._findings, key=lambda found: (found.key, found.code.id))))
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """Everything that was found so far."""
+        return self._look.findings
 
-    def _unfinished(self) -> frozenset[Address]:
-        """Packages of which objects are on their way; these objects are neither missing nor too much."""
-        waiting = set()
-        for item in self._known.unfinished():
-            waiting.add(item.intent.address)
-            self._find(codes.UNFINISHED, paths.listing(item.intent.address), address=item.intent.address)
-            for artifact in item.intent.artifacts:
-                self._there.pop(artifact.key, None)
-        return frozenset(waiting)
+    def everything(self) -> None:
+        """Every key of the bucket, in order, and every package of the ledger beside it."""
+        self._progress.begin(PHASE, len(self._heads))
+        self._unfinished(self._waiting.values())
+        listed = Listed(self._storage.list(""))
+        self._site_objects(listed.before("log/"))
+        self._log(listed.before(after("log/")))
+        for folder in _VERSIONS:
+            self._region(listed, folder)
+        self._rest(listed.before("records/"))
+        self._records(listed)
+        for folder in _SERVED:
+            self._region(listed, folder)
+        self._rest(listed.before(None))
+        self._contradictions(None)
+        self.objects, self.size = listed.objects, listed.size
 
-    def _packages(self, addresses: Sequence[Address], waiting: Set[Address]) -> None:
-        packages, documents = self._known.packages(addresses), self._known.documents_of(addresses)
-        for address in addresses:
-            package = packages.get(address)
-            rows = documents.get(address, {})
-            if package and address in waiting:
-                for one in package_objects(package, rows, self._site):
-                    self._there.pop(one.key, None)
-            elif package:
-                self._package(package, rows)
-            self._progress.step(PHASE, str(address))
-        try:
-            entries = promised(self._known.log_entries_of(addresses))
-        except RefusalError as error:
-            self._find(codes.LEDGER_DIFFERS, paths.CHECKPOINT, "log entries that a registry writes", error.message)
-            return
-        for (address, version), named in entries.items():
-            for key in (*named.records, *named.artifacts):
-                self._history(key, address, version)
+    def packages(self, addresses: Sequence[Address]) -> None:
+        """All that is of these packages, and nothing else."""
+        self._unfinished(address for address in addresses if str(address) in self._waiting)
+        known_ones = [address for address in addresses if address in self._heads]
+        for batch in _batches(known_ones):
+            with self._ledger.inspection() as known:
+                packages, rows = known.packages(batch), known.documents_of(batch)
+                for address in batch:
+                    there = {key: stored for prefix in folders(address) for key, stored in self._listed(prefix).items()}
+                    for package in self._settled(packages, address):
+                        self._look.served(package, rows.get(address, {}), there)
+                        self._look.versions(package, rows.get(address, {}), there)
+                        self._records_of(package)
+                    self._rest(there, packages, known)
+                    self._progress.step(PHASE, str(address))
+        if known_ones:
+            self._contradictions(known_ones)
 
-    def _package(self, package: Package, rows: Mapping[str, PublishedDocument]) -> None:
-        address = package.head.address
-        expected = list(package_objects(package, rows, self._site))
-        lost = {one.key for one in expected if not self._compare(one)}
-        listing = paths.listing(address)
-        for facts in package.listed:
-            parts = [key for key in lost if f"/{facts.version}/" in key or f"_{facts.version}_" in key]
-            parts += [key for key in lost if key.endswith(f"/{facts.version}.json")]
-            if parts:
-                self._find(codes.DEAD_LISTING, listing, found=f"{facts.version}, but not {min(parts)}", address=address)
-        rendered = {one.key for one in expected if one.body is not None}
-        for key in sorted(rows.keys() ^ rendered):
-            found = "a document that is not rendered" if key in rows else "no row for a document that is rendered"
-            self._find(codes.LEDGER_DIFFERS, key, found=found, address=address)
+    def site_and_log(self) -> None:
+        """The documents of no package, and the log."""
+        found = self._storage.head(paths.DISCOVERY)
+        self._site_objects({paths.DISCOVERY: found} if found else {})
+        self._log(self._listed("log/"))
 
-    def _history(self, key: str, address: Address, version: Version) -> None:
-        """What the log named once and nothing leads to now: it stays if it has the digest of its name."""
-        stored = self._there.pop(key, None)
-        name = key.rpartition("/")[2][:64]
-        digest = self._digest(stored) if stored and len(name) == 64 else None
-        if stored and digest and digest != name:
-            self._find(codes.OBJECT_ALTERED, key, name, f"SHA-256 {digest}", address, version)
+    def loose(self, keys: Collection[str]) -> None:
+        """Objects that are of no package, and that nothing referred to: whether that is so still."""
+        records = {key for key in keys if key.startswith("records/")}
+        with self._ledger.inspection() as known:
+            named = _named_records(known, records) if records else set()
+        for key in keys:
+            finding = surplus(key)
+            stored = None if finding.code is codes.FOREIGN else self._storage.head(key)
+            if key in named and stored:
+                self._look.compare(_former_object(key), {key: stored})
+            elif finding.code is codes.FOREIGN or (stored and key not in self._on_their_way):
+                self._look.findings.append(finding)
 
-    def _site_and_log(self) -> None:
-        rows = self._known.documents_of_site()
-        revision = max((row.revision for row in rows.values()), default=1)
-        for one in document_objects(None, render_site(self._site), rows, revision):
-            self._compare(one)
-        head = self._known.log_head()
-        widths: dict[str, list[int]] = defaultdict(list)
-        for key in self._there:
-            whole, partial, width = key.partition(".p/")
-            if partial and key.startswith("log/tile/") and width.isdigit():
-                widths[whole].append(int(width))
-        if self._known.log_entries(head.tail.size, head.tail.size + 1):
-            self._find(codes.LEDGER_DIFFERS, paths.CHECKPOINT, f"{head.tail.size} log entries", "more of them")
-        for item in log_objects(head.stored_size, self._known.log_entries, widths):
-            if isinstance(item, Tail):
-                self._tail(item, head.stored_size, head.tail)
-            else:
-                self._compare(item)
-        self._checkpoint(head.checkpoint if head.stored_size == head.tail.size else None, bool(head.stored_size))
+    def _listed(self, prefix: str) -> Objects:
+        listed = Listed(self._storage.list(prefix))
+        found = listed.before(None)
+        self.objects, self.size = self.objects + listed.objects, self.size + listed.size
+        return found
 
-    def _tail(self, made: Tail, stored_size: int, known: Tail) -> None:
-        if stored_size == known.size and root(made) != root(known):
-            found = f"entries with the root {root(made).hex()}"
-            self._find(codes.LEDGER_DIFFERS, paths.CHECKPOINT, f"the root {root(known).hex()}", found)
+    def _unfinished(self, addresses: Iterable[Address]) -> None:
+        for address in sorted(addresses, key=str):
+            self._look.findings.append(Finding(codes.UNFINISHED, paths.listing(address), address=address))
 
-    def _checkpoint(self, expected: bytes | None, published: bool) -> None:
-        stored = self._there.pop(paths.CHECKPOINT, None)
-        if stored is None:
-            if published:
-                self._find(codes.OBJECT_MISSING, paths.CHECKPOINT)
-            return
-        self._labels(stored)
-        found = self._storage.get(paths.CHECKPOINT)
-        if expected is not None and found and found[0] != expected:
-            seen = found[0].decode(errors="replace").partition("\n\n")[0]
-            code = codes.OBJECT_TRUNCATED if expected.startswith(found[0]) else codes.OBJECT_ALTERED
-            self._find(code, paths.CHECKPOINT, expected.decode().partition("\n\n")[0], seen)
+    def _region(self, listed: Listed, folder: str) -> None:
+        """All packages of one kind, beside the objects in one folder, which may hold more than they know of."""
+        served = folder.startswith(SERVED)
+        by_prefix = {folders(address)[0 if served else 1]: address for address in self._heads}
+        batches = list(_batches(sorted(prefix for prefix in by_prefix if prefix.startswith(folder))))
+        for number, batch in enumerate(batches):
+            there = listed.before(batches[number + 1][0] if number + 1 < len(batches) else after(folder))
+            addresses = [by_prefix[prefix] for prefix in batch]
+            with self._ledger.inspection() as known:
+                packages, rows = known.packages(addresses), known.documents_of(addresses)
+                for address in addresses:
+                    for package in self._settled(packages, address):
+                        compare = self._look.served if served else self._look.versions
+                        compare(package, rows.get(address, {}), there)
+                    if served:
+                        self._progress.step(PHASE, str(address))
+                self._rest(there, packages, known)
 
-    def _compare(self, expected: Expected) -> bool:
-        """Whether the object is there, and has the right bytes."""
-        stored = self._there.pop(expected.key, None)
-        if stored is None:
-            if not expected.optional:
-                self._object(codes.OBJECT_MISSING, expected, "")
-            return expected.optional
-        self._labels(stored, expected)
-        if expected.size is not None and stored.size < expected.size:
-            self._object(codes.OBJECT_TRUNCATED, expected, f"{stored.size} bytes", f"{expected.size} bytes")
-            return False
-        digest = self._digest(stored)
-        if digest is not None and digest != expected.sha256:
-            self._object(codes.OBJECT_ALTERED, expected, f"SHA-256 {digest}")
-            self._names(expected)
-            return False
-        return True
+    def _site_objects(self, there: Objects) -> None:
+        with self._ledger.inspection() as known:
+            rows = known.documents_of_site()
+        for one in site_objects(render_site(self._site), rows):
+            self._look.compare(one, there)
+        self._rest(there)
 
-    def _digest(self, stored: Stored) -> str | None:
-        if stored.sha256 is not None or self._quick:
-            return stored.sha256
-        return self._storage.digest(stored.key)
+    def _log(self, there: Objects) -> None:
+        with self._ledger.inspection() as known:
+            self._look.findings += check_log(known, self._storage, there, lambda one: self._look.compare(one, there))
+        self._rest(there)
 
-    def _names(self, expected: Expected) -> None:
-        """An altered listing may offer versions that do not exist, or were withdrawn."""
-        if expected.body is None or not paths.is_listing(expected.key):
-            return
-        found = self._storage.get(expected.key)
-        surplus = _versions(found[0] if found else b"") - _versions(expected.body)
-        if surplus:
-            named = ", ".join(sorted(surplus)[:5])
-            self._find(
-                codes.DEAD_LISTING,
-                expected.key,
-                found=f"versions that are not listed: {named}",
-                address=expected.address,
-            )
+    def _records(self, listed: Listed) -> None:
+        """Both sides come in order of digests, and neither is ever in memory as a whole."""
+        found = listed.each_before(after("records/"))
+        stored = next(found, None)
+        with self._ledger.inspection() as known:
+            for digest, group in groupby(known.records(), key=lambda record: record.digest):
+                one = self._record(digest, list(group))
+                while stored and stored.key < one.key:
+                    self._rest({stored.key: stored})
+                    stored = next(found, None)
+                here = stored is not None and stored.key == one.key
+                self._look.compare(one, {one.key: stored} if here and stored else {})
+                if here:
+                    stored = next(found, None)
+        if stored:
+            self._rest({stored.key: stored})
+        self._rest({stored.key: stored for stored in found})
 
-    def _labels(self, stored: Stored, expected: Expected | None = None) -> None:
-        rule = paths.rule(stored.key)
-        address = expected.address if expected else None
-        if stored.content_type not in (None, rule.content_type):
-            self._find(codes.WRONG_TYPE, stored.key, rule.content_type, str(stored.content_type), address)
-        if stored.cache_control not in (None, rule.cache_control):
-            self._find(codes.WRONG_CACHE, stored.key, rule.cache_control, str(stored.cache_control), address)
+    def _record(self, digest: Sha256, versions: Sequence[KnownRecord]) -> Expected:
+        needed = [each for each in versions if each.needed and str(each.address) not in self._waiting]
+        first = (needed or versions)[0]
+        return Expected(paths.record(digest), digest, None, first.address, first.version, optional=not needed)
 
-    def _rest(self, waiting: frozenset[Address]) -> None:
-        prefixes = tuple(prefix for address in waiting for prefix in _prefixes(address))
-        for key in self._there:
-            if prefixes and key.startswith(prefixes):
-                continue
-            try:
-                rule = paths.rule(key)
-            except ValueError:
-                self._find(codes.FOREIGN, key)
-                continue
-            listing = not rule.immutable and paths.is_listing(key)
-            self._find(
-                codes.DEAD_LISTING if listing else codes.ORPHAN, key, found="a listing of nothing" if listing else ""
-            )
+    def _records_of(self, package: Package) -> None:
+        for facts in package.versions:
+            key = paths.record(facts.record)
+            stored = self._storage.head(key)
+            address = package.head.address
+            one = Expected(key, facts.record, None, address, facts.version, optional=is_collected(facts))
+            self._look.compare(one, {key: stored} if stored else {})
 
-    def _object(self, code: Code, expected: Expected, found: str, wanted: str = "") -> None:
-        self._findings.append(
-            Finding(
-                code,
-                expected.key,
-                wanted or f"SHA-256 {expected.sha256}",
-                found,
-                expected.address,
-                expected.version,
-                expected,
-            )
-        )
+    def _settled(self, packages: Mapping[Address, Package], address: Address) -> Iterator[Package]:
+        """The package, unless it was never published, or a change of it is on its way."""
+        if address in packages and str(address) not in self._waiting:
+            yield packages[address]
 
-    def _find(
+    def _rest(
         self,
-        code: Code,
-        key: str,
-        expected: str = "",
-        found: str = "",
-        address: Address | None = None,
-        version: Version | None = None,
+        there: Objects,
+        packages: Mapping[Address, Package] | None = None,
+        known: Inspection | None = None,
     ) -> None:
-        self._findings.append(Finding(code, key, expected, found, address, version))
+        """What nothing refers to, unless it is on its way, or the log has named it of a version that may come back."""
+        keys = [key for key in there if key not in self._on_their_way and (paths.owner(key) or "") not in self._waiting]
+        former = self._former(known, packages, keys) if keys and known and packages else {}
+        for key in keys:
+            if key in former:
+                self._look.compare(former[key], there)
+            else:
+                self._look.findings.append(surplus(key))
 
+    def _former(
+        self, known: Inspection, packages: Mapping[Address, Package], keys: Sequence[str]
+    ) -> Mapping[str, Expected]:
+        """What the log has named of versions that are not collected, among ``keys``: sums and archives of before."""
+        by_text = {str(address): package for address, package in packages.items()}
+        owners = [by_text[text] for text in {paths.owner(key) or "" for key in keys} if text in by_text]
+        try:
+            named = promised(known.log_entries_of([package.head.address for package in owners]))
+        except RefusalError as error:
+            self._look.findings.append(Finding(codes.LEDGER_DIFFERS, paths.CHECKPOINT, "log entries", error.message))
+            return {key: _former_object(key) for key in keys}
+        return {
+            key: _former_object(key)
+            for package in owners
+            for facts in package.versions
+            if not is_collected(facts)
+            for key in named.get((package.head.address, facts.version), NOTHING).artifacts
+        }
 
-def _contradictions(known: Inspection, only: Sequence[Address] | None) -> Iterator[Finding]:
-    """What the ledger says of itself that cannot be."""
-    waiting = {item.intent.address for item in known.unfinished()}
-    for address, head in known.heads().items():
-        if head.visible != head.revision and address not in waiting and (only is None or address in only):
-            yield Finding(
-                codes.LEDGER_DIFFERS,
-                paths.listing(address),
-                f"revision {head.revision} visible, or a change on its way",
-                f"revision {head.visible} visible",
-                address,
+    def _contradictions(self, only: Sequence[Address] | None) -> None:
+        """What the ledger says of itself that cannot be."""
+        with self._ledger.inspection() as known:
+            misplaced = known.misplaced(only)
+        for address in self._heads if only is None else only:
+            head = self._heads[address]
+            if head.visible != head.revision and str(address) not in self._waiting:
+                expected = f"revision {head.revision} visible, or a change on its way"
+                found, key = f"revision {head.visible} visible", paths.listing(address)
+                self._look.findings.append(Finding(codes.LEDGER_DIFFERS, key, expected, found, address))
+        for place in misplaced:
+            expected, found = f"log entry {place.newest}", f"log entry {place.known}"
+            key = paths.version_document(place.address, place.version)
+            self._look.findings.append(
+                Finding(codes.LEDGER_DIFFERS, key, expected, found, place.address, place.version)
             )
-    for place in known.misplaced(only):
-        expected, found = f"log entry {place.newest}", f"log entry {place.known}"
-        key = paths.version_document(place.address, place.version)
-        yield Finding(codes.LEDGER_DIFFERS, key, expected, found, place.address, place.version)
 
 
-def _versions(listing: bytes) -> frozenset[str]:
-    """The versions that a listing of any kind names; none where it cannot be read."""
-    try:
-        document = json.loads(listing)
-        if "modules" in document:
-            return frozenset(item["version"] for item in document["modules"][0]["versions"])
-        found = document["versions"]
-        return frozenset(found if isinstance(found, dict) else (item["version"] for item in found))
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        return frozenset()
+def _former_object(key: str) -> Expected:
+    """Only what has its digest in its name can be compared."""
+    name = key.rpartition("/")[2][:64]
+    return Expected(key, Sha256(name) if len(name) == 64 and _HEX.fullmatch(name) else None, None, optional=True)
 
 
-def _prefixes(address: Address) -> tuple[str, str]:
-    listing = paths.listing(address)
-    folder = listing.rpartition("/")[0] + "/"
-    return folder, folder.removeprefix("v1/")
+def _named_records(known: Inspection, keys: Set[str]) -> Set[str]:
+    """Those records that a version, or an entry of the log, refers to."""
+    named = {paths.record(record.digest) for record in known.records() if paths.record(record.digest) in keys}
+    start = 0
+    while entries := known.log_entries(start, start + ENTRIES_AT_ONCE):
+        start += len(entries)
+        digests = (digest.decode() for payload in entries for digest in _RECORD.findall(payload))
+        named |= keys & {f"records/{digest}" for digest in digests}
+    return named
+
+
+def _batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    return (items[start : start + PACKAGES_AT_ONCE] for start in range(0, len(items), PACKAGES_AT_ONCE))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from registry_gen import paths
 from registry_gen.log.promised import NOTHING, promised
-from registry_gen.model.facts import ModuleVersion, WithdrawalStage
+from registry_gen.model.facts import WithdrawalStage
 from registry_gen.plan.collect import Collection, collect, gone_documents, is_collected, next_steps
 from registry_gen.publish.bucket import open_bucket
 from registry_gen.publish.commit import commit, recover, unfinished
 from registry_gen.publish.log_key import settle_log_key
 from registry_gen.publish.own_bucket import require_own_bucket
-from registry_gen.render.artifacts import version_artifacts
+from registry_gen.render.artifacts import known_sizes, version_artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from registry_gen.ledger import Inspection
     from registry_gen.log.promised import Promised
     from registry_gen.model.address import Address
-    from registry_gen.model.digest import Sha256
-    from registry_gen.model.facts import Package, VersionFacts
+    from registry_gen.model.facts import Package
     from registry_gen.model.intent import Intent, Run
     from registry_gen.model.plan import Refusal
     from registry_gen.model.version import Version
@@ -178,7 +177,7 @@ def _size(storage: Storage, package: Package, keys: Iterable[str]) -> int:
     """The bytes of these objects; the large ones are known, the others are asked for."""
     known: dict[str, int] = {}
     for facts in package.versions:
-        sizes = _sizes(facts)
+        sizes = known_sizes(facts)
         artifacts = version_artifacts(package.head.address, facts)
         known |= {key: sizes[digest] for key, digest in artifacts.items() if digest in sizes}
     total = 0
@@ -186,9 +185,3 @@ def _size(storage: Storage, package: Package, keys: Iterable[str]) -> int:
         found = None if key in known else storage.head(key)
         total += found.size if found else known.get(key, 0)
     return total
-
-
-def _sizes(facts: VersionFacts) -> Mapping[Sha256, int]:
-    if isinstance(facts, ModuleVersion):
-        return {facts.archive: facts.archive_size} if facts.archive and facts.archive_size else {}
-    return {package.zh: package.size for package in facts.packages if package.size}

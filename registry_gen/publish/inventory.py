@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from registry_gen import paths
 from registry_gen.log.tiles import bundle
 from registry_gen.log.tree import HASH_BYTES, TILE_WIDTH, Tail, Tile, grow
 from registry_gen.model.digest import sha256
-from registry_gen.model.facts import ModuleVersion, WithdrawalStage
-from registry_gen.render.artifacts import version_artifacts
+from registry_gen.model.facts import Withdrawal, WithdrawalStage
+from registry_gen.plan.collect import is_collected
+from registry_gen.plan.inputs import rendering_of
+from registry_gen.render.artifacts import known_sizes, version_artifacts
 from registry_gen.render.document import stamp
-from registry_gen.render.package import render_package
+from registry_gen.render.package import render_protocol
+from registry_gen.render.version_documents import render_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 
     from registry_gen.model.address import Address
     from registry_gen.model.config import Site
@@ -27,56 +30,106 @@ if TYPE_CHECKING:
 PAGE: Final = 40 * TILE_WIDTH
 """Entries that are read at once: whole bundles."""
 
+SERVED: Final = "v1/"
+"""Where clients read; what is known of versions lies beside it, under the same address."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
     """An object that must be there; ``optional`` ones need not, but have these bytes where they are.
 
-    ``size`` in bytes, None where only the digest is known. ``body`` are the bytes, where they are at hand;
-    ``content`` is the digest of a document's bytes before a revision was stamped into them.
+    ``size`` in bytes, None where only the digest is known. ``body`` are the bytes, where they are at hand. Of a
+    document, ``content`` is the digest of its bytes before a revision was stamped into them, and ``row`` what the
+    ledger knows of it. ``sha256`` is None for documents that wait for a publish to render them anew: until then the
+    etag in their row is all that is known.
     """
 
     key: str
-    sha256: Sha256
+    sha256: Sha256 | None
     size: int | None
     address: Address | None = None
     version: Version | None = None
     body: bytes | None = None
     content: Sha256 | None = None
+    row: PublishedDocument | None = None
     optional: bool = False
 
+    @property
+    def described(self) -> str:
+        """What it must be, in words."""
+        return f"SHA-256 {self.sha256}" if self.sha256 else "a document that was published"
 
-def package_objects(package: Package, rows: Mapping[str, PublishedDocument], site: Site) -> Iterator[Expected]:
-    """Everything of one package: documents at the revisions that ``rows`` know, records and artifacts."""
-    yield from document_objects(package.head.address, render_package(package, site), rows, package.head.revision)
+
+def folders(address: Address) -> tuple[str, str]:
+    """The prefixes of all that is of a package alone: what clients read, and what is known of its versions."""
+    served = paths.listing(address).rpartition("/")[0] + "/"
+    return served, served.removeprefix(SERVED)
+
+
+def served_objects(package: Package, rows: Mapping[str, PublishedDocument], site: Site) -> Iterator[Expected]:
+    """What clients read of one package, at the revisions that ``rows`` know, and the artifacts it leads to."""
+    address = package.head.address
+    yield from _documents(package, folders(address)[0], rows, site, lambda: render_protocol(package, site))
     for facts in package.versions:
-        yield from _version_objects(package.head.address, facts)
+        if not is_collected(facts):
+            sizes = known_sizes(facts)
+            for key, digest in version_artifacts(address, facts).items():
+                yield Expected(key, digest, sizes.get(digest), address, facts.version)
 
 
-def document_objects(
-    owner: Address | None, documents: Iterable[Document], rows: Mapping[str, PublishedDocument], revision: int
-) -> Iterator[Expected]:
-    """Documents with the revision that they were put with; one that was never put has ``revision``."""
+def version_objects(package: Package, rows: Mapping[str, PublishedDocument], site: Site) -> Iterator[Expected]:
+    """The documents of what is known of each version."""
+    yield from _documents(package, folders(package.head.address)[1], rows, site, lambda: render_versions(package))
+
+
+def listing_without(package: Package, broken: Set[Version], row: PublishedDocument | None, site: Site) -> Expected:
+    """The listing less versions that cannot be installed now."""
+    versions = tuple(_taken_out(facts) if facts.version in broken else facts for facts in package.versions)
+    shorter, key = replace(package, versions=versions), paths.listing(package.head.address)
+    document = next(each for each in render_protocol(shorter, site) if each.key == key)
+    return _document(package.head.address, document, row, package.head.revision)
+
+
+def site_objects(documents: Iterable[Document], rows: Mapping[str, PublishedDocument]) -> Iterator[Expected]:
+    """The documents of no package. One whose row has other content waits for a publish to put it, and all of them wait
+    for the first one.
+    """
+    revision = max((row.revision for row in rows.values()), default=1)
     for document in documents:
         row = rows.get(document.key)
-        body = stamp(document.key, document.content, row.revision if row else revision)
-        yield Expected(document.key, sha256(body), len(body), owner, body=body, content=document.digest)
+        if row and row.content != document.digest:
+            yield Expected(document.key, None, None, row=row)
+        else:
+            yield replace(_document(None, document, row, revision), optional=not rows)
 
 
-def _version_objects(address: Address, facts: VersionFacts) -> Iterator[Expected]:
-    collected = facts.withdrawn is not None and facts.withdrawn.stage is WithdrawalStage.COLLECTED
-    yield Expected(paths.record(facts.record), facts.record, None, address, facts.version, optional=collected)
-    if collected:
-        return
-    sizes = _sizes(facts)
-    for key, digest in version_artifacts(address, facts).items():
-        yield Expected(key, digest, sizes.get(digest), address, facts.version)
+def _documents(
+    package: Package,
+    folder: str,
+    rows: Mapping[str, PublishedDocument],
+    site: Site,
+    render: Callable[[], Iterable[Document]],
+) -> Iterator[Expected]:
+    address = package.head.address
+    if package.head.state.rendering == rendering_of(site.url):
+        for document in render():
+            yield _document(address, document, rows.get(document.key), package.head.revision)
+    else:  # another renderer, or another address of the site, made them
+        for key, row in rows.items():
+            if key.startswith(folder):
+                yield Expected(key, None, None, address, row=row)
 
 
-def _sizes(facts: VersionFacts) -> Mapping[Sha256, int]:
-    if isinstance(facts, ModuleVersion):
-        return {facts.archive: facts.archive_size} if facts.archive and facts.archive_size else {}
-    return {package.zh: package.size for package in facts.packages if package.size}
+def _document(owner: Address | None, document: Document, row: PublishedDocument | None, revision: int) -> Expected:
+    """A document with the revision that it was put with; one that was never put has ``revision``."""
+    body = stamp(document.key, document.content, row.revision if row else revision)
+    return Expected(document.key, sha256(body), len(body), owner, body=body, content=document.digest, row=row)
+
+
+def _taken_out(facts: VersionFacts) -> VersionFacts:
+    if facts.withdrawn:
+        return facts
+    return replace(facts, withdrawn=Withdrawal("", "", facts.recorded_at, WithdrawalStage.UNLISTED, facts.recorded_at))
 
 
 def log_objects(

@@ -1,50 +1,49 @@
 """Mending what fsck found, from what is known to be good: the ledger, rendering, records and sources.
 
-Nothing takes the place of a published object but bytes with the digest that was published.
+Nothing takes the place of a published object but bytes with the digest that was published. Comparing and fetching need
+no lock; under it everything that was found is looked at once more, mended, and looked at again.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from registry_gen import paths
 from registry_gen.errors import ConflictError, RefusalError, RegistryError, StorageError
+from registry_gen.log.tree import root
 from registry_gen.model.facts import PublishedDocument
 from registry_gen.model.intent import AuditRow
 from registry_gen.publish import codes
 from registry_gen.publish.bucket import open_bucket
-from registry_gen.publish.checkpoint import put_log
 from registry_gen.publish.commit import recover
-from registry_gen.publish.fsck import fsck
-from registry_gen.publish.log_key import settle_log_key
+from registry_gen.publish.documents import require_not_newer
+from registry_gen.publish.findings import NO_ROW, Checked, Finding
+from registry_gen.publish.fsck import fsck, recheck
+from registry_gen.publish.fsck_log import is_tile
+from registry_gen.publish.log_key import require_log_key, settle_log_key
 from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.remake import remake_artifacts
 from registry_gen.render.artifacts import version_artifacts
 from registry_gen.render.document import revision_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from registry_gen.errors import Code
-    from registry_gen.ledger import Publication
+    from registry_gen.ledger import LogHead, Publication
     from registry_gen.model.address import Address
-    from registry_gen.model.facts import VersionFacts
-    from registry_gen.model.intent import Run
-    from registry_gen.publish.fsck import Checked, Finding
+    from registry_gen.model.intent import Artifact, Run
+    from registry_gen.model.version import Version
     from registry_gen.publish.log_key import CheckpointSigner
     from registry_gen.publish.progress import Progress
     from registry_gen.publish.registry import Registry
-    from registry_gen.storage import Storage
 
 ORPHAN_AGE: Final = timedelta(days=1)
-"""An orphan that is younger may be on its way: a run puts artifacts before it says so anywhere else."""
-
-Way = Callable[["Finding"], object]
+"""An orphan that is younger may be on its way: a publisher that lost the lock puts what it has begun to put."""
 
 _WRONG_BYTES: Final = frozenset({codes.OBJECT_MISSING, codes.OBJECT_ALTERED, codes.OBJECT_TRUNCATED})
 _WRONG_LABELS: Final = frozenset({codes.WRONG_TYPE, codes.WRONG_CACHE})
@@ -52,11 +51,11 @@ _WRONG_LABELS: Final = frozenset({codes.WRONG_TYPE, codes.WRONG_CACHE})
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What was found, what was mended of it, what is left, and why it could not be mended where that is known."""
+    """What was found, what is left, and why that could not be mended where it is known."""
 
     before: Checked
     after: Checked
-    problems: tuple[RegistryError, ...]
+    problems: tuple[RegistryError, ...] = ()
 
     @property
     def mended(self) -> tuple[Finding, ...]:
@@ -65,150 +64,245 @@ class Repaired:
         return tuple(finding for finding in self.before.findings if (finding.code, finding.key) not in left)
 
 
+def broken_versions(findings: Iterable[Finding]) -> tuple[tuple[Address, Version], ...]:
+    """The versions that nobody can install, or that would be refused: an artifact of theirs is not what it must be."""
+    found = {
+        (str(finding.address), finding.version): (finding.address, finding.version)
+        for finding in findings
+        if finding.code in _WRONG_BYTES and finding.address and finding.version and finding.key.startswith("v1/")
+    }
+    return tuple(found[key] for key in sorted(found, key=lambda key: key))
+
+
 def repair(registry: Registry, signer: CheckpointSigner, run: Run, progress: Progress) -> Repaired:
-    """Mend the bucket under the publication lock, after finishing whatever an earlier run left.
+    """Mend the bucket under the publication lock, and finish whatever an earlier run left.
 
     Raises LedgerError, ConflictError PUB003 or PUB011 where the bucket is another ledger's or ahead of this one,
     StorageError PUB010 where nothing of the registry is left in it.
     """
     site = registry.config.site
+    _require_ours(registry.ledger.log_head(), registry)
+    before = fsck(registry.ledger, registry.public, site, progress)
+    if not before.findings:
+        return Repaired(before, before)
+
+    def look() -> Sequence[Finding]:
+        return recheck(registry.ledger, registry.public, site, before.findings)
+
+    staged, problems = _staged(registry, before.findings)
     with (
         open_bucket(registry, signer, run.at) as bucket,
         registry.ledger.publication(registry.lock_seconds) as publication,
     ):
-        _require_ours(publication, registry)
+        _require_ours(publication.log_head(), registry)
         settle_log_key(publication, signer, run, None)
-        with registry.ledger.inspection() as known:
-            before = fsck(known, registry.public, site, progress)
-        work = _Repair(registry, publication, run.at)
-        work.mend(before.findings)
+        work = _Repair(registry, publication, signer, staged, run.at)
+        work.mend_log(look())
         recover(publication, bucket)
-        put_log(publication, registry.public, bucket.executor, signer)
-        with registry.ledger.inspection() as known:
-            after = fsck(known, registry.public, site, progress)
-        done = Repaired(before, after, tuple(work.problems))
-        if before.findings:
-            publication.audit([_row(done, run)])
+        work.mend(look())
+        work.mend_listings(look())
+        after = replace(before, findings=tuple(look()))
+        done = Repaired(before, after, (*problems, *work.problems))
+        publication.audit([_row(done, run)])
+    registry.staging.discard(staged.values())
     return done
 
 
+def _staged(registry: Registry, findings: Iterable[Finding]) -> tuple[Mapping[str, Artifact], list[RegistryError]]:
+    """Archives, zips, sums and signatures that are lost, made again as far as they can be, by key."""
+    wanted: dict[Address, dict[Version, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for finding in findings:
+        if finding.code in _WRONG_BYTES and finding.address and finding.version:
+            wanted[finding.address][finding.version].add(finding.key)
+    staged: dict[str, Artifact] = {}
+    problems: list[RegistryError] = []
+    packages = registry.ledger.packages(list(wanted))
+    for address, package in packages.items():
+        for facts in package.versions:
+            keys = wanted[address][facts.version] & version_artifacts(address, facts).keys()
+            if keys:
+                made = remake_artifacts(registry, address, facts, keys)
+                staged |= {artifact.key: artifact for artifact in made.artifacts}
+                problems += made.problems.values()
+    return staged, problems
+
+
 class _Repair:
-    def __init__(self, registry: Registry, publication: Publication, now: datetime) -> None:
-        self._registry = registry
+    """Mends under the lock; what cannot be mended becomes a problem."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        publication: Publication,
+        signer: CheckpointSigner,
+        staged: Mapping[str, Artifact],
+        now: datetime,
+    ) -> None:
+        self._staging = registry.staging
         self._storage = registry.public
         self._publication = publication
+        self._signer = signer
+        self._staged = staged
         self._now = now
         self.problems: list[RegistryError] = []
 
-    def mend(self, findings: Sequence[Finding]) -> None:
-        """Artifacts first, listings last, so that no reader is led to what is not there yet."""
-        log_is_sound = not any(
-            finding.code is codes.LEDGER_DIFFERS and finding.key == paths.CHECKPOINT for finding in findings
-        )
-        lost = [finding for finding in findings if finding.code in _WRONG_BYTES]
-        self._artifacts([found for found in lost if found.version and found.key.startswith("v1/")])
-        for finding in sorted(lost, key=lambda found: _is_listing(found.key)):
-            if finding.key.startswith("log/"):
-                if log_is_sound:
-                    self._attempt(finding, self._log_object)
-            elif finding.expected_object and finding.expected_object.body is not None:
-                self._attempt(finding, self._document)
-            elif finding.key.startswith("records/"):
-                self.problems.append(_no_record(finding))
-        for finding in findings:
-            if finding.code in _WRONG_LABELS:
-                self._attempt(finding, lambda found: self._storage.relabel(found.key))
-            elif finding.code in (codes.ORPHAN, codes.DEAD_LISTING) and not finding.address and log_is_sound:
-                self._attempt(finding, lambda found: self._surplus(found.key))
+    def mend_log(self, findings: Sequence[Finding]) -> None:
+        """Tiles, bundles and the checkpoint from the ledger's entries, if these are what the ledger says they are."""
+        if not _contradicts_log(findings):
+            for finding in findings:
+                if finding.code in _WRONG_BYTES and finding.key.startswith("log/"):
+                    self._attempt(finding, self._checkpoint if finding.key == paths.CHECKPOINT else self._tile)
 
-    def _attempt(self, finding: Finding, way: Way) -> None:
+    def mend(self, findings: Sequence[Finding]) -> None:
+        """Shorten listings that lead nowhere, then bring back what they led to; listings themselves come later."""
+        sound = self._publication.log_head().tail.size > 0 and not _contradicts_log(findings)
+        for finding in findings:
+            if finding.code is codes.DEAD_LISTING and finding.expected_object:
+                self._attempt(finding, self._document)
+        for finding in findings:
+            way = self._way(finding, sound=sound)
+            if way:
+                self._attempt(finding, way)
+        for finding in findings:
+            if finding.code is codes.LEDGER_DIFFERS and finding.expected == NO_ROW:
+                self._attempt(finding, self._forget)
+
+    def mend_listings(self, findings: Sequence[Finding]) -> None:
+        """Listings last, when it is clear what they may lead to."""
+        for finding in findings:
+            wrong = finding.code in _WRONG_BYTES or finding.code is codes.DEAD_LISTING
+            if wrong and finding.expected_object and _is_listing(finding.key):
+                self._attempt(finding, self._document)
+
+    def _way(self, finding: Finding, *, sound: bool) -> Callable[[Finding], object] | None:
+        expected = finding.expected_object
+        if finding.code in _WRONG_BYTES and not finding.key.startswith("log/"):
+            if finding.key in self._staged:
+                return self._artifact
+            if expected and expected.body is not None and not _is_listing(finding.key):
+                return self._document
+            return self._say_lost if finding.key.startswith("records/") else None
+        if finding.code in _WRONG_LABELS:
+            return self._relabel
+        if finding.code is codes.LEDGER_DIFFERS and expected and expected.content:
+            return self._adopt
+        gone = finding.code is codes.ORPHAN or (finding.code is codes.DEAD_LISTING and expected is None)
+        return self._surplus if gone and sound else None
+
+    def _attempt(self, finding: Finding, way: Callable[[Finding], object]) -> None:
+        self._publication.log_head()  # raises where the lock was lost meanwhile
         try:
             way(finding)
         except RegistryError as error:
             self.problems.append(error)
 
-    def _artifacts(self, lost: Iterable[Finding]) -> None:
-        """Archives, zips, sums and signatures: made again, version by version."""
-        wanted: dict[Address, list[Finding]] = defaultdict(list)
-        for finding in lost:
-            if finding.address:
-                wanted[finding.address].append(finding)
-        packages = self._publication.packages(list(wanted))
-        for address, findings in wanted.items():
-            for facts in packages[address].versions:
-                keys = {found.key for found in findings if found.version == facts.version}
-                keys &= version_artifacts(address, facts).keys()
-                if keys:
-                    self._remake(address, facts, sorted(keys))
-
-    def _remake(self, address: Address, facts: VersionFacts, keys: Sequence[str]) -> None:
-        made = remake_artifacts(self._registry, address, facts, keys)
-        self.problems += made.problems.values()
-        for artifact in made.artifacts:
-            path = self._registry.staging.path(artifact)
-            if path is None:
-                continue
-            try:
-                self._publication.log_head()  # raises where the lock was lost meanwhile
-                if self._storage.head(artifact.key):
-                    self._storage.delete([artifact.key])
-                self._storage.put_new(artifact.key, path, artifact.sha256)
-            except (ConflictError, StorageError) as error:
-                self.problems.append(error)
-        self._registry.staging.discard(made.artifacts)
+    def _artifact(self, finding: Finding) -> None:
+        """Published bytes in the place of others, or of nothing."""
+        artifact = self._staged[finding.key]
+        path = self._staging.path(artifact)
+        if path is None:
+            raise StorageError(codes.LOST, where=finding.key, hint=codes.LOST.fix)
+        self._storage.delete([artifact.key])
+        self._storage.put_new(artifact.key, path, artifact.sha256)
 
     def _document(self, finding: Finding) -> None:
         """What is rendered, over whatever stands there, at the revision that it has."""
         expected = finding.expected_object
-        assert expected is not None  # noqa: S101 - mend looked
-        assert expected.body is not None  # noqa: S101
-        found = self._storage.head(expected.key)
-        stored = self._storage.put_if(expected.key, expected.body, found.etag if found else None)
-        revision = revision_of(expected.key, expected.body) or 0
-        document = PublishedDocument(expected.key, expected.content or expected.sha256, revision, stored.etag)
-        self._publication.document_stored(expected.address, [document])
-
-    def _log_object(self, finding: Finding) -> None:
-        """A tile or bundle from the ledger's entries; the checkpoint is the one that the ledger keeps."""
-        if finding.key == paths.CHECKPOINT:
-            head = self._publication.log_head()
-            if head.checkpoint is None or head.stored_size != head.tail.size:
-                return  # put_log puts the next one
-            found = self._storage.head(finding.key)
-            stored = self._storage.put_if(finding.key, head.checkpoint, found.etag if found else None)
-            self._publication.checkpoint_stored(head.stored_size, stored.etag)
+        if expected is None or expected.body is None:
             return
+        revision = revision_of(expected.key, expected.body) or 0
+        found = self._storage.get(expected.key)
+        if found:
+            require_not_newer(expected.key, found[0], revision)
+        stored = self._storage.put_if(expected.key, expected.body, found[1].etag if found else None)
+        self._remember(finding, stored.etag)
+
+    def _adopt(self, finding: Finding) -> None:
+        """The document is right, and the ledger learns it."""
+        found = self._storage.head(finding.key)
+        if found:
+            self._remember(finding, found.etag)
+
+    def _remember(self, finding: Finding, etag: str) -> None:
         expected = finding.expected_object
-        if expected and expected.body is not None:
-            if finding.code is not codes.OBJECT_MISSING:
-                self._storage.delete([expected.key])
+        if expected and expected.body is not None and expected.content:
+            revision = revision_of(expected.key, expected.body) or 0
+            document = PublishedDocument(expected.key, expected.content, revision, etag)
+            self._publication.document_stored(expected.address, [document])
+
+    def _forget(self, finding: Finding) -> None:
+        if finding.address and self._storage.head(finding.key) is None:
+            self._publication.document_removed(finding.address, [finding.key])
+
+    def _relabel(self, finding: Finding) -> None:
+        stored = self._storage.relabel(finding.key)
+        if stored:
+            self._remember(finding, stored.etag)
+
+    def _say_lost(self, finding: Finding) -> None:
+        raise StorageError(codes.NO_RECORD, where=finding.key, found=finding.found, hint=codes.NO_RECORD.fix)
+
+    def _tile(self, finding: Finding) -> None:
+        expected = finding.expected_object
+        if expected and expected.body is not None and expected.sha256:
+            self._storage.delete([expected.key])
             self._storage.put_new(expected.key, expected.body, expected.sha256)
 
-    def _surplus(self, key: str) -> None:
-        found = self._storage.head(key)
+    def _checkpoint(self, finding: Finding) -> None:
+        """The one that the ledger keeps; where the log has grown since, the next one is put by recovery."""
+        head = self._publication.log_head()
+        found = self._storage.head(finding.key)
+        if head.stored_size != head.tail.size:
+            if found:
+                self._storage.delete_if(finding.key, found.etag)
+            return
+        checkpoint = head.checkpoint
+        if checkpoint is None:
+            require_log_key(self._publication, head, self._signer)
+            checkpoint = self._signer.sign_checkpoint(head.tail.size, root(head.tail))
+            self._publication.checkpoint_signed(head.tail.size, checkpoint)
+        stored = self._storage.put_if(finding.key, checkpoint, found.etag if found else None)
+        self._publication.checkpoint_stored(head.stored_size, stored.etag)
+
+    def _surplus(self, finding: Finding) -> None:
+        """Delete what nothing refers to; a document at once, for it may mislead, an object when it is old enough."""
+        found = self._storage.head(finding.key)
         if found is None:
             return
-        if not paths.rule(key).immutable:
-            self._storage.delete_if(key, found.etag)
+        if not paths.rule(finding.key).immutable:
+            self._storage.delete_if(finding.key, found.etag)
         elif found.modified is not None and self._now - found.modified >= ORPHAN_AGE:
-            self._storage.delete([key])
+            self._storage.delete([finding.key])
 
 
-def _require_ours(publication: Publication, registry: Registry) -> None:
-    """Refuse a bucket of another ledger, and one of which nothing is left; a broken checkpoint is for mending."""
-    storage, head = registry.public, publication.log_head()
+def _require_ours(head: LogHead, registry: Registry) -> None:
+    """Refuse a bucket of another ledger, one that is ahead of this one, and one of which nothing is left.
+
+    A checkpoint that is broken or gone is for mending, but then the tiles must not be of a longer log either.
+    """
+    storage = registry.public
     found = storage.get(paths.CHECKPOINT)
-    if found is None and head.stored_size and not _any(storage):
+    if found is None and head.stored_size and next(iter(storage.list("records/")), None) is None:
         raise StorageError(codes.BUCKET_LOST, where=storage.name, hint=codes.BUCKET_LOST.fix)
     if found is not None:
-        try:
+        with suppress(RefusalError):  # no checkpoint at all: named by fsck, and put again
             require_own_bucket(head, storage, registry.log_origin)
-        except RefusalError:
-            return
+    ahead = [stored.key for stored in storage.list("log/tile/") if is_tile(stored.key)]
+    longest = max(map(paths.tile_end, ahead), default=0)
+    if longest > head.tail.size:
+        raise ConflictError(
+            codes.FOREIGN_CHECKPOINT,
+            where=f"{storage.name}/log/tile/",
+            expected=f"a log of {head.tail.size} entries, as in the ledger",
+            found=f"tiles of one of {longest} or more",
+            hint=codes.FOREIGN_CHECKPOINT.fix,
+        )
 
 
-def _any(storage: Storage) -> bool:
-    return next(iter(storage.list("records/")), None) is not None
+def _contradicts_log(findings: Iterable[Finding]) -> bool:
+    """Whether the ledger's own log cannot be relied on: then nothing is made or deleted by it."""
+    wrong = {codes.LEDGER_DIFFERS, codes.LOG_AHEAD}
+    return any(finding.code in wrong and finding.key.startswith("log/") for finding in findings)
 
 
 def _is_listing(key: str) -> bool:
@@ -216,21 +310,13 @@ def _is_listing(key: str) -> bool:
     return not rule.immutable and paths.is_listing(key)
 
 
-def _no_record(finding: Finding) -> StorageError:
-    code: Code = codes.NO_RECORD
-    return StorageError(code, where=finding.key, found=finding.found, hint=code.fix)
-
-
 def _row(done: Repaired, run: Run) -> AuditRow:
-    counts: dict[str, int] = defaultdict(int)
-    for finding in done.mended:
-        counts[finding.code.id] += 1
     return AuditRow(
         actor=run.actor,
         action="repair",
         address="",
         before={"findings": len(done.before.findings)},
-        after={"findings": len(done.after.findings), "mended": dict(counts)},
+        after={"findings": len(done.after.findings), "mended": Counter(finding.code.id for finding in done.mended)},
         catalog_commit=run.catalog_commit,
         run_url=run.run_url,
         at=run.at,

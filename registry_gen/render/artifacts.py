@@ -40,6 +40,13 @@ def version_artifacts(address: Address, facts: VersionFacts) -> Mapping[str, Sha
     return found
 
 
+def known_sizes(facts: VersionFacts) -> Mapping[Sha256, int]:
+    """The sizes in bytes, by digest, of those artifacts of a version whose size is known: archives and zips."""
+    if isinstance(facts, ModuleVersion):
+        return {facts.archive: facts.archive_size} if facts.archive and facts.archive_size else {}
+    return {package.zh: package.size for package in facts.packages if package.size}
+
+
 def artifact_keys(package: Package) -> frozenset[str]:
     """The keys of every immutable object that the package's versions refer to, withdrawn ones included."""
     address = package.head.address

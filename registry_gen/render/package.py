@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from registry_gen.model.address import MirrorAddress, ModuleAddress, ProviderAddress
 from registry_gen.model.facts import MirrorVersion, ModuleVersion, ProviderVersion, WithdrawalStage
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from registry_gen.model.facts import Package, VersionFacts
     from registry_gen.render.document import Document
 
+_UNLISTED: Final = WithdrawalStage.UNLISTED
 _Facts = TypeVar("_Facts", ModuleVersion, ProviderVersion, MirrorVersion)
 
 
@@ -29,13 +29,14 @@ def render_package(package: Package, site: Site) -> tuple[Document, ...]:
     of what is known stays for good. So does the listing, if only an empty one, which clients take as "no versions":
     deleted, it could be made again by a publisher who slept since it was first made, and no etag would tell.
     """
-    versions = sorted(package.versions, key=lambda facts: facts.version)
-    served = [facts for facts in versions if not facts.withdrawn or facts.withdrawn.stage is WithdrawalStage.UNLISTED]
-    documents = (*_documents(package, served, site), *render_versions(replace(package, versions=tuple(versions))))
+    documents = (*render_protocol(package, site), *render_versions(package))
     return tuple(sorted(documents, key=lambda document: document.key))
 
 
-def _documents(package: Package, versions: list[VersionFacts], site: Site) -> Iterator[Document]:
+def render_protocol(package: Package, site: Site) -> Iterator[Document]:
+    """What clients read of a package: its listing, and the leaf documents of versions that caches may still list."""
+    served = (facts for facts in package.versions if not facts.withdrawn or facts.withdrawn.stage is _UNLISTED)
+    versions = sorted(served, key=lambda facts: facts.version)
     match package.head.address:
         case ModuleAddress() as address:
             yield from render_module(address, _all(ModuleVersion, versions), site)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from registry_gen.publish.fsck import Checked
+    from registry_gen.publish.findings import Checked
     from registry_gen.publish.registry import Registry
     from registry_gen.publish.repair import Repaired
 
@@ -44,9 +44,9 @@ def work(kinds: Kinds) -> Workspace:
 
 
 def check(work: Workspace, labels: Labels | None = None, *, quick: bool = False) -> Checked:
-    with work.registry() as registry, registry.ledger.inspection() as known:
+    with work.registry() as registry:
         storage = labelled(registry.public, labels or {})
-        return fsck(known, storage, registry.config.site, Silent(), quick=quick)
+        return fsck(registry.ledger, storage, registry.config.site, Silent(), quick=quick)
 
 
 def mend(work: Workspace, change: Callable[[Registry], Registry] = lambda registry: registry) -> Repaired:

@@ -1,0 +1,147 @@
+"""What a comparison must not take for damage, what it must not destroy, and what it must not overlook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, LiteralString
+
+import psycopg
+import pytest
+
+from registry_gen import wiring
+from registry_gen.errors import ConflictError
+from registry_gen.model.intent import Run
+from registry_gen.plan.collect import Extent
+from registry_gen.publish.fsck import fsck
+from registry_gen.publish.gc import gc
+from registry_gen.publish.progress import Silent
+from tests.contract.test_fsck import ARCHIVE, LEAF, check, flip, mend, named, rewrite
+from tests.support.workspace import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.kinds import Kinds
+    from tests.support.postgres import Postgres
+    from tests.support.workspace import Workspace
+
+
+@pytest.fixture
+def work(kinds: Kinds) -> Workspace:
+    return kinds.published()
+
+
+def collect_one(kinds: Kinds, work: Workspace) -> None:
+    kinds.configure(work, network='withdrawn:\n  - versions: "1.0.0"\n    reason: It holds a secret.\n')
+    assert not work.publish().refusals
+    with work.registry() as registry:
+        gc(registry, wiring.open_keys(registry).log, Extent(at_once=True), Run("ada", None, None, NOW), Silent())
+
+
+def test_what_was_collected_and_comes_back_is_named_and_deleted(kinds: Kinds, work: Workspace) -> None:
+    secret = (work.public / ARCHIVE).read_bytes()
+    collect_one(kinds, work)
+    tree = work.tree()
+    assert named(check(work)) == set()
+    (work.public / ARCHIVE).parent.mkdir(parents=True, exist_ok=True)
+    (work.public / ARCHIVE).write_bytes(secret)
+    assert named(check(work)) == {("PUB036", ARCHIVE)}
+    assert mend(work).after.findings == ()
+    assert work.tree() == tree
+
+
+def test_documents_that_wait_for_a_newer_renderer_are_not_damaged(work: Workspace) -> None:
+    before = work.tree()
+    file = work.root / "registry.yaml"
+    file.write_text(file.read_text().replace("url: https://registry.example.com/", "url: https://other.example.com/"))
+    assert named(check(work)) == set()
+    assert mend(work).after.findings == ()
+    assert work.tree() == before
+    flip(work.public / LEAF)
+    assert named(check(work)) == {("PUB031", LEAF)}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM documents WHERE key = %s",
+        "UPDATE documents SET content = repeat('0', 64) WHERE key = %s",
+        "UPDATE documents SET etag = 'another' WHERE key = %s",
+    ],
+)
+def test_a_row_that_does_not_fit_its_document_is_named_and_mended(work: Workspace, statement: LiteralString) -> None:
+    before = work.tree()
+    with psycopg.connect(wiring.read_settings(work.root / "registry.yaml").ledger) as connection:
+        connection.execute(statement, (LEAF,))
+    assert named(check(work)) == {("PUB038", LEAF)}
+    done = mend(work)
+    assert done.after.findings == ()
+    assert work.tree() == before
+
+
+def test_a_newer_document_is_not_overwritten(work: Workspace) -> None:
+    path = work.public / LEAF
+    rewrite(path, path.read_bytes().replace(b'"revision":1}', b'"revision":7}'))
+    newer = path.read_bytes()
+    done = mend(work)
+    assert path.read_bytes() == newer
+    assert [problem.code.id for problem in done.problems] == ["PUB002"]
+
+
+def test_an_empty_ledger_deletes_nothing(work: Workspace, postgres: Postgres) -> None:
+    before = work.tree()
+    (work.public / "log/checkpoint").unlink()
+    dsn = postgres.create("empty_for_fsck")
+    file = work.root / "registry.yaml"
+    own = wiring.read_settings(file).ledger
+    file.write_text(file.read_text().replace(own, dsn))
+    try:
+        with pytest.raises(ConflictError, match="PUB003"):
+            mend(work)
+    finally:
+        postgres.drop("empty_for_fsck")
+    assert {**work.tree(), "log/checkpoint": before["log/checkpoint"]} == before
+
+
+def test_an_old_ledger_changes_nothing_in_a_newer_bucket_even_where_the_checkpoint_is_broken(
+    kinds: Kinds, work: Workspace, postgres: Postgres
+) -> None:
+    file = work.root / "registry.yaml"
+    own = wiring.read_settings(file).ledger
+    old = postgres.copy(own, "old_for_fsck")
+    kinds.configure(work, network="deprecated: Use another.\n")
+    work.module("acme/newer/aws", kinds.repo.url)
+    work.publish()
+    flip(work.public / "log/checkpoint")
+    rewrite(work.public / "log/checkpoint", b"\x00broken")
+    before = work.tree()
+    file.write_text(file.read_text().replace(own, old))
+    try:
+        with pytest.raises(ConflictError, match="PUB003"):
+            mend(work)
+    finally:
+        postgres.drop("old_for_fsck")
+    assert work.tree() == before
+
+
+def test_a_publish_in_the_middle_of_a_comparison_is_no_damage(kinds: Kinds, work: Workspace) -> None:
+    """The bucket is listed for minutes, and the ledger goes on."""
+    work.module("acme/newer/aws", kinds.repo.url)
+    kinds.configure(work, network='withdrawn:\n  - versions: "1.0.0"\n    reason: Old.\n')
+
+    with work.registry() as registry:
+
+        class Meanwhile:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(registry.public, name)
+
+            done = False
+
+            def list(self, prefix: str) -> Iterator[Any]:
+                found = list(registry.public.list(prefix))
+                if not self.done:
+                    type(self).done = True
+                    work.publish()
+                return iter(found)
+
+        checked = fsck(registry.ledger, Meanwhile(), registry.config.site, Silent())
+    assert named(checked) == set()

@@ -23,15 +23,17 @@ from registry_gen.sources.identity import identity
 from registry_gen.verify.openpgp import parse_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from registry_gen.errors import RegistryError
     from registry_gen.ledger import Ledger
+    from registry_gen.model.address import Address
     from registry_gen.model.config import Config
     from registry_gen.model.entries import Catalog
     from registry_gen.model.facts import SigningKey
     from registry_gen.publish.registry import Keys, Registry
     from registry_gen.signing.log import LogSigner
+    from registry_gen.sources.files import CatalogFile
     from registry_gen.storage import Storage
 
 
@@ -41,11 +43,15 @@ MADE_HERE: Final = ".made-here"
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A folder with registry.yaml and a catalog, as read; ``problems`` are those of the catalog."""
+    """A folder with registry.yaml and a catalog, as read; ``problems`` are those of the catalog.
+
+    ``changed`` are the packages that differ from an earlier revision; None where all may.
+    """
 
     config: Config
     catalog: Catalog
     problems: tuple[RegistryError, ...]
+    changed: frozenset[Address] | None = None
 
 
 def read_settings(path: Path) -> Config:
@@ -53,12 +59,32 @@ def read_settings(path: Path) -> Config:
     return load_config(read_registry_file(path), str(path), path.absolute().parent, os.environ)
 
 
-def read_workspace(path: Path) -> Workspace:
-    """Read registry.yaml and the catalog it names; raises InputError for problems of registry.yaml only."""
+def read_workspace(path: Path, since: str | None = None) -> Workspace:
+    """Read registry.yaml and the catalog it names; raises InputError for problems of registry.yaml only.
+
+    ``since`` is a revision of the catalog's repository to compare with; raises InputError GIT016 where there is none.
+    """
     config = read_settings(path)
     git = GitCommand((), config.limits.git_seconds)
-    loaded = load_catalog(read_catalog(config), config, parse_key, catalog_commit(config, git))
-    return Workspace(config, loaded.catalog, loaded.problems)
+    files = read_catalog(config)
+    loaded = load_catalog(files, config, parse_key, catalog_commit(config, git))
+    changed = None if since is None else _changed(path, since, config, files, loaded.catalog)
+    return Workspace(config, loaded.catalog, loaded.problems, changed)
+
+
+def _changed(
+    path: Path, since: str, config: Config, files: Sequence[CatalogFile], catalog: Catalog
+) -> frozenset[Address] | None:
+    from registry_gen.catalog.changes import changed_packages
+    from registry_gen.sources.former_catalog import read_former_catalog
+
+    git = GitCommand((), config.limits.git_seconds)
+    former = read_former_catalog(config, git, since, (path.name, read_registry_file(path)), files)
+    if not former.same_registry:
+        return None
+    return changed_packages(
+        former.files, files, catalog, lambda before: load_catalog(before, config, parse_key, commit=None)
+    )
 
 
 @contextmanager

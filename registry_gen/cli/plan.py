@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen import wiring
-from registry_gen.cli.selection import read_parameter, selected
+from registry_gen.cli.selection import CHANGED_SINCE, read_parameter, selected
 from registry_gen.cli.show_past import past_json, past_text
 from registry_gen.cli.show_plan import plan_text
 from registry_gen.log.moment import parse_moment
@@ -32,6 +32,7 @@ CHANGES = 2
 
 @click.command("plan")
 @click.option("--only", metavar="ADDRESS", multiple=True, help="Plan for this package only; may be repeated.")
+@CHANGED_SINCE
 @click.option("--fetch", is_flag=True, help="Also fetch, verify and stage everything; publish nothing.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are changes.")
 @click.option("--allow-mass-withdrawal", is_flag=True, help="Withdraw although it is a large share of the registry.")
@@ -44,6 +45,7 @@ CHANGES = 2
 def command(
     output: Output,
     only: tuple[str, ...],
+    changed_since: str | None,
     fetch: bool,
     detailed_exitcode: bool,
     allow_mass_withdrawal: bool,
@@ -54,10 +56,10 @@ def command(
     Exits 0 where all is well, 1 where something is refused.
     """
     if as_of is not None:
-        if fetch or detailed_exitcode or allow_mass_withdrawal:
+        if fetch or detailed_exitcode or allow_mass_withdrawal or changed_since:
             raise click.UsageError("--as-of shows the past: of the other options only --only goes with it.")
         return _show_past(output, read_parameter(parse_moment, as_of, "--as-of"), only)
-    workspace = wiring.read_workspace(output.config)
+    workspace = wiring.read_workspace(output.config, changed_since)
     catalog = selected(workspace, only)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         planned = make_plan(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen import wiring
-from registry_gen.cli.selection import selected
+from registry_gen.cli.selection import CHANGED_SINCE, selected
 from registry_gen.cli.show_plan import notes_text, report_text
 from registry_gen.plan.as_json import refusal_json
 from registry_gen.publish.run import Report, publish
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 @click.command("publish")
 @click.option("--only", metavar="ADDRESS", multiple=True, help="Publish this package only; may be repeated.")
+@CHANGED_SINCE
 @click.option(
     "--lock-timeout",
     metavar="SECONDS",
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 def command(
     output: Output,
     only: tuple[str, ...],
+    changed_since: str | None,
     lock_timeout: float,
     allow_mass_withdrawal: bool,
     accept_log_key: str | None,
@@ -43,7 +45,7 @@ def command(
 
     A package that fails stops no other; it is reported at the end and tried again next time. Exits 1 then.
     """
-    workspace = wiring.read_workspace(output.config)
+    workspace = wiring.read_workspace(output.config, changed_since)
     catalog = selected(workspace, only)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         patient = replace(registry, lock_seconds=lock_timeout)

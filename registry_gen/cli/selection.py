@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -13,7 +13,7 @@ from registry_gen.errors import InputError
 from registry_gen.model.address import parse_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Set
 
     from registry_gen.model.address import Address
     from registry_gen.model.entries import Catalog
@@ -21,23 +21,37 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value")
 
+CHANGED_SINCE: Final = click.option(
+    "--changed-since",
+    metavar="REV",
+    help="Look only at packages that differ from the catalog at this commit, tag or branch.",
+)
+
 
 def selected(workspace: Workspace, only: tuple[str, ...]) -> Catalog:
-    """The whole catalog, or the entries that --only names.
+    """The whole catalog, or the entries that --only names, or of all those that --changed-since is about.
 
     Raises ProblemsError where the catalog has any: it is reviewed as one, and publishing a part of it would publish
     what nobody reviewed. Raises click.BadParameter for what is no address, InputError CLI002 for one that is not there.
     """
     if workspace.problems:
         raise ProblemsError(workspace.problems)
-    if not only:
-        return workspace.catalog
-    addresses = {read_parameter(parse_address, text, "--only") for text in only}
-    for address in sorted(addresses, key=str):
-        if address not in workspace.catalog.entries:
-            raise not_in_catalog(address, map(str, workspace.catalog.entries))
-    entries = {address: entry for address, entry in workspace.catalog.entries.items() if address in addresses}
-    return replace(workspace.catalog, entries=entries, whole=False)
+    catalog = workspace.catalog
+    if only:
+        addresses = {read_parameter(parse_address, text, "--only") for text in only}
+        for address in sorted(addresses, key=str):
+            if address not in catalog.entries:
+                raise not_in_catalog(address, map(str, catalog.entries))
+        catalog = _part(catalog, addresses)
+    if workspace.changed is not None:
+        gone = frozenset() if only else workspace.changed - catalog.entries.keys()
+        catalog = replace(_part(catalog, workspace.changed), gone=gone)
+    return catalog
+
+
+def _part(catalog: Catalog, addresses: Set[Address]) -> Catalog:
+    entries = {address: entry for address, entry in catalog.entries.items() if address in addresses}
+    return replace(catalog, entries=entries, whole=False)
 
 
 def read_parameter(parse: Callable[[str], _Value], text: str, name: str) -> _Value:

@@ -147,9 +147,10 @@ class Catalog:
 
     An entry's ``digest`` covers its file and every shared file it depends on (namespace, organization, keys,
     registry.yaml's relevant part), so that equal digests mean an equal entry. ``whole`` is False where a run was
-    limited to some packages, so that the others being absent says nothing.
+    limited to some packages, so that the others being absent says nothing, but for those that are ``gone`` since.
     """
 
     entries: Mapping[Address, Entry]
     commit: str | None
     whole: bool = True
+    gone: frozenset[Address] = frozenset()

@@ -291,7 +291,8 @@ def _why(before: PackageState, after: PackageState) -> str:
 
 
 def _no_longer_listed(catalog: Catalog, heads: Mapping[Address, PackageHead]) -> list[Note]:
-    gone = sorted((address for address in heads if catalog.whole and address not in catalog.entries), key=str)
+    among = heads.keys() if catalog.whole else heads.keys() & catalog.gone
+    gone = sorted(among - catalog.entries.keys(), key=str)
     return [
         Note(address, f"no longer in the catalog, but {heads[address].listed} published stay listed: {_AS_FOLLOWS}")
         for address in gone

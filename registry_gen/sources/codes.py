@@ -187,6 +187,12 @@ CACHE = Code(
     "What was fetched is kept there, so that the next run asks only for what is new.",
     "Free space on, or correct the permissions of, the state folder that registry.yaml names.",
 )
+NO_REVISION = Code(
+    "GIT016",
+    "the catalog as of that revision cannot be read",
+    "What changed since then is found by comparing the catalog with its own repository.",
+    "Name a commit, tag or branch that this clone has; a shallow clone in CI may need more depth: git fetch --deepen.",
+)
 NO_RELEASES_FOLDER = Code(
     "SRC001",
     "the folder does not exist or cannot be read",

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from concurrent.futures import wait
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from registry_gen import paths
 from registry_gen.errors import ConflictError, LedgerError, StorageError
 from registry_gen.ledger import Publication
 from registry_gen.ledger import codes as ledger_codes
@@ -74,8 +76,10 @@ def _collect(publication: Publication, bucket: Bucket) -> Iterator[Refusal]:
 
     Gives a refusal for each whose objects cannot be deleted now; it stays abandoned, and its package waits for it.
     """
-    for item in publication.abandoned():
-        package = publication.packages([item.intent.address]).get(item.intent.address)
+    given_up = publication.abandoned()
+    packages = publication.packages([item.intent.address for item in given_up]) if given_up else {}
+    for item in given_up:
+        package = packages.get(item.intent.address)
         held = artifact_keys(package) if package else frozenset[str]()
         try:
             bucket.storage.delete([artifact.key for artifact in item.intent.artifacts if artifact.key not in held])
@@ -142,22 +146,16 @@ def _log(publication: Publication, ready: list[OpenIntent]) -> tuple[list[OpenIn
 def _put_all_artifacts(
     publication: Publication, bucket: Bucket, intents: Sequence[OpenIntent]
 ) -> tuple[list[OpenIntent], int, list[Refusal]]:
-    """The intents whose artifacts are all there, the number of puts, and a refusal for each of the others.
-
-    A put that failed is tried once more, so that a passing fault leaves the order of the log as it would have been.
-    """
+    """The intents whose artifacts are all there, the number of puts, and a refusal for each of the others."""
     puts = 0
     failed: dict[int, ConflictError | StorageError] = {}
-    pending = [item for item in intents if not item.logged]
-    for _ in range(2):
-        for item in pending:
-            try:
-                puts += _put_artifacts(bucket, item.intent.artifacts)
-                failed.pop(item.id, None)
-            except (ConflictError, StorageError) as error:
-                failed[item.id] = error
-        pending = [item for item in pending if isinstance(failed.get(item.id), StorageError)]
-    # Other bytes at our key may be what another ledger published: nothing is deleted, a person has to look.
+    pending = [(item.id, artifact) for item in intents if not item.logged for artifact in item.intent.artifacts]
+    for _, wave in groupby(sorted(pending, key=_wave), key=_wave):
+        wanted = [(id_, artifact) for id_, artifact in wave if id_ not in failed]
+        puts += len(wanted)
+        failed |= _put_side_by_side(bucket, wanted)
+    # Other bytes at our key may be what another ledger published: nothing is deleted, a person has to look. What was
+    # put is made alike by the next attempt.
     conflicts = [id_ for id_, error in failed.items() if isinstance(error, ConflictError)]
     if conflicts:
         publication.abandon(conflicts)
@@ -167,19 +165,40 @@ def _put_all_artifacts(
     return ready, puts, refusals
 
 
-def _put_artifacts(bucket: Bucket, artifacts: Sequence[Artifact]) -> int:
-    def put(artifact: Artifact) -> None:
-        path = bucket.staging.path(artifact)
-        if path:
-            bucket.storage.put_new(artifact.key, path, artifact.sha256)
-        elif not _stored(bucket.storage, artifact):
-            raise StorageError(codes.LOST, where=artifact.key, hint=codes.LOST.fix)
+def _wave(wanted: tuple[int, Artifact]) -> int:
+    return paths.wave(wanted[1].key)
 
-    pending = [bucket.executor.submit(put, artifact) for artifact in artifacts]
-    wait(pending)  # nothing of an intent is on its way any more when it is given up
-    for future in pending:
-        future.result()
-    return len(artifacts)
+
+def _put_side_by_side(
+    bucket: Bucket, wanted: Sequence[tuple[int, Artifact]]
+) -> Mapping[int, ConflictError | StorageError]:
+    """Put artifacts of many intents, and give what went wrong by the intents' ids; a conflict says more than a failure.
+
+    A put that failed is tried once more, so that a passing fault leaves the order of the log as it would have been.
+    """
+    failed: dict[int, ConflictError | StorageError] = {}
+    for last in (False, True):
+        begun = [(id_, artifact, bucket.executor.submit(_put_artifact, bucket, artifact)) for id_, artifact in wanted]
+        wait([future for _, _, future in begun])  # nothing of an intent is on its way any more when it is given up
+        wanted = []
+        for id_, artifact, future in begun:
+            try:
+                future.result()
+            except ConflictError as error:
+                failed[id_] = error
+            except StorageError as error:
+                wanted.append((id_, artifact))
+                if last:
+                    failed.setdefault(id_, error)
+    return failed
+
+
+def _put_artifact(bucket: Bucket, artifact: Artifact) -> None:
+    path = bucket.staging.path(artifact)
+    if path:
+        bucket.storage.put_new(artifact.key, path, artifact.sha256)
+    elif not _stored(bucket.storage, artifact):
+        raise StorageError(codes.LOST, where=artifact.key, hint=codes.LOST.fix)
 
 
 def _site_changes(publication: Publication, bucket: Bucket) -> tuple[Change, ...]:
@@ -251,5 +270,5 @@ def _is_there(bucket: Bucket, artifact: Artifact) -> bool:
 
 
 def _stored(storage: Storage, artifact: Artifact) -> bool:
-    """Whether the bucket holds the artifact already, to the last byte: only a run that resumes has to ask."""
+    """Whether the bucket holds the artifact, to the last byte: only a run that resumes or gives up has to ask."""
     return storage.digest(artifact.key) == artifact.sha256

@@ -24,6 +24,7 @@ from registry_gen.publish.stage import stage_plan
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from registry_gen.ledger import RunStatus
     from registry_gen.model.address import Address
     from registry_gen.model.entries import Catalog
     from registry_gen.model.intent import Intent
@@ -88,34 +89,43 @@ def publish(
             # Before a write that is refused to whoever lost the lock: an old catalog must not meet newer heads.
             heads = registry.ledger.heads()
             run = publication.start_run(catalog.commit, registry.actor, now)
-        rest = _without(catalog, waiting)
-        planned = make_plan(registry, rest, keys.sums.key, progress, now, mass_withdrawal=mass_withdrawal, heads=heads)
-        total = _Total(planned.plan, recovered, log_key_changed=key_changed)
+        total = _Total(recovered, log_key_changed=key_changed)
         try:
+            rest = _without(catalog, waiting)
+            planned = make_plan(
+                registry, rest, keys.sums.key, progress, now, mass_withdrawal=mass_withdrawal, heads=heads
+            )
+            total.take(planned.plan)
             for batch in _batches(stage_plan(registry, keys, rest, planned, now, progress), total):
                 with registry.ledger.publication(registry.lock_seconds) as publication:
                     total.add(_commit(publication, bucket, batch))
         except RegistryError:
             # What ended the run is told; the alarms that it saw must not be lost for it.
             with suppress(RegistryError), registry.ledger.publication(registry.lock_seconds) as publication:
-                _record_alarms(publication, total.refusals)
+                _close(publication, total.report(), run, "failed")
             raise
         report = total.report()
         with registry.ledger.publication(registry.lock_seconds) as publication:
-            _close(publication, report, run)
+            _settle(publication, report.plan)
+            _close(publication, report, run, "failed" if report.refusals else "succeeded")
     return report
 
 
 class _Total:
-    def __init__(self, plan: Plan, recovered: Committed, *, log_key_changed: bool) -> None:
-        self.plan = plan
+    def __init__(self, recovered: Committed, *, log_key_changed: bool) -> None:
+        self.plan = Plan((), (), (), 0)
         self.log_key_changed = log_key_changed
-        self.refusals = [*recovered.refusals, *plan.refusals]
-        self.notes = [*plan.notes]
+        self.refusals = [*recovered.refusals]
+        self.notes: list[Note] = []
         self.recovered = recovered.finished
         self.published: list[Intent] = []
         self.altered = [*recovered.altered]
         self.puts = recovered.puts
+
+    def take(self, plan: Plan) -> None:
+        self.plan = plan
+        self.refusals += plan.refusals
+        self.notes += plan.notes
 
     def add(self, committed: Committed) -> None:
         self.published += [item.intent for item in committed.finished]
@@ -193,15 +203,17 @@ def _commit(publication: Publication, bucket: Bucket, intents: Sequence[Intent])
     return replace(committed, refusals=(*refusals, *committed.refusals))
 
 
-def _close(publication: Publication, report: Report, run: int) -> None:
-    now = datetime.now(UTC)
+def _settle(publication: Publication, plan: Plan) -> None:
     settled = [
         PackageHead(package.address, package.base, package.base, package.inputs, package.due_at, package.state)
-        for package in report.plan.packages
+        for package in plan.packages
         if package.inputs and not package.actions
     ]
     if settled:
         publication.settle_inputs(settled)
+
+
+def _close(publication: Publication, report: Report, run: int, status: RunStatus) -> None:
     _record_alarms(publication, report.refusals)
     summary = {
         "versions": sum(len(intent.versions) for intent in report.published),
@@ -209,7 +221,7 @@ def _close(publication: Publication, report: Report, run: int) -> None:
         "refused": len(report.refusals),
         "puts": report.puts,
     }
-    publication.finish_run(run, "failed" if report.refusals else "succeeded", summary, now)
+    publication.finish_run(run, status, summary, datetime.now(UTC))
 
 
 def _record_alarms(publication: Publication, refusals: Sequence[Refusal]) -> None:

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import psycopg
 import pytest
 
 from deployments.demo.signing import read_signer
@@ -23,6 +24,7 @@ from registry_gen.errors import ConflictError, LedgerError, StorageError
 from registry_gen.ledger import codes as ledger_codes
 from registry_gen.model.entries import Catalog
 from registry_gen.publish import run, stage
+from registry_gen.publish.fsck import fsck
 from registry_gen.publish.progress import Silent
 from registry_gen.publish.run import Report
 from registry_gen.publish.run import publish as publish_registry
@@ -172,7 +174,7 @@ def test_a_package_whose_objects_cannot_even_be_looked_at_stops_no_other(work: W
     shutil.rmtree(work.root / "state/staging")
     repo.tag("v1.1.0", repo.commit(MORE))
 
-    report = publish(work, stuck("digest", f"{STUCK}/"))
+    report = publish(work, stuck("digest", ""))
 
     assert codes(report) == [("acme/stuck/aws", "TST002")]
     assert listed(work, FINE) == ["1.0.0", "1.1.0"]
@@ -234,13 +236,16 @@ def test_what_the_database_refuses_to_log_costs_its_own_package_alone(work: Work
     assert check_reachable(work.public) == 2
 
 
-def test_a_package_is_given_up_only_when_none_of_its_uploads_is_on_its_way(work: Workspace, repo: GitRepo) -> None:
+def test_a_package_is_given_up_only_when_none_of_its_uploads_is_on_its_way(work: Workspace, tmp_path: Path) -> None:
     moved_on, order = threading.Event(), list[str]()
-    (work.root / "catalog/modules/acme/fine/aws.yaml").unlink()
+    shutil.rmtree(work.root / "catalog")
+    key = make_key("acme")
+    make_release(tmp_path / "widget", "widget", "1.0.0", key=key, platforms=("darwin_arm64", "linux_amd64"))
+    work.provider("acme/widget", tmp_path / "widget", key=key.armor)
 
     class Slow(FileStorage):
         def put_new(self, key: str, body: bytes | Path, sha256: Sha256) -> Stored:
-            if key.startswith("records/"):
+            if key.endswith("_darwin_arm64.zip"):
                 raise StorageError(BROKEN, where=key)
             moved_on.wait(0.5)  # as long as it takes where nobody waits for this upload
             order.append("uploaded")
@@ -256,9 +261,8 @@ def test_a_package_is_given_up_only_when_none_of_its_uploads_is_on_its_way(work:
         ledger = disturbed_ledger(ledger, "documents", before=next_step)
         return replace(registry, public=Slow(work.public), ledger=ledger)
 
-    assert codes(publish(work, change)) == [("acme/stuck/aws", "TST002")]
-    uploads = ["uploaded"] * 4  # archive and provenance; what failed is tried once more
-    assert order[order.index("begun") :] == ["begun", *uploads, "moved on"]
+    assert codes(publish(work, change)) == [("acme/widget", "TST002")]
+    assert order[order.index("begun") :] == ["begun", "uploaded", "moved on"], "what speaks of the zips is not put"
 
 
 # --- staged bytes that are lost -------------------------------------------------------------------------------------
@@ -393,16 +397,18 @@ def test_a_staging_area_that_broke_after_begin_is_named(work: Workspace, repo: G
 def test_other_bytes_at_an_artifacts_key_stay_until_a_person_removes_them(work: Workspace, repo: GitRepo) -> None:
     planted = work.write(f"public/{STUCK}/1.0.0/module.tar.gz", "planted")
 
-    for _ in range(2):
-        report = publish(work)
+    for hours in range(2):
+        report = publish(work, now=NOW + timedelta(hours=hours))
         assert codes(report) == [("acme/stuck/aws", "STO001")]
         assert planted.read_text() == "planted"
         assert (listed(work, FINE), listed(work, STUCK)) == (["1.0.0"], [])
 
     planted.unlink()
-    assert publish(work).refusals == ()
+    assert publish(work, now=NOW + timedelta(hours=2)).refusals == (), "nothing of the former attempts is in the way"
     assert listed(work, STUCK) == ["1.0.0"]
     check_reachable(work.public)
+    with work.registry() as registry:
+        assert fsck(registry.ledger, registry.public, registry.config.site, Silent()).findings == ()
 
 
 def test_a_plan_that_another_publisher_overtook_is_not_carried_out(work: Workspace, repo: GitRepo) -> None:
@@ -516,6 +522,21 @@ def test_another_ledger_that_publishes_meanwhile_stops_this_one_at_the_log(
     after = work.tree()
     assert {key: after[key] for key in before} == before
     assert all(paths.rule(key).immutable and not key.startswith("log/") for key in after.keys() - before.keys())
+
+
+def test_a_run_that_ended_early_is_recorded_as_failed(work: Workspace, repo: GitRepo) -> None:
+    def fail() -> None:
+        raise LedgerError(ledger_codes.DATABASE_ERROR)
+
+    def change(registry: Registry) -> Registry:
+        return replace(registry, ledger=disturbed_ledger(registry.ledger, "begin", before=fail))
+
+    with pytest.raises(LedgerError):
+        publish(work, change)
+    assert publish(work).refusals == ()
+    with psycopg.connect(wiring.read_settings(work.root / "registry.yaml").ledger) as connection:
+        rows = connection.execute("SELECT status FROM sync_runs ORDER BY id").fetchall()
+    assert rows == [("failed",), ("succeeded",)]
 
 
 def test_a_newer_document_is_not_replaced_even_where_the_log_was_removed(

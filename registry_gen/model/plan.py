@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class ReleaseSeen:
     """One release of a provider: where it is, the digest of its SHA256SUMS, and the sums by file name.
 
     ``signature`` is the digest of SHA256SUMS.sig, None where there is none. ``protocols`` from the goreleaser
-    manifest, ("5.0",) where there is none, as goreleaser's documentation says.
+    manifest, ("5.0",) where there is none, as goreleaser's documentation says. ``sizes`` are those, in bytes, of the
+    files that can be looked at without a request for each.
     """
 
     version: Version
@@ -48,6 +49,7 @@ class ReleaseSeen:
     signature: Sha256 | None
     files: Mapping[str, Sha256]
     protocols: tuple[str, ...]
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,7 +1,7 @@
 """Deciding: catalog, sightings and ledger in; actions, refusals and notes out. No clock, no network, no disk."""
 
-from registry_gen.plan.decide import due_mirrors, plan, stale
+from registry_gen.plan.decide import due_mirrors, plan, returning, stale
 from registry_gen.plan.inputs import Context
 from registry_gen.plan.settle import Settled, settle
 
-__all__ = ["Context", "Settled", "due_mirrors", "plan", "settle", "stale"]
+__all__ = ["Context", "Settled", "due_mirrors", "plan", "returning", "settle", "stale"]

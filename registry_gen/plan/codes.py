@@ -80,6 +80,12 @@ SIGNER_GONE = Code(
     "A key is taken away when it was lost or leaked, or when its owner signed everything anew.",
     "Ask the upstream why. If the key leaked, withdraw what it signed; if not, acknowledge the alarm.",
 )
+SIGNATURE_CHANGED = Code(
+    "PLN019",
+    "the signature at the source is not the one that was published",
+    "Another signature beside the same checksums may be a new key's, and whose that is, nobody said.",
+    "Ask the publisher why. If the first key leaked, withdraw what it signed; if not, acknowledge the alarm.",
+)
 RECORD_LOST = Code(
     "PLN020",
     "the record of a version is gone",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from registry_gen.errors import RefusalError
 from registry_gen.model.entries import Catalog, Entry, MirrorEntry, ModuleEntry, ProviderEntry
-from registry_gen.model.facts import Package, PackageHead, PackageState, ProviderVersion
+from registry_gen.model.facts import MirrorVersion, Package, PackageHead, PackageState, ProviderVersion
 from registry_gen.model.plan import (
     Acknowledged,
     Action,
@@ -75,6 +75,26 @@ def due_mirrors(catalog: Catalog, heads: Mapping[Address, PackageHead], now: dat
     )
 
 
+def returning(
+    catalog: Catalog, sightings: Mapping[Address, Sighting], packages: Mapping[Address, Package], now: datetime
+) -> Mapping[Address, tuple[MirrorVersion, ...]]:
+    """The mirrored versions that the catalog wants to be listed again, and of which upstream was not asked yet."""
+    found = {}
+    for address, package in packages.items():
+        entry, sighting = catalog.entries[address], sightings[address]
+        if not isinstance(entry, MirrorEntry) or not isinstance(sighting, MirrorSighting):
+            continue
+        back = taken_back(entry, package.versions, (), now)
+        asked = {answer.version for answer in sighting.answers}
+        wanted = {
+            change.version for change in changes(entry, package.versions, back) if isinstance(change, Relist)
+        } - asked
+        versions = [facts for facts in package.versions if isinstance(facts, MirrorVersion) and facts.version in wanted]
+        if versions:
+            found[address] = tuple(versions)
+    return found
+
+
 def plan(
     catalog: Catalog,
     sightings: Mapping[Address, Sighting],
@@ -133,55 +153,55 @@ def _add(
     context: Context,
 ) -> None:
     published = package.versions if package else ()
-    outcome = _decide(entry, sighting, published)
+    seen = not isinstance(sighting, FailedSighting)
+    outcome = _known_alarms(_decide(entry, sighting, published), context.acknowledged)
     back = taken_back(entry, published, (action.version for action in outcome.actions), context.now)
     outcome = _without(outcome, back.reasons.keys() | _staying_away(entry, published))
-    life = _life(entry, published, back, outcome, seen=not isinstance(sighting, FailedSighting))
-    outcome = _known_alarms(outcome, context.acknowledged)
+    life = _life(entry, sighting, published, back, outcome)
+    listed = _listed_after(published, life)
     state = state_of(entry, context, head)
-    dropped = _dropped_keys(entry, state, _listed_after(published, life))
+    dropped = _dropped_keys(entry, state, listed)
     if dropped:
         total.refusals.append(dropped)
         return
-    revision = head.revision if head else 0
+    total.refusals.extend(outcome.refusals)
     actions: list[Action] = [*outcome.actions, *life]
     if published and package and package.head.state != state:
         actions.append(ChangeState(entry.address, _why(package.head.state, state)))
-    offers_nothing = not (published or actions or outcome.refusals)
-    makes_room = bool(outcome.actions and entry.retention)
-    after = revision + 1 if actions else revision
-    inputs = None
-    if not (isinstance(sighting, FailedSighting) or outcome.refusals or offers_nothing or makes_room):
-        inputs = inputs_digest(entry, sighting, after, context)
-    if isinstance(sighting, FailedSighting) and not actions:
-        total.refusals.extend(outcome.refusals)
+    if not seen and not actions:
         return
-    total.packages.append(
-        PackagePlan(
-            address=entry.address,
-            base=revision,
-            state=state,
-            actions=tuple(actions),
-            inputs=inputs,
-            due_at=_due_at(back, sighting, head, context.now),
-        )
-    )
-    total.refusals.extend(outcome.refusals)
+    offers_nothing = not (published or actions or outcome.refusals)
+    revision = head.revision if head else 0
+    inputs = None
+    # What retention withdraws in favour of a version counts only when that one is published: the next run looks again.
+    makes_room = bool(outcome.actions and entry.retention)
+    if not (isinstance(sighting, FailedSighting) or outcome.refusals or offers_nothing or makes_room):
+        inputs = inputs_digest(entry, sighting, revision + 1 if actions else revision, context)
+    due_at = _due_at(back, sighting, head, context.now, open_questions=bool(outcome.refusals))
+    total.packages.append(PackagePlan(entry.address, revision, state, tuple(actions), inputs, due_at))
     total.notes.extend(outcome.notes)
-    if not isinstance(sighting, FailedSighting):
+    if seen:
         rehosted = {action.version for action in outcome.actions if action.rehost}
-        total.notes.extend(notes_on_published(entry, _listed_after(published, life), rehosted))
+        total.notes.extend(notes_on_published(entry, listed, rehosted))
     total.notes.extend(notes_on_collected(entry, published, back))
     total.notes.extend(notes_on_links(entry))
     if offers_nothing and not isinstance(sighting, FailedSighting):
         total.notes.append(note_on_nothing(entry, sighting))
 
 
-def _due_at(back: TakenBack, sighting: Sighting, head: PackageHead | None, now: datetime) -> datetime | None:
-    """When time alone may change the outcome: a prerelease is old enough, or a mirror's upstream is asked again."""
+def _due_at(
+    back: TakenBack, sighting: Sighting, head: PackageHead | None, now: datetime, *, open_questions: bool
+) -> datetime | None:
+    """When time alone may change the outcome: a prerelease is old enough, or a mirror's upstream is asked again.
+
+    An upstream that contradicted what was mirrored, or did not answer, is asked in every run: an alarm does not go away
+    by itself.
+    """
     ends = [back.due_at] if back.due_at else []
     if isinstance(sighting, MirrorSighting):
-        ends.append(now + ASK_AGAIN if head is None or head.due_at is None or head.due_at <= now else head.due_at)
+        again = open_questions or any(answer.error for answer in sighting.answers)
+        known = head.due_at if head and head.due_at and head.due_at > now else now + ASK_AGAIN
+        ends.append(now if again else known)
     return min(ends, default=None)
 
 
@@ -225,15 +245,22 @@ def _without(outcome: Outcome, versions: Set[Version]) -> Outcome:
 
 
 def _life(
-    entry: Entry, published: Sequence[VersionFacts], back: TakenBack, outcome: Outcome, *, seen: bool
+    entry: Entry, sighting: Sighting, published: Sequence[VersionFacts], back: TakenBack, outcome: Outcome
 ) -> list[Withdraw | Relist]:
     """Withdrawals always; a version is listed again only where its source was seen and says nothing else."""
     refused = {refusal.version for refusal in outcome.refusals}
     return [
         change
         for change in changes(entry, published, back)
-        if isinstance(change, Withdraw) or (seen and change.version not in refused)
+        if isinstance(change, Withdraw) or (change.version not in refused and _was_seen(sighting, change.version))
     ]
+
+
+def _was_seen(sighting: Sighting, version: Version) -> bool:
+    """Whether it is known what the source says of a version now; a mirror's upstream has to be asked for each."""
+    if isinstance(sighting, MirrorSighting):
+        return any(answer.version == version and answer.error is None for answer in sighting.answers)
+    return not isinstance(sighting, FailedSighting)
 
 
 def _listed_after(published: Sequence[VersionFacts], life: Sequence[Withdraw | Relist]) -> list[VersionFacts]:

@@ -70,6 +70,8 @@ def _lines(entry: Entry, sighting: GoodSighting, revision: int, context: Context
         case ProviderSighting():
             for release in sorted(sighting.releases, key=lambda found: found.version):
                 yield f"release {release.version} {release.sums} {release.signature} {','.join(release.protocols)}"
+                for name, size in sorted(release.sizes.items()):
+                    yield f"size {name} {size}"
         case MirrorSighting():
             for seen in sorted(sighting.versions):
                 platforms = ",".join(sorted(str(platform) for platform in seen.platforms))

@@ -190,4 +190,11 @@ def _from_archives(
             refusals.append(Refusal(entry.address, seen.version, error))
         else:
             actions.append(PublishModule(entry.address, seen.version, None, seen))
-    return Outcome(tuple(actions), tuple(refusals))
+    offered = {seen.version for seen in archives}
+    notes = tuple(
+        Note(entry.address, f"the archive of published version {version} is gone from the source")
+        for version in sorted(known)
+        if known[version].evidence and known[version].withdrawn is None
+        if version not in offered and entry.versions.allows(version)
+    )
+    return Outcome(tuple(actions), tuple(refusals), notes)

@@ -47,6 +47,7 @@ def decide_provider(entry: ProviderEntry, sighting: ProviderSighting, published:
             actions.append(PublishProvider(entry.address, release.version, release, everything, True, rehost=True))
         elif new:
             actions.append(PublishProvider(entry.address, release.version, release, new, added=facts is not None))
+    notes += _gone(entry, sighting, known.values())
     return within_limits(entry.address, Outcome(tuple(actions), tuple(refusals), tuple(notes)))
 
 
@@ -67,18 +68,48 @@ def _platforms(names: Iterable[str]) -> Iterable[Platform]:
             continue
 
 
+def _contradiction(entry: ProviderEntry, release: ReleaseSeen, facts: ProviderVersion) -> Refusal | None:
+    """What a release says now that it did not say when it was published: sums, signature, sizes."""
+    code, expected, found = codes.EVIDENCE_CHANGED, "", ""
+    sizes = {package.filename: package.size for package in facts.packages}
+    other = [name for name, size in sorted(release.sizes.items()) if size != (sizes.get(name) or size)]
+    if facts.evidence != release.sums:
+        expected, found = f"SHA256SUMS with SHA-256 {facts.evidence}, as published", release.sums
+    elif _signed_by_publisher(entry, facts) and facts.sums.signature != release.signature:
+        code = codes.SIGNATURE_CHANGED
+        expected = f"SHA256SUMS.sig with SHA-256 {facts.sums.signature}, as published"
+        found = release.signature or "no SHA256SUMS.sig"
+    elif other:
+        expected, found = f"{other[0]} with {sizes[other[0]]} bytes, as published", f"{release.sizes[other[0]]} bytes"
+    else:
+        return None
+    error = RefusalError(
+        code, where=f"{entry.address} {release.version}", expected=expected, found=found, hint=code.fix
+    )
+    return Refusal(entry.address, release.version, error, violation=True)
+
+
+def _signed_by_publisher(entry: ProviderEntry, facts: ProviderVersion) -> bool:
+    return entry.signature == "publisher" and facts.sums.signer in {key.fingerprint for key in entry.signing_keys}
+
+
+def _gone(entry: ProviderEntry, sighting: ProviderSighting, listed: Iterable[ProviderVersion]) -> list[Note]:
+    """Releases that a folder has no more; one that cannot be read is told of already, and a URL cannot be searched."""
+    if sighting.problems or entry.source.versions:
+        return []
+    offered = {release.version for release in sighting.releases}
+    return [
+        Note(entry.address, f"the release of published version {facts.version} is gone from the source")
+        for facts in sorted(listed, key=lambda facts: facts.version)
+        if facts.version not in offered and facts.withdrawn is None and entry.versions.allows(facts.version)
+    ]
+
+
 def _refuse(entry: ProviderEntry, release: ReleaseSeen, facts: ProviderVersion | None) -> Refusal | None:
     where = f"{entry.address} {release.version}"
-    if facts and facts.evidence != release.sums:
-        error = RefusalError(
-            codes.EVIDENCE_CHANGED,
-            where=where,
-            expected=f"SHA256SUMS with SHA-256 {facts.evidence}, as published",
-            found=release.sums,
-            hint=codes.EVIDENCE_CHANGED.fix,
-        )
-        return Refusal(entry.address, release.version, error, violation=True)
-    if facts or not entry.versions.allows(release.version):
+    if facts:
+        return _contradiction(entry, release, facts)
+    if not entry.versions.allows(release.version):
         return None
     if release.version.build:
         error = RefusalError(codes.BUILD_METADATA, where=where, found=str(release.version))

@@ -12,7 +12,7 @@ from registry_gen.publish.mistakes import as_error
 from registry_gen.sources.recheck import ask_again
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Executor, Future
 
     from registry_gen.model.address import Address
@@ -65,6 +65,23 @@ def look(
         for address, entry in catalog.entries.items()
     }
     return {address: future.result() for address, future in pending.items()}
+
+
+def ask_of(
+    catalog: Catalog,
+    sources: Sources,
+    sightings: Mapping[Address, Sighting],
+    versions: Mapping[Address, Sequence[MirrorVersion]],
+    executor: Executor,
+) -> Mapping[Address, Sighting]:
+    """The sightings, and in those of mirrors what their upstreams say now of ``versions`` too."""
+    asked = dict(sightings)
+    for address, wanted in versions.items():
+        entry, sighting = catalog.entries[address], sightings[address]
+        if isinstance(entry, MirrorEntry) and isinstance(sighting, MirrorSighting):
+            answers = ask_again(sources.upstream, entry, wanted, executor)
+            asked[address] = replace(sighting, answers=(*sighting.answers, *answers))
+    return asked
 
 
 def _way(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry_gen.model.plan import Acknowledged
-from registry_gen.plan import Context, due_mirrors, plan, stale
-from registry_gen.publish.look import Again, look
+from registry_gen.plan import Context, due_mirrors, plan, returning, stale
+from registry_gen.publish.look import Again, ask_of, look
 from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.registry import pool
 
@@ -58,8 +58,10 @@ def make_plan(
     with pool(workers, "look") as executor, pool(workers, "again") as asking:
         again = Again(registry.ledger.packages(due) if due else {}, asking)
         sightings = look(catalog, registry.sources, executor, progress, again)
-    addresses = stale(catalog, sightings, heads, context)
-    packages = registry.ledger.packages(addresses) if addresses else {}
+        addresses = stale(catalog, sightings, heads, context)
+        packages = registry.ledger.packages(addresses) if addresses else {}
+        wanted = returning(catalog, sightings, packages, now)
+        sightings = ask_of(catalog, registry.sources, sightings, wanted, asking)
     made = plan(catalog, sightings, heads, packages, context, addresses, mass_withdrawal=mass_withdrawal)
     return Planned(made, packages)
 

@@ -31,13 +31,16 @@ _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Place(Protocol):
-    """Where files are, named without any path. Both methods raise SourceError, NET006 where there is no such file."""
+    """Where files are, named without any path. Reading raises SourceError, NET006 where there is no such file."""
 
     def read(self, name: str, limit: int) -> bytes:
         """A file of at most ``limit`` bytes."""
 
     def copy(self, name: str, out: BinaryIO, limit: int) -> Downloaded:
         """Stream a file into ``out``, which is emptied first."""
+
+    def size(self, name: str) -> int | None:
+        """A file's size in bytes; None where it is not there, or would take a request."""
 
 
 def place(location: str, fetcher: Fetcher) -> Place:
@@ -61,6 +64,10 @@ class UrlPlace:
     def copy(self, name: str, out: BinaryIO, limit: int) -> Downloaded:
         """See ``Place``."""
         return self.fetcher.download(self.url(name), out, limit=limit)
+
+    def size(self, name: str) -> int | None:  # noqa: ARG002 - see ``Place``: it would take a request
+        """See ``Place``."""
+        return None
 
     def url(self, name: str) -> str:
         """The absolute URL of a file; raises SourceError SRC005 for a name with a path in it."""
@@ -100,6 +107,13 @@ class FolderPlace:
             with writing(where):
                 out.flush()
         return Downloaded(Sha256(total.hexdigest()), size)
+
+    def size(self, name: str) -> int | None:
+        """See ``Place``."""
+        with contextlib.suppress(OSError):
+            found = (self.folder / name).stat()
+            return found.st_size if stat.S_ISREG(found.st_mode) else None
+        return None
 
     @contextlib.contextmanager
     def _open(self, name: str, limit: int) -> Iterator[BinaryIO]:

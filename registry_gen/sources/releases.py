@@ -127,6 +127,7 @@ class Releases:
             None if signature is None else sha256(signature),
             files,
             _protocols(there, entry, version, location, files),
+            {name: size for name in files if name.endswith(".zip") for size in [there.size(name)] if size is not None},
         )
 
 

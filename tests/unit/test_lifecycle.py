@@ -33,6 +33,7 @@ from registry_gen.model.plan import (
     PublishModule,
     Relist,
     Sighting,
+    UpstreamAnswer,
     Withdraw,
 )
 from registry_gen.model.version import parse_constraints, parse_version
@@ -215,8 +216,11 @@ def test_retention_brings_back_what_was_not_collected() -> None:
     offered = MirrorSighting(RANDOM, (upstream("1.0.0", LINUX), upstream("2.0.0", LINUX)))
     old, new = mirror_facts("1.0.0", LINUX), mirror_facts("2.0.0", LINUX)
     bad_new = withdrawing(entry, "2.0.0")
-    assert said(decide(bad_new, offered, gone(old), new)) == ["relist 1.0.0", "withdraw 2.0.0"]
-    assert said(decide(bad_new, offered, gone(old, WithdrawalStage.COLLECTED), new)) == ["withdraw 2.0.0"]
+    assert said(decide(bad_new, offered, gone(old), new)) == ["withdraw 2.0.0"], "upstream was not asked"
+    same = UpstreamAnswer(old.version, {each.filename: each.zh for each in old.packages}, (old.sums.signer,))
+    answered = replace(offered, answers=(same,))
+    assert said(decide(bad_new, answered, gone(old), new)) == ["relist 1.0.0", "withdraw 2.0.0"]
+    assert said(decide(bad_new, answered, gone(old, WithdrawalStage.COLLECTED), new)) == ["withdraw 2.0.0"]
 
 
 def test_old_prereleases_are_withdrawn_when_their_time_has_come_and_looked_at_no_earlier() -> None:
@@ -332,4 +336,4 @@ def test_an_acknowledged_alarm_is_noted_and_anything_else_that_is_seen_is_an_ala
 
     gone_facts: dict[Address, Package] = {NETWORK: package(module(), gone(facts), state=state_of(module(), CONTEXT))}
     back = plan(catalog(module()), {NETWORK: moved}, heads, gone_facts, context, [NETWORK])
-    assert said(back) == [], "nor does it come back by being acknowledged"
+    assert said(back) == ["relist 1.0.0"], "somebody said that what was published is good"

@@ -22,11 +22,12 @@ from registry_gen.publish.planning import make_plan
 from registry_gen.publish.stage import stage_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from registry_gen.ledger import RunStatus
     from registry_gen.model.address import Address
     from registry_gen.model.entries import Catalog
+    from registry_gen.model.facts import Package
     from registry_gen.model.intent import Intent
     from registry_gen.plan import Settled
     from registry_gen.publish.bucket import Bucket
@@ -35,7 +36,12 @@ if TYPE_CHECKING:
 
 LOCK_PHASE: Final = "Waiting for other publishers"
 BATCH_PACKAGES: Final = 500
+BATCH_VERSIONS: Final = 5_000
+"""With ``BATCH_PACKAGES``, what bounds the time that a batch holds the lock: some seconds, where puts take ten
+milliseconds and sixteen go side by side.
+"""
 BATCH_SECONDS: Final = 5.0
+"""How long what is staged waits for more to be committed with it."""
 KEEP_SECONDS: Final = 86_400
 """How long the staging area keeps what no open intent needs: longer than any run that may be staging now."""
 
@@ -96,7 +102,8 @@ def publish(
                 registry, rest, keys.sums.key, progress, now, mass_withdrawal=mass_withdrawal, heads=heads
             )
             total.take(planned.plan)
-            for batch in _batches(stage_plan(registry, keys, rest, planned, now, progress), total):
+            staged = stage_plan(registry, keys, rest, planned, now, progress)
+            for batch in _batches(staged, planned.packages, total):
                 with registry.ledger.publication(registry.lock_seconds) as publication:
                     total.add(_commit(publication, bucket, batch))
         except RegistryError:
@@ -154,22 +161,32 @@ def _without(catalog: Catalog, waiting: frozenset[Address]) -> Catalog:
     return replace(catalog, entries=entries, whole=False)
 
 
-def _batches(staged: Iterator[list[Settled]], total: _Total) -> Iterator[Sequence[Intent]]:
+def _batches(
+    staged: Iterator[list[Settled]], packages: Mapping[Address, Package], total: _Total
+) -> Iterator[Sequence[Intent]]:
     """Intents in batches that are short enough for nobody to wait long for the lock, sorted by address.
 
-    What is done is committed after five seconds, however long another package's download takes.
+    A package counts with all of its versions in ``packages``, for each may have documents to put. What is done is
+    committed after five seconds, however long another package's download takes.
     """
     batch: list[Intent] = []
+    versions = 0
     started = time.monotonic()
     for done in staged:
         for settled in done:
             total.refusals += settled.refusals
             total.notes += settled.notes
-            if settled.intent:
-                batch.append(settled.intent)
-        if len(batch) >= BATCH_PACKAGES or (batch and time.monotonic() - started > BATCH_SECONDS):
+            if not settled.intent:
+                continue
+            known = packages.get(settled.intent.address)
+            batch.append(settled.intent)
+            versions += len(settled.intent.versions) + (len(known.versions) if known else 0)
+            if len(batch) >= BATCH_PACKAGES or versions >= BATCH_VERSIONS:
+                yield sorted(batch, key=_by_address)
+                batch, versions, started = [], 0, time.monotonic()
+        if batch and time.monotonic() - started > BATCH_SECONDS:
             yield sorted(batch, key=_by_address)
-            batch, started = [], time.monotonic()
+            batch, versions, started = [], 0, time.monotonic()
     if batch:
         yield sorted(batch, key=_by_address)
 

@@ -657,6 +657,34 @@ def test_a_download_that_hangs_does_not_hold_up_what_is_done(
     assert listed(connected, WIDGET) == ["1.0.0"]
 
 
+@pytest.mark.parametrize(("bound", "most"), [("BATCH_PACKAGES", 2), ("BATCH_VERSIONS", 4)])
+def test_many_packages_are_committed_in_short_batches(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
+) -> None:
+    """Five packages of two versions each: whoever waits for the lock gets it after two of them."""
+    monkeypatch.setattr(run, bound, most)
+    work = Workspace(tmp_path / "work", database)
+    repo = GitRepo(tmp_path / "network.git")
+    for version in ("v1.0.0", "v1.1.0"):
+        repo.tag(version, repo.commit({"main.tf": f"# {version}\n"}))
+    for number in range(5):
+        work.module(f"acme/network{number}/aws", repo.url)
+    begun: list[None] = []
+
+    def change(registry: Registry) -> Registry:
+        return replace(registry, ledger=disturbed_ledger(registry.ledger, "begin", before=lambda: begun.append(None)))
+
+    assert publish(work, change).refusals == ()
+    assert len(begun) == 3
+
+    entries = [work.root / f"catalog/modules/acme/network{number}/aws.yaml" for number in range(5)]
+    for entry in entries:
+        entry.write_text(entry.read_text() + "deprecated: Use another.\n")
+    begun.clear()
+    assert publish(work, change).refusals == ()
+    assert len(begun) == 3
+
+
 def test_a_linked_mirror_names_the_zips_where_they_are(
     connected: Workspace, upstream: Path, outside: tuple[HttpServer, Authority]
 ) -> None:

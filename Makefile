@@ -4,7 +4,7 @@
 .SUFFIXES:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint suite suite-others coverage faults machine lock clean
+.PHONY: help demo test lint suite suite-others coverage faults machine bench lock clean
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PYTHON ?=
@@ -59,6 +59,9 @@ faults: .venv/dev ## Every operation of every step through every fault, kill and
 machine: .venv/dev ## A thousand lives of a registry with two publishers, from one seed
 	MACHINE_RUNS=1000 .venv/bin/python -m pytest -n 0 -o faulthandler_timeout=36000 --hypothesis-seed=1 \
 	  tests/faults/test_state_machine.py
+
+bench: .venv/dev ## Measure speed beside calibrations of the same run, some minutes; FULL=1 at the size of OpenTofu's registry
+	.venv/bin/python -m tests.bench $(if $(FULL),--full)
 
 # Environments. `runtime` is what the package needs, `package` is this folder installed editable, `dev` the tools.
 %/runtime: requirements.lock requirements-build.lock

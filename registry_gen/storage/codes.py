@@ -50,3 +50,11 @@ FAILED = Code(
     "The system's own message says more.",
     "Check that the storage is there and healthy, then run publish again.",
 )
+FOREIGN_STAGING = Code(
+    "STO009",
+    "what stands in the staging folder's place is not what registry-gen made",
+    "Objects get ready in .staging before they get their names. Through a symbolic link or a special file there, "
+    "writing and cleaning up would reach what lies elsewhere.",
+    "Find out who can write into the storage. Then delete the thing itself, not what it leads to: the next run makes "
+    "it anew.",
+)

@@ -2,8 +2,8 @@
 
 Bytes are written to ``.staging/`` inside the folder, made durable there, and then get their name in one step: by a
 hard link where the name must be new, by renaming where it is swapped. A killed writer leaves only a staged file,
-which no reader sees and the next one to open the folder removes. Folders are walked by descriptor and symbolic
-links are never followed, so that nothing planted inside leads out.
+which no reader sees and the next one to write removes. Folders are walked by descriptor and symbolic links are never
+followed, so that nothing planted inside leads out. Whoever only reads changes nothing: the folder may be read-only.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import secrets
-import stat
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -23,28 +21,19 @@ from registry_gen.errors import ConflictError, StorageError
 from registry_gen.model.digest import Sha256
 from registry_gen.model.digest import sha256 as digest_of
 from registry_gen.storage import Stored, codes
+from registry_gen.storage.folders import STAGING, failing, open_file, open_folder, open_root, opened_staging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from registry_gen.errors import Code
+    from registry_gen.storage.folders import Staging
 
-STAGING: Final = ".staging"
-
-_LOCK: Final = "lock"
 _CHUNK: Final = 1 << 20
-_OPEN_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_CODES: Final[dict[int | None, Code]] = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), codes.NO_SPACE),
-    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), codes.NOT_ALLOWED),
-    **dict.fromkeys((errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENXIO), codes.IN_THE_WAY),
-}
 
 
 class FileStorage:
-    """A storage in the folder ``root``, which is created where it is missing.
+    """A storage in the folder ``root``, which the first write creates where it is missing; so far it is empty then.
 
     ``durable`` False leaves out every fsync: several times as fast, for folders that can be made again.
     Etags are the SHA-256 of the content, so ``head`` and ``list`` read what they report.
@@ -52,13 +41,13 @@ class FileStorage:
     """
 
     def __init__(self, root: Path, *, durable: bool = True) -> None:
-        """Open the folder, and remove what killed writers left behind."""
+        """Look whether the folder can be used; nothing in it changes."""
         self._root = root.absolute()
-        self._staging = self._root / STAGING
         self._durable = durable
-        with _failing(self.name):
-            self._root.mkdir(parents=True, exist_ok=True)
-            self._remove_leftovers()
+        self._found = False
+        self._cleaned = False
+        with failing(self.name), suppress(FileNotFoundError), self._reading():
+            pass
 
     @property
     def name(self) -> str:
@@ -68,16 +57,17 @@ class FileStorage:
     def put_new(self, key: str, body: bytes | Path, sha256: Sha256) -> Stored:
         """Write an immutable object, once for good: see ``Storage.put_new``."""
         _check_key(key)
-        with _failing(f"{self.name}/{key}"):
+        with failing(f"{self.name}/{key}"):
             found = self.head(key)
             if found:
                 _require(key, sha256, _digest(body))
                 return _same(found, sha256)
-            with self._staged(body) as (staged, digest, size):
+            with self._writing() as (root, staging), staging.file() as (staged, file):
+                digest, size = self._fill(file, body)
                 _require(key, sha256, digest)
-                with self._lock(fcntl.LOCK_SH), self._folder(key, create=True) as (folder, name):
+                with staging.lock(fcntl.LOCK_SH), self._folder(root, key, create=True) as (folder, name):
                     try:
-                        os.link(staged, name, dst_dir_fd=folder, follow_symlinks=False)
+                        os.link(staged, name, src_dir_fd=staging.folder, dst_dir_fd=folder, follow_symlinks=False)
                     except FileExistsError:
                         found = self._head(folder, name, key)
                     else:
@@ -88,8 +78,9 @@ class FileStorage:
         """Write a mutable document by compare-and-swap: see ``Storage.put_if``."""
         if _check_key(key).immutable:
             raise StorageError(codes.BAD_KEY, "an immutable object is never replaced", where=key)
-        with _failing(f"{self.name}/{key}"), self._staged(body) as (staged, digest, size):
-            with self._lock(fcntl.LOCK_EX), self._folder(key, create=True) as (folder, name):
+        with failing(f"{self.name}/{key}"), self._writing() as (root, staging), staging.file() as (staged, file):
+            digest, size = self._fill(file, body)
+            with staging.lock(fcntl.LOCK_EX), self._folder(root, key, create=True) as (folder, name):
                 found = self._head(folder, name, key)
                 if (found.etag if found else None) != expected:
                     raise ConflictError(
@@ -98,14 +89,14 @@ class FileStorage:
                         expected=expected or "no object",
                         found=found.etag if found else "no object",
                     )
-                os.rename(staged, name, dst_dir_fd=folder)
+                os.rename(staged, name, src_dir_fd=staging.folder, dst_dir_fd=folder)
                 self._sync(folder)
             return Stored(key, digest, size)
 
     def get(self, key: str) -> tuple[bytes, Stored] | None:
         """All bytes of a document, or None."""
         _check_key(key)
-        with _failing(f"{self.name}/{key}"), self._existing(key) as file:
+        with failing(f"{self.name}/{key}"), self._existing(key) as file:
             if file is None:
                 return None
             data = b"".join(_chunks(file))
@@ -114,7 +105,7 @@ class FileStorage:
     def head(self, key: str) -> Stored | None:
         """What is stored under a key, or None."""
         _check_key(key)
-        with _failing(f"{self.name}/{key}"), self._existing(key) as file:
+        with failing(f"{self.name}/{key}"), self._existing(key) as file:
             return _stored(key, file) if file is not None else None
 
     def digest(self, key: str) -> Sha256 | None:
@@ -135,8 +126,8 @@ class FileStorage:
     def delete_if(self, key: str, expected: str) -> None:
         """Delete a mutable document by compare-and-delete: see ``Storage.delete_if``."""
         _check_key(key)
-        with _failing(f"{self.name}/{key}"), self._lock(fcntl.LOCK_EX), suppress(FileNotFoundError):
-            with self._folder(key) as (folder, name):
+        with failing(f"{self.name}/{key}"), self._removing() as root, suppress(FileNotFoundError):
+            with self._folder(root, key) as (folder, name):
                 found = self._head(folder, name, key)
                 if found is None:
                     return
@@ -144,51 +135,78 @@ class FileStorage:
                     raise ConflictError(codes.CHANGED_MEANWHILE, where=key, expected=expected, found=found.etag)
                 os.unlink(name, dir_fd=folder)
                 self._sync(folder)
-            self._remove_empty_folders(key)
+            self._remove_empty_folders(root, key)
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects, and the folders that become empty."""
         for key in keys:
             _check_key(key)
         for key in keys:
-            with _failing(f"{self.name}/{key}"), self._lock(fcntl.LOCK_EX), suppress(FileNotFoundError):
-                with self._folder(key) as (folder, name):
+            with failing(f"{self.name}/{key}"), self._removing() as root, suppress(FileNotFoundError):
+                with self._folder(root, key) as (folder, name):
                     os.unlink(name, dir_fd=folder)
                     self._sync(folder)
-                self._remove_empty_folders(key)
+                self._remove_empty_folders(root, key)
 
     @contextmanager
-    def _folder(self, key: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+    def _reading(self) -> Iterator[int]:
+        """A descriptor of the storage's folder. Raises FileNotFoundError where it never was there."""
+        try:
+            root = open_root(self._root)
+        except FileNotFoundError:
+            if self._found or self._root.is_symlink():
+                raise StorageError(codes.FAILED, "the storage's folder is gone", where=self.name) from None
+            raise
+        self._found = True
+        try:
+            yield root
+        finally:
+            os.close(root)
+
+    @contextmanager
+    def _writing(self) -> Iterator[tuple[int, Staging]]:
+        """The storage's folder and its staging, for one write; the first one removes what killed writers left."""
+        if not self._found and not self._root.is_symlink():
+            self._root.mkdir(parents=True, exist_ok=True)
+        with self._reading() as root, opened_staging(root, self.name) as staging:
+            if not self._cleaned:
+                self._cleaned = True
+                staging.remove_leftovers()
+            yield root, staging
+
+    @contextmanager
+    def _removing(self) -> Iterator[int]:
+        """The storage's folder, while nobody else writes or removes."""
+        with self._writing() as (root, staging), staging.lock(fcntl.LOCK_EX):
+            yield root
+
+    @contextmanager
+    def _folder(self, root: int, key: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
         """A descriptor of the folder that holds ``key``, and the last part of the key.
 
         Raises FileNotFoundError where a folder is missing and shall not be created.
         """
         *parents, name = key.split("/")
-        folder = self._open_root()
+        folder = root
         try:
             for part in parents:
-                below = self._open_folder(folder, part, create=create)
-                os.close(folder)
-                folder = below
+                above, folder = folder, self._open_folder(folder, part, create=create)
+                if above != root:
+                    os.close(above)
             yield folder, name
         finally:
-            os.close(folder)
-
-    def _open_root(self) -> int:
-        try:
-            return os.open(self._root, _OPEN_FOLDER)
-        except FileNotFoundError:
-            raise StorageError(codes.FAILED, "the storage's folder is gone", where=self.name) from None
+            if folder != root:
+                os.close(folder)
 
     def _open_folder(self, above: int, part: str, *, create: bool) -> int:
         try:
-            return os.open(part, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=above)
+            return open_folder(above, part)
         except FileNotFoundError:
             if not create:
                 raise
         with suppress(FileExistsError):
             os.mkdir(part, dir_fd=above)
-        folder = os.open(part, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=above)
+        folder = open_folder(above, part)
         os.fchmod(folder, 0o755)
         self._sync(above)
         return folder
@@ -197,8 +215,8 @@ class FileStorage:
     def _existing(self, key: str) -> Iterator[int | None]:
         """A descriptor of the object under ``key``, or None."""
         try:
-            with self._folder(key) as (folder, name):
-                file = _open_object(folder, name)
+            with self._reading() as root, self._folder(root, key) as (folder, name):
+                file = open_file(folder, name)
         except FileNotFoundError:
             yield None
             return
@@ -209,7 +227,7 @@ class FileStorage:
 
     def _head(self, folder: int, name: str, key: str) -> Stored | None:
         try:
-            file = _open_object(folder, name)
+            file = open_file(folder, name)
         except FileNotFoundError:
             return None
         try:
@@ -217,52 +235,12 @@ class FileStorage:
         finally:
             os.close(file)
 
-    @contextmanager
-    def _staged(self, body: bytes | Path) -> Iterator[tuple[Path, Sha256, int]]:
-        """Path, digest and size of a durable copy of ``body`` that has no key yet; removed in the end."""
-        path, file = self._new_staged_file()
-        try:
-            digest, size = _write(file, body)
-            os.fchmod(file, 0o644)
-            self._sync(file)
-            yield path, digest, size
-        finally:
-            path.unlink(missing_ok=True)
-            os.close(file)
-
-    def _new_staged_file(self) -> tuple[Path, int]:
-        """A staged file, locked for as long as its writer lives, so that nobody takes it for a leftover."""
-        with suppress(FileExistsError):
-            self._staging.mkdir(mode=0o700)
-        while True:
-            path = self._staging / secrets.token_hex(16)
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if os.fstat(file).st_nlink:
-                return path, file
-            os.close(file)  # removed as a leftover in the moment before it was locked
-
-    def _remove_leftovers(self) -> None:
-        with suppress(OSError):  # whoever may only read finds nothing to remove, or leaves it
-            for path in self._staging.iterdir():
-                if path.name != _LOCK:
-                    _remove_unless_locked(path)
-
-    @contextmanager
-    def _lock(self, kind: int) -> Iterator[None]:
-        """The lock between everything that names or removes objects, in this process and others.
-
-        Every caller has a descriptor of its own, so that threads exclude each other as processes do.
-        """
-        with suppress(FileExistsError):
-            self._staging.mkdir(mode=0o700)
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        lock = os.open(self._staging / _LOCK, flags, 0o600)
-        try:
-            fcntl.flock(lock, kind)
-            yield
-        finally:
-            os.close(lock)
+    def _fill(self, file: int, body: bytes | Path) -> tuple[Sha256, int]:
+        """Digest and size of what is durable in ``file`` then, and readable for web servers of other users."""
+        digest, size = _write(file, body)
+        os.fchmod(file, 0o644)
+        self._sync(file)
+        return digest, size
 
     def _walk(self, folder: str, prefix: str) -> Iterator[Stored]:
         """Objects below ``folder`` ("" or ending in "/") in order of keys."""
@@ -273,24 +251,24 @@ class FileStorage:
             if name.endswith("/"):
                 yield from self._walk(key, prefix)
                 continue
-            with _failing(f"{self.name}/{key}"), self._existing(key) as file:
+            with failing(f"{self.name}/{key}"), self._existing(key) as file:
                 found = _stored(key, file) if file is not None else None
             if found:
                 yield found
 
     def _names(self, folder: str) -> Sequence[str]:
         """Files and folders in ``folder``; a folder's name ends in "/", so that names sort as their keys do."""
-        with _failing(f"{self.name}/{folder}"):
+        with failing(f"{self.name}/{folder}"):
             try:
-                with self._folder(folder) as (opened, _), os.scandir(opened) as entries:
+                with self._reading() as root, self._folder(root, folder) as (opened, _), os.scandir(opened) as entries:
                     return sorted(filter(None, (_shown(entry) for entry in entries if folder or entry.name != STAGING)))
             except (FileNotFoundError, NotADirectoryError):
                 return ()
 
-    def _remove_empty_folders(self, key: str) -> None:
+    def _remove_empty_folders(self, root: int, key: str) -> None:
         while "/" in key:
             key = key.rpartition("/")[0]
-            with self._folder(key) as (above, name):
+            with self._folder(root, key) as (above, name):
                 try:
                     os.rmdir(name, dir_fd=above)
                 except OSError as error:
@@ -302,16 +280,6 @@ class FileStorage:
     def _sync(self, file: int) -> None:
         if self._durable:
             os.fsync(file)
-
-
-@contextmanager
-def _failing(where: str) -> Iterator[None]:
-    """Turn the system's errors into StorageError."""
-    try:
-        yield
-    except OSError as error:
-        code = _CODES.get(error.errno, codes.FAILED)
-        raise StorageError(code, where=where, found=error.strerror or str(error), hint=code.fix) from error
 
 
 def _shown(entry: os.DirEntry[str]) -> str:
@@ -332,15 +300,6 @@ def _check_parts(key: str, shown: str) -> None:
     parts = key.split("/")
     if "\0" in key or parts[0] == STAGING or any(part in ("", ".", "..") for part in parts if key):
         raise StorageError(codes.BAD_KEY, found=repr(shown))
-
-
-def _open_object(folder: int, name: str) -> int:
-    """A descriptor of the file ``name``; raises OSError for links (ELOOP) and whatever else is no file (ENXIO)."""
-    file = os.open(name, _OPEN_FILE, dir_fd=folder)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise OSError(errno.ENXIO, "not a file")
-    return file
 
 
 def _write(file: int, body: bytes | Path) -> tuple[Sha256, int]:
@@ -367,7 +326,7 @@ def _body(body: bytes | Path) -> Iterator[bytes]:
     if isinstance(body, bytes):
         yield body
         return
-    with _failing(str(body)), body.open("rb", buffering=0) as source:
+    with failing(str(body)), body.open("rb", buffering=0) as source:
         yield from _chunks(source.fileno())
 
 
@@ -406,13 +365,3 @@ def _same(found: Stored, sha256: Sha256) -> Stored:
             hint=codes.IMMUTABLE_CONFLICT.fix,
         )
     return found
-
-
-def _remove_unless_locked(path: Path) -> None:
-    with suppress(FileNotFoundError, BlockingIOError):
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-        finally:
-            os.close(file)

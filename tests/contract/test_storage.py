@@ -455,7 +455,7 @@ except StorageError as error:
     def test_a_killed_writer_leaves_nothing_that_is_seen_and_its_leftover_is_removed(
         self, tmp_path: Path, moment: str
     ) -> None:
-        """The process dies right before it writes, links or renames; the next to open the folder cleans up."""
+        """The process dies right before it writes, links or renames; the next to write cleans up."""
         program = f"""
 import os, signal
 from pathlib import Path
@@ -475,22 +475,24 @@ else:
         assert len(left) == 1
         storage = FileStorage(tmp_path)
         assert list(storage.list("")) == []
-        assert {path.name for path in (tmp_path / ".staging").iterdir()} <= {"lock"}
         storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        assert {path.name for path in (tmp_path / ".staging").iterdir()} == {"lock"}
         storage.put_if(LISTING, b"listing", None)
 
-    def test_opening_the_folder_leaves_the_work_of_a_living_writer_alone(
+    def test_cleaning_up_leaves_the_work_of_a_living_writer_alone(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         storage = FileStorage(tmp_path)
         link = os.link
 
-        def open_again_and_link(*args: object, **options: object) -> None:
-            FileStorage(tmp_path)
+        def let_another_write_and_link(*args: object, **options: object) -> None:
+            monkeypatch.setattr(os, "link", link)
+            FileStorage(tmp_path).put_new(record(b"other"), b"other", sha256(b"other"))
             link(*args, **options)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(os, "link", open_again_and_link)
+        monkeypatch.setattr(os, "link", let_another_write_and_link)
         storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        assert _body(storage, record(b"other")) == b"other"
         assert _body(storage, ARCHIVE) == b"archive"
 
     def test_a_staged_file_that_was_cleaned_away_before_it_was_locked_is_made_again(
@@ -503,7 +505,7 @@ else:
         def clean_and_lock(file: int, kind: int) -> None:
             if not cleaned:
                 cleaned.extend((tmp_path / ".staging").iterdir())
-                FileStorage(tmp_path)  # takes the file that nobody has locked yet for a leftover
+                FileStorage(tmp_path).delete([LEAF])  # takes the file that nobody has locked yet for a leftover
             flock(file, kind)
 
         monkeypatch.setattr(fcntl, "flock", clean_and_lock)

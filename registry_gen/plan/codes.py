@@ -54,7 +54,9 @@ KEY_DROPPED = Code(
     "PLN010",
     "a key that published versions were signed with is no longer given to clients",
     "Clients check each version against the keys in its document: without its signer it cannot be installed.",
-    "Keep the old key beside the new one in signing_keys. The registry's own former key can be listed there too.",
+    "Keep the old key beside the new one in signing_keys, or withdraw what it signed. Where the registry signs, former "
+    "keys stay for as long as a listed version needs them; to list a withdrawn one again whose key clients no longer "
+    "get, name that key in signing_keys.",
 )
 PIN_WITHOUT_TAG = Code(
     "PLN009",

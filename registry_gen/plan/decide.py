@@ -6,9 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from registry_gen.errors import RefusalError
 from registry_gen.model.entries import Catalog, Entry, MirrorEntry, ModuleEntry, ProviderEntry
-from registry_gen.model.facts import MirrorVersion, Package, PackageHead, PackageState, ProviderVersion
+from registry_gen.model.facts import MirrorVersion, Package, PackageHead, PackageState
 from registry_gen.model.plan import (
     Acknowledged,
     Action,
@@ -25,8 +24,8 @@ from registry_gen.model.plan import (
     Sighting,
     Withdraw,
 )
-from registry_gen.plan import codes
 from registry_gen.plan.inputs import Context, inputs_digest
+from registry_gen.plan.keys import dropped_keys, former_keys, given_keys, notes_on_former_keys
 from registry_gen.plan.lifecycle import TakenBack, can_return, changes, notes_on_collected, taken_back
 from registry_gen.plan.limits import valve
 from registry_gen.plan.mirrors import decide_mirror
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from registry_gen.model.address import Address
-    from registry_gen.model.facts import SigningKey, VersionFacts
+    from registry_gen.model.facts import VersionFacts
     from registry_gen.model.version import Version
 
 
@@ -159,8 +158,8 @@ def _add(
     outcome = _without(outcome, back.reasons.keys() | _staying_away(entry, published))
     life = _life(entry, sighting, published, back, outcome)
     listed = _listed_after(published, life)
-    state = state_of(entry, context, head)
-    dropped = _dropped_keys(entry, state, listed)
+    state = state_of(entry, context, head, listed)
+    dropped = dropped_keys(entry, state, listed)
     if dropped:
         total.refusals.append(dropped)
         return
@@ -175,7 +174,11 @@ def _add(
     inputs = None
     # What retention withdraws in favour of a version counts only when that one is published: the next run looks again.
     makes_room = bool(outcome.actions and entry.retention)
-    if not (isinstance(sighting, FailedSighting) or outcome.refusals or offers_nothing or makes_room):
+    # So it is with a former key: a version that gains platforms is signed anew, and may have been its last.
+    former = former_keys(entry, context, state, listed)
+    signs_anew = any(action.version in versions for action in outcome.actions for versions in former.values())
+    unsettled = offers_nothing or makes_room or signs_anew
+    if not (isinstance(sighting, FailedSighting) or outcome.refusals or unsettled):
         inputs = inputs_digest(entry, sighting, revision + 1 if actions else revision, context)
     due_at = _due_at(back, sighting, head, context.now, open_questions=bool(outcome.refusals))
     total.packages.append(PackagePlan(entry.address, revision, state, tuple(actions), inputs, due_at))
@@ -185,6 +188,7 @@ def _add(
         total.notes.extend(notes_on_published(entry, listed, rehosted))
     total.notes.extend(notes_on_collected(entry, published, back))
     total.notes.extend(notes_on_links(entry))
+    total.notes.extend(notes_on_former_keys(entry, former))
     if offers_nothing and not isinstance(sighting, FailedSighting):
         total.notes.append(note_on_nothing(entry, sighting))
 
@@ -271,39 +275,17 @@ def _listed_after(published: Sequence[VersionFacts], life: Sequence[Withdraw | R
     ]
 
 
-def state_of(entry: Entry, context: Context, head: PackageHead | None = None) -> PackageState:
-    """The package's state as the catalog wants it; ``head`` tells the registry's key where the context does not."""
+def state_of(
+    entry: Entry, context: Context, head: PackageHead | None = None, listed: Sequence[VersionFacts] = ()
+) -> PackageState:
+    """The package's state as the catalog wants it; ``head`` and ``listed`` tell which former keys go on being given."""
     match entry:
         case ModuleEntry():
             return PackageState(deprecated=entry.deprecated, rendering=context.rendering)
         case ProviderEntry():
-            return PackageState(entry.deprecated, _keys(entry, context, head), context.rendering)
+            return PackageState(entry.deprecated, given_keys(entry, context, head, listed), context.rendering)
         case MirrorEntry():
             return PackageState(rendering=context.rendering)
-
-
-def _keys(entry: ProviderEntry, context: Context, head: PackageHead | None) -> tuple[SigningKey, ...]:
-    if entry.signature == "publisher":
-        return tuple(sorted(entry.signing_keys))
-    if context.registry_key:
-        return tuple(sorted({context.registry_key, *entry.signing_keys}))
-    return head.state.signing_keys if head else ()
-
-
-def _dropped_keys(entry: Entry, state: PackageState, listed: Sequence[VersionFacts]) -> Refusal | None:
-    """A listed version must stay installable: its signer has to be among the keys that clients get."""
-    given = {key.fingerprint for key in state.signing_keys}
-    orphans = [facts for facts in listed if isinstance(facts, ProviderVersion) and facts.sums.signer not in given]
-    if not orphans:
-        return None
-    error = RefusalError(
-        codes.KEY_DROPPED,
-        where=str(entry.address),
-        expected=f"the key {orphans[0].sums.signer}, which signed {orphans[0].version}",
-        found=", ".join(sorted(given)) or "no key",
-        hint=codes.KEY_DROPPED.fix,
-    )
-    return Refusal(entry.address, None, error)
 
 
 def _why(before: PackageState, after: PackageState) -> str:

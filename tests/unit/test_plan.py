@@ -14,7 +14,7 @@ from registry_gen.errors import Code, SourceError
 from registry_gen.model.address import Platform
 from registry_gen.model.digest import sha256
 from registry_gen.model.entries import GitSource, WithdrawalRule
-from registry_gen.model.facts import Hosting, Withdrawal, WithdrawalStage
+from registry_gen.model.facts import Hosting, SigningKey, Withdrawal, WithdrawalStage
 from registry_gen.model.plan import (
     ArchiveSeen,
     ChangeState,
@@ -28,7 +28,7 @@ from registry_gen.model.plan import (
     Sighting,
     UpstreamAnswer,
 )
-from registry_gen.model.version import parse_version
+from registry_gen.model.version import parse_constraints, parse_version
 from registry_gen.plan import Context, due_mirrors, limits, stale
 from registry_gen.plan import plan as plan_addresses
 from registry_gen.plan.as_json import plan_json
@@ -59,6 +59,7 @@ from tests.support.entries import (
 )
 
 if TYPE_CHECKING:
+    from registry_gen.model.address import Address
     from registry_gen.model.entries import Catalog, Entry
     from registry_gen.model.facts import Package, VersionFacts
     from registry_gen.model.plan import Plan
@@ -463,15 +464,90 @@ def test_a_change_of_keys_notice_or_renderer_changes_documents_only(before: dict
 def test_a_key_that_signed_a_listed_version_cannot_be_dropped() -> None:
     seen = ProviderSighting(WIDGET, (release("1.0.0", LINUX), release("1.1.0", LINUX)))
     known = {WIDGET: package(provider(), provider_facts("1.0.0", LINUX), state=state_of(provider(), CONTEXT))}
-    for entry in (provider(keys=(REGISTRY_KEY,)), provider(signature="registry", keys=())):
-        planned = plan_with(entry, seen, known)
-        (refusal,) = planned.refusals
-        assert refusal.error.code.id == "PLN010"
-        assert RELEASE_KEY.fingerprint in refusal.error.expected
-        assert planned.packages == ()
+    planned = plan_with(provider(keys=(REGISTRY_KEY,)), seen, known)
+    (refusal,) = planned.refusals
+    assert refusal.error.code.id == "PLN010"
+    assert RELEASE_KEY.fingerprint in refusal.error.expected
+    assert planned.packages == ()
     beside = provider(keys=(REGISTRY_KEY, RELEASE_KEY))
     assert versions(plan_with(beside, seen, known)) == ["1.1.0"]
     assert versions(plan_with(provider(signature="registry"), seen, known)) == ["1.1.0"], "keys may stand beside ours"
+
+
+NEW_KEY = SigningKey("C" * 40, REGISTRY_KEY.armor.replace("registry", "new"))
+ROTATED = Context(CONTEXT.site_url, NEW_KEY, NOW)
+OURS = provider(signature="registry", keys=())
+OFFERED = ProviderSighting(WIDGET, (release("1.0.0", LINUX), release("1.1.0", LINUX)))
+
+
+def signed_by(key: SigningKey, version: str, *, withdrawn: bool = False) -> VersionFacts:
+    """A published version whose sums the key signed."""
+    facts = provider_facts(version, LINUX)
+    gone = Withdrawal("bad", "somebody", NOW, WithdrawalStage.UNLISTED, NOW) if withdrawn else None
+    return replace(facts, sums=replace(facts.sums, signer=key.fingerprint), withdrawn=gone)
+
+
+def given(planned: Plan) -> tuple[SigningKey, ...]:
+    (found,) = planned.packages
+    return found.state.signing_keys
+
+
+def had(entry: Entry, keys: tuple[SigningKey, ...], *facts: VersionFacts) -> dict[Address, Package]:
+    """The package as clients have it, with these keys."""
+    return {WIDGET: package(entry, *facts, state=replace(state_of(entry, CONTEXT), signing_keys=keys))}
+
+
+def test_a_former_key_of_the_registry_is_given_beside_the_new_one_while_a_listed_version_needs_it() -> None:
+    known = had(OURS, (REGISTRY_KEY,), signed_by(REGISTRY_KEY, "1.0.0"), signed_by(REGISTRY_KEY, "1.1.0"))
+    planned = plan_with(OURS, OFFERED, known, ROTATED)
+    assert (codes(planned), given(planned)) == ([], (NEW_KEY, REGISTRY_KEY))
+    assert planned.packages[0].actions == (ChangeState(WIDGET, "signing keys"),)
+    (note,) = planned.notes
+    assert note.text == f"clients still get the former key {REGISTRY_KEY.fingerprint}: it signed 1.0.0, 1.1.0"
+
+    known = had(OURS, (NEW_KEY, REGISTRY_KEY), signed_by(REGISTRY_KEY, "1.0.0"), signed_by(NEW_KEY, "1.1.0"))
+    assert given(plan_with(OURS, OFFERED, known, ROTATED)) == (NEW_KEY, REGISTRY_KEY), "and so it stays"
+
+
+def test_a_former_key_goes_with_the_last_listed_version_that_it_signed() -> None:
+    known = had(OURS, (NEW_KEY, REGISTRY_KEY), signed_by(REGISTRY_KEY, "1.0.0"), signed_by(NEW_KEY, "1.1.0"))
+    taken_back = replace(OURS, withdrawn=(WithdrawalRule(parse_constraints("1.0.0"), "The key leaked."),))
+    planned = plan_with(taken_back, OFFERED, known, ROTATED)
+    assert (codes(planned), given(planned), planned.notes) == ([], (NEW_KEY,), ())
+    named = replace(taken_back, signing_keys=(REGISTRY_KEY,))
+    assert given(plan_with(named, OFFERED, known, ROTATED)) == (NEW_KEY, REGISTRY_KEY), "the catalog wants it"
+
+
+def test_a_key_that_clients_never_had_is_not_made_up() -> None:
+    known = had(OURS, (NEW_KEY,), signed_by(NEW_KEY, "1.0.0"), signed_by(REGISTRY_KEY, "1.1.0", withdrawn=True))
+    planned = plan_with(OURS, OFFERED, known, ROTATED)
+    assert codes(planned) == ["PLN010"], "1.1.0 would be listed again, and its key is gone"
+    named = replace(OURS, signing_keys=(REGISTRY_KEY,))
+    assert codes(plan_with(named, OFFERED, known, ROTATED)) == []
+
+
+def test_a_key_is_given_once_and_as_it_is_now() -> None:
+    prolonged = replace(REGISTRY_KEY, armor=REGISTRY_KEY.armor.replace("registry", "prolonged"))
+    known = had(OURS, (REGISTRY_KEY,), signed_by(REGISTRY_KEY, "1.0.0"))
+    planned = plan_with(OURS, OFFERED, known, Context(CONTEXT.site_url, prolonged, NOW))
+    assert (given(planned), planned.notes) == ((prolonged,), ())
+
+
+def test_what_a_publisher_signed_before_the_registry_did_stays_installable_and_not_the_other_way_round() -> None:
+    known = had(provider(), (RELEASE_KEY,), provider_facts("1.0.0", LINUX))
+    planned = plan_with(OURS, OFFERED, known)
+    assert (codes(planned), given(planned)) == ([], (RELEASE_KEY, REGISTRY_KEY))
+    known = had(OURS, (REGISTRY_KEY,), signed_by(REGISTRY_KEY, "1.0.0"))
+    assert codes(plan_with(provider(), OFFERED, known)) == ["PLN010"], "the catalog alone says whom a publisher trusts"
+
+
+def test_a_version_that_is_signed_anew_lets_the_next_run_look_whether_its_former_key_is_needed() -> None:
+    more = ProviderSighting(WIDGET, (replace(release("1.0.0", LINUX, DARWIN), sums=release("1.0.0", LINUX).sums),))
+    for signer, looks_again in ((REGISTRY_KEY, True), (NEW_KEY, False)):
+        known = had(OURS, (NEW_KEY, REGISTRY_KEY), signed_by(signer, "1.0.0"))
+        (planned,) = plan_with(OURS, more, known, ROTATED).packages
+        assert any(isinstance(action, PublishProvider) for action in planned.actions)
+        assert (planned.inputs is None) == looks_again
 
 
 def test_a_package_never_published_needs_no_change_of_documents() -> None:

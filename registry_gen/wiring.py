@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from registry_gen.model.facts import SigningKey
     from registry_gen.publish.registry import Keys, Registry
     from registry_gen.signing.log import LogSigner
+    from registry_gen.signing.openpgp import SumsSigner
     from registry_gen.sources.files import CatalogFile
     from registry_gen.storage import Storage
 
@@ -210,12 +211,11 @@ def open_keys(registry: Registry) -> Keys:
     Raises InputError KEY001 to KEY006.
     """
     from registry_gen.publish.registry import Keys
-    from registry_gen.signing.openpgp import open_sums_signer
 
     config = registry.config
     create = not any(head.revision for head in registry.ledger.heads().values())
     return Keys(
-        sums=open_sums_signer(config.signing.openpgp, config.state, config.site.host, create=create),
+        sums=open_sums_key(config, create=create),
         log=open_log_keys(config, create=create),
     )
 
@@ -232,13 +232,21 @@ def open_log_keys(config: Config, *, create: bool = False) -> LogSigner:
     return open_log_signer(refs.log, config.state, config.site.log_origin, create=create, former=refs.former_log_keys)
 
 
-def registry_key(registry: Registry) -> SigningKey | None:
-    """The certificate that this registry signs sums with, where its key is at hand; makes none."""
+def open_sums_key(config: Config, *, create: bool = False) -> SumsSigner:
+    """The OpenPGP key that signs sums; an own one is made only where ``create`` says that it may.
+
+    Raises InputError KEY001 to KEY006, and CFG011 for a state folder that is not this registry's own.
+    """
     from registry_gen.signing.openpgp import open_sums_signer
 
-    config = registry.config
+    prepare_state(config.state)
+    return open_sums_signer(config.signing.openpgp, config.state, config.site.host, create=create)
+
+
+def registry_key(registry: Registry) -> SigningKey | None:
+    """The certificate that this registry signs sums with, where its key is at hand; makes none."""
     try:
-        return open_sums_signer(config.signing.openpgp, config.state, config.site.host, create=False).key
+        return open_sums_key(registry.config).key
     except InputError:
         return None
 

@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "rebuild": "Make a version again from its source, and compare.",
     "schema": "Write the JSON Schemas of the catalog's files.",
     "serve": "Serve the public folder over TLS on this machine.",
+    "sums": "Look after the OpenPGP key that signs sums.",
     "validate": "List every problem of the catalog.",
     "violations": "List and acknowledge alarms about sources.",
     "verify": "Check a registry from outside.",

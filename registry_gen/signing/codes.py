@@ -25,8 +25,9 @@ LOST = Code(
     "the registry's own private key is gone",
     "This registry has published under that key: with a new one, its clients and monitors would take it for another.",
     "Put the key back from a backup of the state folder, or from the machine that published first. Where it is lost "
-    "for good, name a new one under signing in registry.yaml on purpose, and tell those who pinned the old one; "
-    "docs/key-policy.md says how for the log's key. Where nothing was ever published, publish makes one.",
+    "for good, make another one on purpose: registry-gen log rotate --lost for the log's key (keys/log.key), and "
+    "registry-gen sums rotate for the OpenPGP key (keys/openpgp.asc). Section 'A lost key' of docs/operations.md says "
+    "how to go on. Where nothing was ever published, publish makes both.",
 )
 UNUSABLE = Code(
     "KEY005",
@@ -54,4 +55,11 @@ REFERENCED = Code(
     "registry.yaml says where it is; who keeps it there has to change it.",
     "Make a new key there, name it in signing.log and the present one in signing.former_log_keys; once everybody knows "
     "the new one, take the former one out again.",
+)
+SUMS_REFERENCED = Code(
+    "KEY009",
+    "the OpenPGP key is not one of the registry's own making",
+    "registry.yaml says where it is; who keeps it there has to change it.",
+    "Make a new OpenPGP key there, name it in signing.openpgp, and publish. Its private part suffices: clients go on "
+    "getting the public part of the former one for as long as a listed version needs it.",
 )

@@ -64,12 +64,21 @@ def rotate_key(own: Path, former: Path, make: Callable[[], bytes]) -> None:
         raise InputError(codes.LOST, where=str(own), hint=codes.LOST.fix)
     if kept not in (None, present):
         raise InputError(codes.ROTATING, where=str(former), hint=codes.ROTATING.fix)
+    replace_key(own, former, make)
+
+
+def replace_key(own: Path, former: Path, make: Callable[[], bytes]) -> None:
+    """Put a key that ``make`` makes in the place of the one in the file ``own``, which stays as ``former``.
+
+    A file ``former`` that is there already is left as it is. A crash leaves the old key as the present one, and calling
+    again goes on. Raises InputError KEY006.
+    """
     try:
         staged = _staged(own, make())
         try:
-            if kept is None:
+            with suppress(FileExistsError):
                 former.hardlink_to(own)
-                _settle(own.parent)  # the old key must have its second name before it loses the first
+            _settle(own.parent)  # the old key must have its second name before it loses the first
             staged.replace(own)
         finally:
             staged.unlink(missing_ok=True)

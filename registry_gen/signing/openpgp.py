@@ -7,6 +7,7 @@ They are version 4 keys, which every client reads, and never expire: OpenTofu ma
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 import pysequoia
@@ -14,12 +15,14 @@ import pysequoia
 from registry_gen.errors import InputError
 from registry_gen.model.facts import SigningKey
 from registry_gen.signing import codes
-from registry_gen.signing.keys import private_key
+from registry_gen.signing.keys import own_key, private_key, replace_key
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 KEY_FILE: Final = "keys/openpgp.asc"
+FORMER_KEY_FILE: Final = "keys/openpgp.former.{}.asc"
+"""Named by its fingerprint, so that a second change never has to wait for the end of a first one."""
 
 _VERSION_4_DIGITS: Final = 40
 
@@ -63,6 +66,32 @@ def open_sums_signer(reference: str | None, state: Path, host: str, *, create: b
     own = state / KEY_FILE
     secret = private_key(reference, own, lambda: make_sums_key(host), create=create)
     return SumsSigner(secret, reference or str(own))
+
+
+def rotate_sums_key(reference: str | None, state: Path, host: str) -> Path | None:
+    """Make a new key of the registry's own; the file that the one before is kept in, None where there was none.
+
+    One that is lost, revoked or expired is replaced like any other. Raises InputError KEY003, KEY006, and KEY009 where
+    the key is not an own one.
+    """
+    if reference is not None:
+        raise InputError(codes.SUMS_REFERENCED, where=f"signing.openpgp: {reference}", hint=codes.SUMS_REFERENCED.fix)
+    own = state / KEY_FILE
+    present = own_key(own)
+    if present is None:
+        private_key(None, own, lambda: make_sums_key(host), create=True)
+        return None
+    former = state / FORMER_KEY_FILE.format(_name(present))
+    replace_key(own, former, lambda: make_sums_key(host))
+    return former
+
+
+def _name(secret: bytes) -> str:
+    """What tells a key from others: its fingerprint, or a digest of what cannot be read."""
+    try:
+        return pysequoia.Tsk.from_bytes(secret).extract_certificate().fingerprint.upper()
+    except RuntimeError:
+        return f"unreadable-{hashlib.sha256(secret).hexdigest()[:16]}"
 
 
 def _parsed(secret: bytes, where: str) -> pysequoia.Tsk:

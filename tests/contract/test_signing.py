@@ -18,7 +18,7 @@ from registry_gen.errors import InputError
 from registry_gen.log.note import Checkpoint, key_id, parse_checkpoint, parse_verifier_key
 from registry_gen.signing import keys
 from registry_gen.signing.log import LogSigner, make_log_key, open_log_signer, retire_log_key, rotate_log_key
-from registry_gen.signing.openpgp import SumsSigner, make_sums_key, open_sums_signer
+from registry_gen.signing.openpgp import SumsSigner, make_sums_key, open_sums_signer, rotate_sums_key
 from registry_gen.verify.dsse import IN_TOTO, open_envelope
 from registry_gen.verify.openpgp import verify_detached
 from tests.support.openpgp_keys import make_key
@@ -116,7 +116,8 @@ class TestWhereKeysComeFrom:
         with pytest.raises(InputError) as refused:
             keys.private_key(None, own, never, create=False)
         assert refused.value.code.id == "KEY004"
-        assert "backup" in refused.value.hint
+        for way in ("backup", "log rotate --lost", "sums rotate", "docs/operations.md"):
+            assert way in refused.value.hint
         assert not own.parent.exists()
 
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o620])
@@ -374,6 +375,85 @@ class TestRotation:
         before = {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
         assert code(lambda: end(tmp_path)) == "KEY008"
         assert {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()} == before
+
+
+class TestRotationOfTheSumsKey:
+    HOST = "registry.example.test"
+
+    def opened(self, state: Path) -> SumsSigner:
+        return open_sums_signer(None, state, self.HOST, create=False)
+
+    def test_a_new_key_takes_the_place_and_each_former_one_is_kept_under_its_name(self, tmp_path: Path) -> None:
+        before = os.umask(0)
+        try:
+            old = open_sums_signer(None, tmp_path, self.HOST, create=True).key
+            secret = (tmp_path / "keys/openpgp.asc").read_bytes()
+            former = rotate_sums_key(None, tmp_path, self.HOST)
+            second = self.opened(tmp_path).key
+            rotate_sums_key(None, tmp_path, self.HOST)
+        finally:
+            os.umask(before)
+        assert former == tmp_path / f"keys/openpgp.former.{old.fingerprint}.asc"
+        assert former.read_bytes() == secret
+        third = self.opened(tmp_path).key
+        assert len({old.fingerprint, second.fingerprint, third.fingerprint}) == 3
+        assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == sorted(
+            ["openpgp.asc", *(f"openpgp.former.{key.fingerprint}.asc" for key in (old, second))]
+        )
+        for path in (tmp_path / "keys").iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    def test_a_lost_key_is_replaced_and_nothing_is_kept(self, tmp_path: Path) -> None:
+        assert rotate_sums_key(None, tmp_path, self.HOST) is None
+        assert [path.name for path in (tmp_path / "keys").iterdir()] == ["openpgp.asc"]
+        assert self.opened(tmp_path).sign(SUMS)
+
+    @pytest.mark.parametrize(("secret", "name"), [(b"\xff", "unreadable-"), (b"", "unreadable-")])
+    def test_a_key_that_cannot_be_used_is_replaced_and_kept(self, tmp_path: Path, secret: bytes, name: str) -> None:
+        (tmp_path / "keys").mkdir()
+        private_file(tmp_path / "keys/openpgp.asc", secret)
+        former = rotate_sums_key(None, tmp_path, self.HOST)
+        assert former is not None
+        assert (former.read_bytes(), name in former.name) == (secret, True)
+        assert self.opened(tmp_path).sign(SUMS)
+
+    def test_a_former_key_that_came_back_is_replaced_again(self, tmp_path: Path) -> None:
+        old = open_sums_signer(None, tmp_path, self.HOST, create=True).key
+        former = rotate_sums_key(None, tmp_path, self.HOST)
+        assert former is not None
+        (tmp_path / "keys/openpgp.asc").write_bytes(former.read_bytes())
+        assert rotate_sums_key(None, tmp_path, self.HOST) == former
+        assert self.opened(tmp_path).key.fingerprint != old.fingerprint
+
+    @pytest.mark.parametrize("step", ["fsync", "replace"])
+    def test_a_rotation_that_is_cut_short_keeps_the_old_key_and_can_be_repeated(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
+        old = open_sums_signer(None, tmp_path, self.HOST, create=True).key
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(os if step == "fsync" else type(tmp_path), step, full)
+            assert code(lambda: rotate_sums_key(None, tmp_path, self.HOST)) == "KEY006"
+        assert self.opened(tmp_path).key == old
+        rotate_sums_key(None, tmp_path, self.HOST)
+        assert self.opened(tmp_path).key != old
+        names = sorted(path.name for path in (tmp_path / "keys").iterdir())
+        assert names == ["openpgp.asc", f"openpgp.former.{old.fingerprint}.asc"]
+
+    def test_a_key_that_others_can_read_and_one_that_is_kept_elsewhere_are_left_alone(self, tmp_path: Path) -> None:
+        old = open_sums_signer(None, tmp_path, self.HOST, create=True).key
+        with pytest.raises(InputError) as refused:
+            rotate_sums_key("env:SUMS_KEY", tmp_path, self.HOST)
+        assert (refused.value.code.id, refused.value.where) == ("KEY009", "signing.openpgp: env:SUMS_KEY")
+        assert "name it in signing.openpgp" in refused.value.hint
+        (tmp_path / "keys/openpgp.asc").chmod(0o644)
+        assert code(lambda: rotate_sums_key(None, tmp_path, self.HOST)) == "KEY003"
+        (tmp_path / "keys/openpgp.asc").chmod(0o600)
+        assert self.opened(tmp_path).key == old
+        assert len(list((tmp_path / "keys").iterdir())) == 1
 
 
 def private_file(path: Path, data: bytes) -> Path:

@@ -143,6 +143,33 @@ def test_a_new_key_signs_new_versions_while_the_old_one_vouches_for_the_old(
         assert f"key ID {key.fingerprint[-16:]}" in result.out
 
 
+def test_what_a_lost_key_of_the_registry_signed_is_still_installed_and_a_new_one_signs_from_then_on(
+    registry: ServedRegistry, releases: Path, terraform: Terraform
+) -> None:
+    _release(releases, None)
+    registry.provider("acme/widget", releases)
+    registry.published()
+    signers = {"1.0.0": _own_key(registry)}
+    (registry.root / "state/keys/openpgp.asc").unlink()
+    registry.refused("KEY004")
+    assert registry.cli("sums", "rotate").returncode == 0
+    _release(releases, None, "1.1.0")
+    registry.published()
+    signers["1.1.0"] = _own_key(registry)
+
+    for version, fingerprint in signers.items():
+        folder = registry.use(f"uses-{version}", required_provider(f"{registry.host}/acme/widget", version))
+        result = registry.install(terraform, folder)
+        assert result.code == 0, result
+        assert f"key ID {fingerprint[-16:]}" in result.out
+    assert len(set(signers.values())) == 2
+
+
+def _own_key(registry: ServedRegistry) -> str:
+    """The fingerprint of the key that the registry signs sums with."""
+    return registry.cli("sums", "key").stdout.partition("\n")[0]
+
+
 def test_a_key_that_expired_after_it_signed_is_good(
     registry: ServedRegistry, releases: Path, terraform: Terraform
 ) -> None:

@@ -15,12 +15,14 @@ from registry_gen import paths
 from registry_gen.errors import RefusalError
 from registry_gen.log.note import parse_checkpoint, parse_verifier_key
 from tests.support.git_repo import GitRepo
+from tests.support.releases import make_release
 from tests.support.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
+SUMS = (ROOT / "docs/key-policy.md").read_text().partition("## The registry's OpenPGP key\n")[2].partition("\n## ")[0]
 _, ROTATE, LOST, LEAKED = re.split(
     r"^### .*$", (ROOT / "docs/key-policy.md").read_text().partition("## The log's key\n")[2], flags=re.MULTILINE
 )
@@ -63,6 +65,18 @@ def shell(work: Workspace, tmp_path: Path) -> Callable[[str], str]:
         return done.stdout
 
     return run
+
+
+def test_the_openpgp_key_is_changed_as_written(work: Workspace, shell: Callable[[str], str], tmp_path: Path) -> None:
+    (steps,) = blocks(SUMS)
+    make_release(tmp_path / "gadget", "gadget", "1.0.0", platforms=("linux_amd64",))
+    work.provider("acme/gadget", tmp_path / "gadget")
+    shell("registry-gen publish")
+    old = shell("registry-gen sums key").splitlines()[0]
+    new = shell(steps).splitlines()[0]
+    leaf = work.document("v1/providers/acme/gadget/1.0.0/download/linux/amd64")
+    assert {key["key_id"] for key in leaf["signing_keys"]["gpg_public_keys"]} == {old[-16:], new[-16:]}
+    assert (work.root / f"state/keys/openpgp.former.{old}.asc").exists(), "as the page names it"
 
 
 def verifies(work: Workspace, vkey: str) -> bool:

@@ -173,8 +173,111 @@ def test_a_backup_that_is_too_old_is_refused_and_the_bucket_tells_the_rest(place
     assert place.work.tree() == later
 
 
-def test_what_a_leaked_key_signed_is_withdrawn_as_written(place: Place) -> None:
-    (withdraw,) = steps("A leaked key")
+def _gadget(place: Place, version: str) -> None:
+    """A release of a provider that the registry signs."""
+    folder = place.work.root / "gadget"
+    make_release(folder / version, "gadget", version, platforms=("linux_amd64",))
+    place.work.provider("acme/gadget", folder)
+
+
+def _keys(place: Place, version: str) -> set[str]:
+    """The key ids that clients of a version get."""
+    leaf = place.work.document(f"v1/providers/acme/gadget/{version}/download/linux/amd64")
+    return {key["key_id"] for key in leaf["signing_keys"]["gpg_public_keys"]}
+
+
+def _signer(place: Place, version: str) -> str:
+    """The id of the key that signed a version, as verify has proved of its record."""
+    document = place.work.document(f"providers/acme/gadget/{version}/index.json")
+    return str(place.work.document(paths.record(document["record"]))["signer"])[-16:]
+
+
+def _own_key(place: Place) -> str:
+    """The id of the registry's present OpenPGP key."""
+    return place.shell.run("registry-gen sums key").splitlines()[0][-16:]
+
+
+def _verified(place: Place) -> str:
+    """Somebody who trusts the log's key of now, and nothing else, finds nothing wrong."""
+    vkey = place.shell.run("registry-gen log key").splitlines()[0]
+    return place.shell.run(f'registry-gen verify --key "{vkey}" --state ../fresh.json "$URL"')
+
+
+def _delete_keys(place: Place, *names: str) -> None:
+    for name in names:
+        (place.work.root / "state/keys" / name).unlink()
+        assert "KEY004" in place.shell.run("registry-gen publish", status=1)
+
+
+def test_a_lost_key_of_the_log_is_replaced_as_written(place: Place) -> None:
+    mend, _ = steps("A lost key")
+    _delete_keys(place, "log.key")
+    place.shell.run(mend)
+    place.repo.tag("v1.2.0", place.repo.commit({"main.tf": 'variable "c" {}\n'}))
+    place.shell.run("registry-gen publish")
+    assert place.listed == ["1.0.0", "1.1.0", "1.2.0"]
+    _verified(place)
+    place.shell.run('registry-gen verify --key "$VKEY" --state ../other.json "$URL"', status=1)
+
+
+def test_a_lost_openpgp_key_is_replaced_as_written(place: Place) -> None:
+    _, mend = steps("A lost key")
+    _gadget(place, "1.0.0")
+    place.shell.run("registry-gen publish")
+    old = _own_key(place)
+    _delete_keys(place, "openpgp.asc")
+    place.shell.run(mend)
+    new = _own_key(place)
+    _gadget(place, "1.1.0")
+    place.shell.run("registry-gen publish && registry-gen fsck")
+    assert (_signer(place, "1.0.0"), _signer(place, "1.1.0")) == (old, new)
+    assert (_keys(place, "1.0.0"), _keys(place, "1.1.0")) == ({old, new}, {old, new})
+    _verified(place)
+
+
+def test_with_both_keys_lost_the_sums_key_comes_first_as_written(place: Place) -> None:
+    of_the_log, of_sums = steps("A lost key")
+    _delete_keys(place, "log.key", "openpgp.asc")
+    place.shell.run(of_sums.splitlines()[0])
+    place.shell.run(of_the_log)
+    _verified(place)
+
+
+def test_a_leaked_key_of_the_log_is_out_of_use_as_written(place: Place) -> None:
+    mend, *_ = steps("A leaked key")
+    new = place.shell.run(mend).splitlines()[-1]
+    assert new not in ("", place.shell.variables["VKEY"])
+    place.repo.tag("v1.2.0", place.repo.commit({"main.tf": 'variable "c" {}\n'}))
+    place.shell.run("registry-gen publish && registry-gen fsck")
+    _verified(place)
+    place.shell.run('registry-gen verify --key "$VKEY" --state ../other.json "$URL"', status=1)
+
+
+def test_a_leaked_openpgp_key_goes_with_what_it_signed_as_written(place: Place) -> None:
+    _, rotate, withdraw, _ = steps("A leaked key")
+    _gadget(place, "1.0.0")
+    place.shell.run("registry-gen publish")
+    old = _own_key(place)
+    planned = place.shell.run(rotate)
+    new = _own_key(place)
+    assert f"{old}: it signed 1.0.0" in planned
+    _gadget(place, "1.0.1")
+    place.shell.run("registry-gen publish")
+    assert _keys(place, "1.0.1") == {old, new}, "until that is withdrawn which the old one signed"
+    place.shell.run(withdraw)
+    listed = place.work.document("v1/providers/acme/gadget/versions")["versions"]
+    assert [found["version"] for found in listed] == ["1.0.1"]
+    assert (_signer(place, "1.0.1"), _keys(place, "1.0.1")) == (new, {new})
+    _verified(place)
+
+    make_release(place.work.root / "gadget/1.0.0", "gadget", "1.0.0", platforms=("linux_arm64",))
+    before = place.work.tree()
+    place.shell.run("registry-gen publish")
+    assert place.work.tree() == before, "its number can never carry other bytes"
+
+
+def test_what_a_publishers_leaked_key_signed_is_withdrawn_as_written(place: Place) -> None:
+    *_, withdraw = steps("A leaked key")
     place.shell.run(withdraw)
     assert place.work.document("v1/providers/acme/widget/versions")["versions"] == []
     assert place.listed == ["1.0.0", "1.1.0"]
@@ -205,6 +308,14 @@ def test_the_way_back_to_an_earlier_day_as_written(place: Place) -> None:
     place.shell.run(back)
     place.shell.run("registry-gen publish")
     assert place.listed == ["1.0.0", "1.1.0"]
+
+
+@pytest.mark.parametrize(
+    "title", ["A crash", "Corruption", "A lost database", "A lost key", "A leaked key", "A hostile upstream"]
+)
+def test_each_bad_day_has_a_runbook_with_commands(title: str) -> None:
+    assert title in PAGE
+    assert any("registry-gen " in block for block in PAGE[title])
 
 
 def test_no_section_has_commands_that_nothing_here_runs() -> None:

@@ -37,6 +37,7 @@ def log_key(seed: bytes = bytes(32)) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
+REVOKED = datetime(2023, 1, 1, tzinfo=UTC)
 NEW = log_key(bytes([1]) * 32)
 
 
@@ -408,10 +409,20 @@ class TestRotationOfTheSumsKey:
         assert [path.name for path in (tmp_path / "keys").iterdir()] == ["openpgp.asc"]
         assert self.opened(tmp_path).sign(SUMS)
 
-    @pytest.mark.parametrize(("secret", "name"), [(b"\xff", "unreadable-"), (b"", "unreadable-")])
+    @pytest.mark.parametrize(
+        ("secret", "name"),
+        [
+            (b"\xff", "unreadable-"),
+            (b"", "unreadable-"),
+            (make_key("x", revoked=REVOKED).secret_armor.encode(), make_key("x").fingerprint),
+            (make_key("x", expires=REVOKED).secret_armor.encode(), make_key("x").fingerprint),
+        ],
+        ids=["other", "empty", "revoked", "expired"],
+    )
     def test_a_key_that_cannot_be_used_is_replaced_and_kept(self, tmp_path: Path, secret: bytes, name: str) -> None:
         (tmp_path / "keys").mkdir()
         private_file(tmp_path / "keys/openpgp.asc", secret)
+        assert code(lambda: self.opened(tmp_path)) == "KEY005"
         former = rotate_sums_key(None, tmp_path, self.HOST)
         assert former is not None
         assert (former.read_bytes(), name in former.name) == (secret, True)

@@ -22,9 +22,11 @@ RENDERER: Final[int] = 1
 """Grows with every change of what is rendered from the same facts, so that all packages are planned again."""
 
 _HEAD_END: Final = b"</head>"
+# No ledger counts further than 19 digits, and Python reads no number of thousands: more is somebody else's document.
+_NUMBER: Final = rb"(0|[1-9][0-9]{0,18})"
 # The last member of the outermost object, as ``stamp`` writes it: nothing nested is followed by the end of the text.
-_JSON_STAMP = re.compile(rb'[{,]"revision":(0|[1-9][0-9]*)\}\Z')
-_HTML_STAMP = re.compile(rb'<meta name="registry-gen-revision" content="(0|[1-9][0-9]*)"></head>')
+_JSON_STAMP = re.compile(rb'[{,]"revision":' + _NUMBER + rb"\}\Z")
+_HTML_STAMP = re.compile(rb'<meta name="registry-gen-revision" content="' + _NUMBER + rb'"></head>')
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from registry_gen.render.document import Document, revision_of, stamp
 
 _JSON = "v1/modules/acme/network/aws/versions"
 _PAGE = "v1/modules/acme/network/aws/1.0.0/get.html"
+_META = b'<meta name="registry-gen-revision" content="'
 
 
 @pytest.mark.parametrize(
@@ -70,3 +71,11 @@ def test_what_cannot_carry_a_revision_is_refused(key: str, content: bytes) -> No
 
 def test_the_digest_of_a_document_is_that_of_its_bytes_without_revision() -> None:
     assert Document(_JSON, b"{}").digest == hashlib.sha256(b"{}").hexdigest()
+
+
+@pytest.mark.parametrize(("key", "before", "after"), [(_JSON, b'{"revision":', b"}"), (_PAGE, _META, b'"></head>')])
+def test_a_number_that_no_ledger_can_hold_is_no_revision(key: str, before: bytes, after: bytes) -> None:
+    """Python refuses to read thousands of digits: a document with that many must not stop a run."""
+    assert revision_of(key, before + b"9" * 19 + after) == 10**19 - 1
+    assert revision_of(key, before + b"9" * 20 + after) is None
+    assert revision_of(key, before + b"9" * 5_000 + after) is None

@@ -270,6 +270,12 @@ class Inspection(Protocol):
     def log_entries_of(self, addresses: Sequence[Address]) -> tuple[tuple[int, bytes], ...]:
         """Index and payload of all entries about these packages, oldest first."""
 
+    def misfiled(self) -> tuple[str, ...]:
+        """The addresses, as text, of which entries of the log are kept as if they were about another package, or none.
+
+        Both that which the entry names, and that under which it is kept.
+        """
+
     def records(self) -> Iterator[KnownRecord]:
         """The record of every version, in order of digests; never all of them in memory."""
 

@@ -34,6 +34,18 @@ _ENTRIES_OF: Final = """
 SELECT e.index, e.payload FROM log_entries e JOIN packages p ON p.id = e.package
 WHERE p.address = ANY(%s) ORDER BY e.index
 """
+# Entries are canonical: members are sorted, "address" is the first of all, and no text holds a bare quote. What is none
+# of that is named by whoever reads it.
+_MISFILED: Final = """
+SELECT DISTINCT unnest(ARRAY[said, kept]) FROM (
+    SELECT CASE WHEN text LIKE '%"kind":"log"%' OR text LIKE '%"kind":"registry"%' THEN NULL
+        ELSE substring(text FROM '^{"address":"([^"]*)"') END AS said, kept
+    FROM (
+        SELECT encode(e.payload, 'escape') AS text, p.address AS kept
+        FROM log_entries e LEFT JOIN packages p ON p.id = e.package
+    ) entries
+) compared WHERE said IS DISTINCT FROM kept ORDER BY 1
+"""
 _RECORDS: Final = sql.SQL("""
 SELECT v.record::text, p.kind, p.address, v.version::text, coalesce(v.withdrawn->>'stage' <> 'collected', true)
 FROM ({versions}) v JOIN packages p ON p.id = v.package ORDER BY v.record::text COLLATE "C"
@@ -92,6 +104,10 @@ class PostgresInspection:
         """Index and payload of all entries about these packages, oldest first."""
         rows = self._connection.execute(_ENTRIES_OF, ([str(address) for address in addresses],))
         return tuple((index, payload) for index, payload in rows)
+
+    def misfiled(self) -> tuple[str, ...]:
+        """The addresses of which entries are kept as if they were about another package, or about none."""
+        return tuple(address for (address,) in self._connection.execute(_MISFILED) if address is not None)
 
     def records(self) -> Iterator[KnownRecord]:
         """The record of every version, in order of digests, a few thousand rows at a time."""

@@ -110,6 +110,19 @@ def replay(entries: Iterable[bytes], upto: int | None = None, at: datetime | Non
     return state.history(size)
 
 
+def replay_some(entries: Iterable[tuple[int, bytes]]) -> History:
+    """The history that some entries tell, each with its index: all those about the packages that matter, oldest first.
+
+    Raises RefusalError LOG008 for one that cannot be read.
+    """
+    state = _State()
+    size = 0
+    for index, payload in entries:
+        state.take(read_entry(payload, index))
+        size += 1
+    return state.history(size)
+
+
 @dataclass(slots=True)
 class _Package:
     """A package while the log is replayed."""

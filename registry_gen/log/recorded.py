@@ -66,7 +66,7 @@ def recorded(address: Address, logged: LoggedVersion, record: bytes) -> Recorded
     if found.facts.recorded_at != logged.recorded_at:
         seen = f"recorded_at: not {logged.recorded_at.isoformat()}, the time of its entry"
         raise RefusalError(codes.OTHER_RECORD, where=where, found=seen)
-    pinned = _pinned(found.facts)
+    pinned = pinned_by(found.facts)
     if pinned != logged.pinned:
         raise RefusalError(codes.OTHER_RECORD, where=where, expected=str(logged.pinned), found=str(pinned))
     return found
@@ -129,6 +129,16 @@ def unrecorded(address: Address, logged: LoggedVersion, provenance: Sha256 | Non
         logged.recorded_at,
         log_index=logged.index,
     )
+
+
+def pinned_by(facts: VersionFacts) -> Pinned:
+    """What the facts would have an entry say."""
+    if isinstance(facts, ModuleVersion):
+        digests = ModuleDigests(facts.tree, facts.archive, facts.evidence)
+        return Pinned(facts.hosting, facts.record, digests, tag=facts.tag, commit=facts.commit)
+    zips = {package.platform: ZipDigests(package.zh, package.h1, package.size) for package in facts.packages}
+    sums = LoggedSums(facts.sums.sums, facts.sums.signature, facts.sums.signer)
+    return Pinned(facts.hosting, facts.record, zips, sums)
 
 
 def _require_same(members: Members, address: Address, logged: LoggedVersion) -> None:
@@ -200,16 +210,6 @@ def _sums(logged: LoggedVersion, sums_url: str | None, signature_url: str | None
     pinned = logged.pinned.sums
     assert pinned is not None  # noqa: S101 - read_pinned requires them of providers and mirrors
     return Sums(pinned.sha256, pinned.signature, signer or pinned.signer, sums_url, signature_url)
-
-
-def _pinned(facts: VersionFacts) -> Pinned:
-    """What the facts would have an entry say."""
-    if isinstance(facts, ModuleVersion):
-        digests = ModuleDigests(facts.tree, facts.archive, facts.evidence)
-        return Pinned(facts.hosting, facts.record, digests, tag=facts.tag, commit=facts.commit)
-    zips = {package.platform: ZipDigests(package.zh, package.h1, package.size) for package in facts.packages}
-    sums = LoggedSums(facts.sums.sums, facts.sums.signature, facts.sums.signer)
-    return Pinned(facts.hosting, facts.record, zips, sums)
 
 
 def _each_text(members: Members, name: str) -> list[str]:

@@ -188,8 +188,9 @@ FOREIGN = Code(
 )
 LEDGER_DIFFERS = Code(
     "PUB038",
-    "the ledger contradicts itself",
-    "Somebody changed the database by hand, or a restore was not whole.",
+    "the ledger contradicts itself, or its own log",
+    "Somebody changed the database by hand, or a restore was not whole. Nothing is mended by what is not true: "
+    "what is rendered from it would be wrong.",
     "Restore a backup, or make the ledger again: registry-gen ledger rebuild --from-bucket.",
 )
 UNFINISHED = Code(

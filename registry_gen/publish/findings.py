@@ -25,7 +25,11 @@ NO_ROW: Final = "no row for a document that is not rendered"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be. ``expected_object`` is what must be there, where something must."""
+    """Something that is not as it should be. ``expected_object`` is what must be there, where something must.
+
+    ``untrue`` says that the ledger contradicts its own log about this package: nothing may be made, deleted or
+    forgotten by what it says of it.
+    """
 
     code: Code
     key: str
@@ -34,6 +38,7 @@ class Finding:
     address: Address | None = None
     version: Version | None = None
     expected_object: Expected | None = field(default=None, compare=False, repr=False)
+    untrue: bool = False
 
 
 @dataclass(frozen=True, slots=True)

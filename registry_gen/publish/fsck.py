@@ -19,13 +19,14 @@ from registry_gen.publish import codes
 from registry_gen.publish.findings import Checked, Finding, in_order, surplus
 from registry_gen.publish.fsck_log import check_log
 from registry_gen.publish.fsck_package import Look
+from registry_gen.publish.fsck_truth import untrue_facts, untrue_places, untrue_rows
 from registry_gen.publish.inventory import SERVED, Expected, folders, site_objects
 from registry_gen.publish.listed import Listed, after
 from registry_gen.publish.progress import Silent
 from registry_gen.render.discovery import render_site
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 
     from registry_gen.ledger import Inspection, KnownRecord, Ledger
     from registry_gen.model.address import Address
@@ -90,6 +91,7 @@ def recheck(
     in_log = False
     for finding in findings:
         owner = finding.address or by_text.get(paths.owner(finding.key) or "")
+        in_log |= finding.untrue
         if owner:
             addresses.add(owner)
         elif finding.key == paths.DISCOVERY or finding.key.startswith("log/"):
@@ -151,11 +153,12 @@ class Comparison:
         for batch in _batches(known_ones):
             with self._ledger.inspection() as known:
                 packages, rows = known.packages(batch), known.documents_of(batch)
+                self._look.findings += untrue_rows(known, batch, packages, rows)
                 for address in batch:
                     there = {key: stored for prefix in folders(address) for key, stored in self._listed(prefix).items()}
                     for package in self._settled(packages, address):
-                        self._look.served(package, rows.get(address, {}), there)
-                        self._look.versions(package, rows.get(address, {}), there)
+                        self._compare(known, package, rows.get(address, {}), there, self._look.served)
+                        self._compare(known, package, rows.get(address, {}), there, self._look.versions)
                         self._records_of(package)
                     self._rest(there, packages, known)
                     self._progress.step(PHASE, str(address))
@@ -201,13 +204,29 @@ class Comparison:
             addresses = [by_prefix[prefix] for prefix in batch]
             with self._ledger.inspection() as known:
                 packages, rows = known.packages(addresses), known.documents_of(addresses)
+                if served:
+                    self._look.findings += untrue_rows(known, addresses, packages, rows)
                 for address in addresses:
                     for package in self._settled(packages, address):
                         compare = self._look.served if served else self._look.versions
-                        compare(package, rows.get(address, {}), there)
+                        self._compare(known, package, rows.get(address, {}), there, compare)
                     if served:
                         self._progress.step(PHASE, str(address))
                 self._rest(there, packages, known)
+
+    def _compare(
+        self,
+        known: Inspection,
+        package: Package,
+        rows: Rows,
+        there: Objects,
+        compare: Callable[[Package, Rows, Objects], None],
+    ) -> None:
+        """The package's objects; where a document is not as rendered, it may be the ledger that was changed."""
+        before = len(self._look.findings)
+        compare(package, rows, there)
+        if any(found.expected_object and found.expected_object.row for found in self._look.findings[before:]):
+            self._look.findings += untrue_facts(known, self._storage, package)
 
     def _site_objects(self, there: Objects) -> None:
         with self._ledger.inspection() as known:
@@ -219,6 +238,7 @@ class Comparison:
     def _log(self, there: Objects) -> None:
         with self._ledger.inspection() as known:
             self._look.findings += check_log(known, self._storage, there, lambda one: self._look.compare(one, there))
+            self._look.findings += untrue_places(known.misfiled())
         self._rest(there)
 
     def _records(self, listed: Listed) -> None:
@@ -280,8 +300,7 @@ class Comparison:
         owners = [by_text[text] for text in {paths.owner(key) or "" for key in keys} if text in by_text]
         try:
             named = promised(known.log_entries_of([package.head.address for package in owners]))
-        except RefusalError as error:
-            self._look.findings.append(Finding(codes.LEDGER_DIFFERS, paths.CHECKPOINT, "log entries", error.message))
+        except RefusalError:  # named where the packages are compared with their entries
             return {key: _former_object(key) for key in keys}
         return {
             key: _former_object(key)
@@ -305,7 +324,7 @@ class Comparison:
             expected, found = f"log entry {place.newest}", f"log entry {place.known}"
             key = paths.version_document(place.address, place.version)
             self._look.findings.append(
-                Finding(codes.LEDGER_DIFFERS, key, expected, found, place.address, place.version)
+                Finding(codes.LEDGER_DIFFERS, key, expected, found, place.address, place.version, untrue=True)
             )
 
 

@@ -19,7 +19,7 @@ from registry_gen.model.facts import PublishedDocument
 from registry_gen.model.intent import AuditRow
 from registry_gen.publish import codes
 from registry_gen.publish.bucket import open_bucket
-from registry_gen.publish.commit import recover
+from registry_gen.publish.commit import recover, unfinished
 from registry_gen.publish.documents import require_not_newer
 from registry_gen.publish.findings import NO_ROW, Checked, Finding
 from registry_gen.publish.fsck import fsck, recheck
@@ -27,6 +27,7 @@ from registry_gen.publish.fsck_log import is_tile
 from registry_gen.publish.log_key import require_log_key, settle_log_key
 from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.remake import remake_artifacts
+from registry_gen.publish.trusted import ALL, trusted, untrue
 from registry_gen.render.artifacts import version_artifacts
 from registry_gen.render.document import revision_of
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from registry_gen.model.address import Address
     from registry_gen.model.intent import Artifact, Run
     from registry_gen.model.version import Version
+    from registry_gen.publish.bucket import Bucket
     from registry_gen.publish.log_key import CheckpointSigner
     from registry_gen.publish.progress import Progress
     from registry_gen.publish.registry import Registry
@@ -98,7 +100,7 @@ def repair(registry: Registry, signer: CheckpointSigner, run: Run, progress: Pro
         settle_log_key(publication, signer, run, None)
         work = _Repair(registry, publication, signer, staged, run.at)
         work.mend_log(look())
-        recover(publication, bucket)
+        work.finish(bucket)
         work.mend(look())
         work.mend_listings(look())
         after = replace(before, findings=tuple(look()))
@@ -108,10 +110,10 @@ def repair(registry: Registry, signer: CheckpointSigner, run: Run, progress: Pro
     return done
 
 
-def _staged(registry: Registry, findings: Iterable[Finding]) -> tuple[Mapping[str, Artifact], list[RegistryError]]:
+def _staged(registry: Registry, findings: Sequence[Finding]) -> tuple[Mapping[str, Artifact], list[RegistryError]]:
     """Archives, zips, sums and signatures that are lost, made again as far as they can be, by key."""
     wanted: dict[Address, dict[Version, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for finding in findings:
+    for finding in trusted(findings):
         if finding.code in _WRONG_BYTES and finding.address and finding.version:
             wanted[finding.address][finding.version].add(finding.key)
     staged: dict[str, Artifact] = {}
@@ -144,17 +146,28 @@ class _Repair:
         self._signer = signer
         self._staged = staged
         self._now = now
+        self._untrue: Mapping[str, RegistryError] = {}
         self.problems: list[RegistryError] = []
 
     def mend_log(self, findings: Sequence[Finding]) -> None:
         """Tiles, bundles and the checkpoint from the ledger's entries, if these are what the ledger says they are."""
+        self._untrue = untrue(findings)
+        self.problems += self._untrue.values()
         if not _contradicts_log(findings):
             for finding in findings:
                 if finding.code in _WRONG_BYTES and finding.key.startswith("log/"):
                     self._attempt(finding, self._checkpoint if finding.key == paths.CHECKPOINT else self._tile)
 
+    def finish(self, bucket: Bucket) -> None:
+        """What an earlier run left, unless that would publish what the ledger's own log denies."""
+        waiting = {str(address) for address in unfinished(self._publication)}
+        if not waiting.isdisjoint(self._untrue) or (waiting and ALL in self._untrue):
+            return
+        self.problems += [refusal.error for refusal in recover(self._publication, bucket).refusals]
+
     def mend(self, findings: Sequence[Finding]) -> None:
         """Shorten listings that lead nowhere, then bring back what they led to; listings themselves come later."""
+        findings = trusted(findings)
         sound = self._publication.log_head().tail.size > 0 and not _contradicts_log(findings)
         for finding in findings:
             if finding.code is codes.DEAD_LISTING and finding.expected_object:
@@ -169,7 +182,7 @@ class _Repair:
 
     def mend_listings(self, findings: Sequence[Finding]) -> None:
         """Listings last, when it is clear what they may lead to."""
-        for finding in findings:
+        for finding in trusted(findings):
             wrong = finding.code in _WRONG_BYTES or finding.code is codes.DEAD_LISTING
             if wrong and finding.expected_object and _is_listing(finding.key):
                 self._attempt(finding, self._document)

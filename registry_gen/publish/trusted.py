@@ -1,0 +1,63 @@
+"""What may be mended: nothing by what the ledger says where its own log says something else.
+
+Whoever can write to the database can make good documents look wrong. The log was promised to everybody, and is compared
+with the bucket's: where both disagree with the rows, a person has to look.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from registry_gen import paths
+from registry_gen.errors import LedgerError
+from registry_gen.publish import codes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from registry_gen.publish.findings import Finding
+
+ALL: Final = ""
+"""In place of an address: the log itself is in doubt, and with it every package."""
+
+
+def untrue(findings: Iterable[Finding]) -> Mapping[str, LedgerError]:
+    """The packages, as text, of which the ledger says what its log denies, and what to tell people about each."""
+    found: dict[str, LedgerError] = {}
+    for finding in findings:
+        owner = _doubted(finding)
+        if owner is not None:
+            found.setdefault(owner, _why(owner, finding))
+    return found
+
+
+def trusted(findings: Sequence[Finding]) -> Sequence[Finding]:
+    """The findings that may be mended by what the ledger says."""
+    denied = untrue(findings)
+    if ALL in denied:
+        return []
+    return [finding for finding in findings if _owner(finding) not in denied]
+
+
+def _doubted(finding: Finding) -> str | None:
+    if finding.code is not codes.LEDGER_DIFFERS:
+        return None
+    if finding.key == paths.CHECKPOINT:
+        return ALL
+    return str(finding.address) if finding.untrue else None
+
+
+def _owner(finding: Finding) -> str:
+    return str(finding.address) if finding.address else paths.owner(finding.key) or "-"
+
+
+def _why(owner: str, finding: Finding) -> LedgerError:
+    what = f"of {owner}" if owner else "at all"
+    return LedgerError(
+        codes.LEDGER_DIFFERS,
+        f"nothing {what} was mended: what the ledger says of it is not what its log promised",
+        where=owner or finding.key,
+        expected=finding.expected,
+        found=finding.found,
+        hint=codes.LEDGER_DIFFERS.fix,
+    )

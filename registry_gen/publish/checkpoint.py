@@ -16,7 +16,7 @@ from registry_gen.publish.log_key import require_log_key
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from registry_gen.ledger import LogHead, Publication
+    from registry_gen.ledger import Ledger, LogHead, Publication
     from registry_gen.publish.log_key import CheckpointSigner
     from registry_gen.storage import Storage
 
@@ -80,16 +80,16 @@ def _replaceable(publication: Publication, storage: Storage, signer: CheckpointS
         raise _foreign(f"a checkpoint of the log {theirs.origin}")
     if theirs.size > head.tail.size:
         raise _foreign(f"a checkpoint of {theirs.size} entries where the ledger has {head.tail.size}")
-    if theirs.root != _root_at(publication, theirs.size):
+    if theirs.root != root_at(publication, theirs.size):
         raise _foreign(f"a checkpoint of {theirs.size} entries that are not those of the ledger")
     return stored.etag
 
 
-def _root_at(publication: Publication, size: int) -> bytes:
+def root_at(ledger: Ledger | Publication, size: int) -> bytes:
     """The root of the ledger's log when it had ``size`` entries."""
     tail = Tail()
     for start in range(0, size, PAGE):
-        tail = append(tail, publication.log_entries(start, min(start + PAGE, size)))
+        tail = append(tail, ledger.log_entries(start, min(start + PAGE, size)))
     return root(tail)
 
 

@@ -12,7 +12,8 @@ NEWER_DOCUMENT = Code(
     "PUB002",
     "the bucket holds a newer document than this ledger knows of",
     "Another ledger, or a restored older copy of this one, published here. Overwriting would bring old listings back.",
-    "Make sure that one ledger alone publishes to this bucket, and that it is not an old copy.",
+    "Make sure that one ledger alone publishes to this bucket, and that it is not an old copy. Then the number is "
+    "forged: registry-gen fsck --repair replaces the document where the log in the bucket is this ledger's own.",
 )
 FOREIGN_CHECKPOINT = Code(
     "PUB003",

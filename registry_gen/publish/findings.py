@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from registry_gen import paths
+from registry_gen.errors import StorageError
 from registry_gen.publish import codes
+from registry_gen.storage import codes as storage_codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
     from registry_gen.model.digest import Sha256
     from registry_gen.model.version import Version
     from registry_gen.publish.inventory import Expected
-    from registry_gen.storage import Stored
+    from registry_gen.storage import Storage, Stored
 
+
+WRONG_BYTES: Final = frozenset({codes.OBJECT_MISSING, codes.OBJECT_ALTERED, codes.OBJECT_TRUNCATED})
+"""An object is not there, or is another one."""
 
 NO_ROW: Final = "no row for a document that is not rendered"
 
@@ -69,6 +74,20 @@ def wrong_bytes(expected: Expected, stored: Stored | None, digest: Sha256 | None
         found = f"SHA-256 {digest}" if digest else f"{stored.size} bytes"
         return about(codes.OBJECT_ALTERED, expected, expected.described, found)
     return None
+
+
+def in_the_way(storage: Storage, key: str) -> str:
+    """What keeps an object from being there that is missing, in words; "" where nothing stands in its place.
+
+    Links, folders and special files are no objects: no storage follows them, lists them or puts anything over them.
+    """
+    try:
+        storage.head(key)
+    except StorageError as error:
+        if error.code is not storage_codes.IN_THE_WAY:
+            raise
+        return f"something that is no object: {error.found}"
+    return ""
 
 
 def wrong_labels(stored: Stored, address: Address | None) -> Iterator[Finding]:

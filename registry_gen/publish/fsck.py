@@ -16,7 +16,7 @@ from registry_gen.log.promised import NOTHING, promised
 from registry_gen.model.digest import Sha256
 from registry_gen.plan.collect import is_collected
 from registry_gen.publish import codes
-from registry_gen.publish.findings import Checked, Finding, in_order, surplus
+from registry_gen.publish.findings import Checked, Finding, in_order, in_the_way, surplus
 from registry_gen.publish.fsck_log import check_log
 from registry_gen.publish.fsck_package import Look
 from registry_gen.publish.fsck_truth import untrue_facts, untrue_places, untrue_rows
@@ -167,7 +167,7 @@ class Comparison:
 
     def site_and_log(self) -> None:
         """The documents of no package, and the log."""
-        found = self._storage.head(paths.DISCOVERY)
+        found = self._head(paths.DISCOVERY)
         self._site_objects({paths.DISCOVERY: found} if found else {})
         self._log(self._listed("log/"))
 
@@ -178,11 +178,14 @@ class Comparison:
             named = _named_records(known, records) if records else set()
         for key in keys:
             finding = surplus(key)
-            stored = None if finding.code is codes.FOREIGN else self._storage.head(key)
+            stored = None if finding.code is codes.FOREIGN else self._head(key)
             if key in named and stored:
                 self._look.compare(_former_object(key), {key: stored})
             elif finding.code is codes.FOREIGN or (stored and key not in self._on_their_way):
                 self._look.findings.append(finding)
+
+    def _head(self, key: str) -> Stored | None:
+        return None if in_the_way(self._storage, key) else self._storage.head(key)
 
     def _listed(self, prefix: str) -> Objects:
         listed = Listed(self._storage.list(prefix))
@@ -267,7 +270,7 @@ class Comparison:
     def _records_of(self, package: Package) -> None:
         for facts in package.versions:
             key = paths.record(facts.record)
-            stored = self._storage.head(key)
+            stored = self._head(key)
             address = package.head.address
             one = Expected(key, facts.record, None, address, facts.version, optional=is_collected(facts))
             self._look.compare(one, {key: stored} if stored else {})

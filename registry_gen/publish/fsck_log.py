@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from registry_gen import paths
 from registry_gen.errors import RefusalError
 from registry_gen.log.note import parse_checkpoint, parse_verifier_key, stated
-from registry_gen.log.tree import Tail, append, root
+from registry_gen.log.tiles import parse_bundle
+from registry_gen.log.tree import TILE_WIDTH, Tail, append, root
 from registry_gen.publish import codes
-from registry_gen.publish.findings import Finding, wrong_labels
+from registry_gen.publish.findings import WRONG_BYTES, Finding, in_the_way, wrong_labels
 from registry_gen.publish.inventory import PAGE, log_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from registry_gen.ledger import Inspection, LogHead
     from registry_gen.publish.inventory import Expected
@@ -27,7 +29,8 @@ def check_log(
     """What is wrong with the log. ``compare`` takes what it looks at out of ``there``, the objects below ``log/``.
 
     What a run has put ahead of its checkpoint is taken out too: the next one puts the checkpoint. Tiles of a longer
-    log than the ledger's are PUB040.
+    log than the ledger's are PUB040, unless the checkpoint is ours and they go on from no entry of ours: then somebody
+    planted them, and they are waste like any other.
     """
     head = known.log_head()
     stored = there.pop(paths.CHECKPOINT, None)
@@ -44,15 +47,40 @@ def check_log(
             made = item
         else:
             compare(item)
-    yield from _checkpoint(storage, stored, head, made)
+    wrong = [*_checkpoint(storage, stored, head, made)]
+    yield from wrong
     if root(_grown(known, made, head.tail.size)) != root(head.tail):
         yield _contradiction(f"entries with the root {root(head.tail).hex()}", "entries with another root")
+    ours = stored is not None and not any(finding.code in WRONG_BYTES for finding in wrong)
+    beyond = [key for key in there if is_tile(key) and paths.tile_end(key) > head.tail.size]
+    doubtful = set(going_on(storage, known.log_entries, head.tail.size, beyond)) if ours else {*beyond}
     for key in [key for key in there if is_tile(key)]:
         end = paths.tile_end(key)
         if end > head.tail.size:
-            yield Finding(codes.LOG_AHEAD, key, f"a log of {head.tail.size} entries", f"a tile of {end} or more")
+            code = codes.LOG_AHEAD if key in doubtful else codes.ORPHAN
+            yield Finding(code, key, f"a log of {head.tail.size} entries", f"a tile of one of {end} or more")
         if end > head.stored_size:
             del there[key]
+
+
+def going_on(
+    storage: Storage, entries: Callable[[int, int], tuple[bytes, ...]], size: int, beyond: Iterable[str]
+) -> list[str]:
+    """The bundles, among keys of tiles ``beyond`` a log of ``size`` entries, that may be of this very log, but longer.
+
+    Every longer log has one, for entries come in bundles and the next one belongs into this one. It begins with the
+    entries of ours that belong there too; and what begins so is believed to be of a longer log, whoever put it.
+    """
+    index, width = divmod(size, TILE_WIDTH)
+    whole = paths.log_entries(index)
+    own = entries(size - width, size)
+    found = []
+    for key in sorted(key for key in beyond if key == whole or key.startswith(f"{whole}.p/")):
+        body = storage.get(key)
+        with suppress(RefusalError):
+            if body and parse_bundle(body[0])[:width] == own:
+                found.append(key)
+    return found
 
 
 def is_tile(key: str) -> bool:
@@ -79,7 +107,8 @@ def _checkpoint(storage: Storage, stored: Stored | None, head: LogHead, made: Ta
     kept = head.checkpoint if head.stored_size == head.tail.size else None
     if stored is None:
         if head.stored_size:
-            yield Finding(codes.OBJECT_MISSING, paths.CHECKPOINT, f"a checkpoint of {head.stored_size} entries")
+            expected, planted = f"a checkpoint of {head.stored_size} entries", in_the_way(storage, paths.CHECKPOINT)
+            yield Finding(codes.OBJECT_MISSING, paths.CHECKPOINT, expected, planted)
         return
     yield from wrong_labels(stored, None)
     found = storage.get(paths.CHECKPOINT)

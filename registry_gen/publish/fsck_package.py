@@ -12,6 +12,7 @@ from registry_gen.publish.findings import (
     NO_ROW,
     Finding,
     about,
+    in_the_way,
     offered,
     wrong_bytes,
     wrong_labels,
@@ -65,9 +66,10 @@ class Look:
             for version, key in broken.items():
                 finding = about(codes.DEAD_LISTING, shorter, "", f"{version}, but not {key}")
                 self.findings.append(replace(finding, version=version))
+        stored = there.get(listing.key)
         if self.compare(listing, there) or listing.body is None:
             return
-        found = self._storage.get(listing.key)
+        found = self._storage.get(listing.key) if stored else None
         more = offered(found[0] if found else b"") - offered(listing.body)
         if more:
             named = ", ".join(sorted(more)[:5])
@@ -95,7 +97,8 @@ class Look:
             self.findings += wrong_labels(stored, expected.address)
         wrong = wrong_bytes(expected, stored, self._digest(stored, expected) if stored else None)
         if wrong:
-            self.findings.append(wrong)
+            planted = "" if stored else in_the_way(self._storage, expected.key)
+            self.findings.append(replace(wrong, found=planted) if planted else wrong)
             return False
         row = wrong_row(expected, stored) if stored else None
         if row:

@@ -26,7 +26,15 @@ def require_own_bucket(head: LogHead, storage: Storage, origin: str) -> None:
         if head.stored_size:
             raise StorageError(codes.BUCKET_LOST, where=storage.name, hint=codes.BUCKET_LOST.fix)
         return
-    theirs = stated(found[0])
+    require_own_checkpoint(head, storage, found[0], origin)
+
+
+def require_own_checkpoint(head: LogHead, storage: Storage, body: bytes, origin: str) -> None:
+    """What a checkpoint states, whoever signed it, must not be ahead of the ledger's log, nor of another name.
+
+    Raises ConflictError PUB003 or PUB011, and RefusalError LOG004 for what is no checkpoint.
+    """
+    theirs = stated(body)
     if head.tail.size < max(theirs.size, 1):
         raise ConflictError(
             codes.FOREIGN_CHECKPOINT,

@@ -7,13 +7,12 @@ no lock; under it everything that was found is looked at once more, mended, and 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from registry_gen import paths
-from registry_gen.errors import ConflictError, RefusalError, RegistryError, StorageError
+from registry_gen.errors import RegistryError, StorageError
 from registry_gen.log.tree import root
 from registry_gen.model.facts import PublishedDocument
 from registry_gen.model.intent import AuditRow
@@ -21,33 +20,34 @@ from registry_gen.publish import codes
 from registry_gen.publish.bucket import open_bucket
 from registry_gen.publish.commit import recover, unfinished
 from registry_gen.publish.documents import require_not_newer
-from registry_gen.publish.findings import NO_ROW, Checked, Finding
+from registry_gen.publish.findings import NO_ROW, WRONG_BYTES, Checked, Finding
 from registry_gen.publish.fsck import fsck, recheck
-from registry_gen.publish.fsck_log import is_tile
 from registry_gen.publish.log_key import require_log_key, settle_log_key
-from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.remake import remake_artifacts
+from registry_gen.publish.repair_bucket import require_ours
 from registry_gen.publish.trusted import ALL, trusted, untrue
 from registry_gen.render.artifacts import version_artifacts
-from registry_gen.render.document import revision_of
+from registry_gen.render.document import restamped, revision_of
+from registry_gen.render.package import render_package
+from registry_gen.storage import codes as storage_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from registry_gen.ledger import LogHead, Publication
+    from registry_gen.ledger import Publication
     from registry_gen.model.address import Address
-    from registry_gen.model.intent import Artifact, Run
+    from registry_gen.model.intent import Artifact, Intent, Run
     from registry_gen.model.version import Version
     from registry_gen.publish.bucket import Bucket
     from registry_gen.publish.log_key import CheckpointSigner
     from registry_gen.publish.progress import Progress
     from registry_gen.publish.registry import Registry
+    from registry_gen.storage import Stored
 
 ORPHAN_AGE: Final = timedelta(days=1)
 """An orphan that is younger may be on its way: a publisher that lost the lock puts what it has begun to put."""
 
-_WRONG_BYTES: Final = frozenset({codes.OBJECT_MISSING, codes.OBJECT_ALTERED, codes.OBJECT_TRUNCATED})
 _WRONG_LABELS: Final = frozenset({codes.WRONG_TYPE, codes.WRONG_CACHE})
 
 
@@ -71,7 +71,7 @@ def broken_versions(findings: Iterable[Finding]) -> tuple[tuple[Address, Version
     found = {
         (str(finding.address), finding.version): (finding.address, finding.version)
         for finding in findings
-        if finding.code in _WRONG_BYTES and finding.address and finding.version and finding.key.startswith("v1/")
+        if finding.code in WRONG_BYTES and finding.address and finding.version and finding.key.startswith("v1/")
     }
     return tuple(found[key] for key in sorted(found, key=lambda key: key))
 
@@ -83,7 +83,7 @@ def repair(registry: Registry, signer: CheckpointSigner, run: Run, progress: Pro
     StorageError PUB010 where nothing of the registry is left in it.
     """
     site = registry.config.site
-    _require_ours(registry.ledger.log_head(), registry)
+    require_ours(registry.ledger, registry, signer)
     before = fsck(registry.ledger, registry.public, site, progress)
     if not before.findings:
         return Repaired(before, before)
@@ -96,9 +96,9 @@ def repair(registry: Registry, signer: CheckpointSigner, run: Run, progress: Pro
         open_bucket(registry, signer, run.at) as bucket,
         registry.ledger.publication(registry.lock_seconds) as publication,
     ):
-        _require_ours(publication.log_head(), registry)
+        proved = require_ours(publication, registry, signer)
         settle_log_key(publication, signer, run, None)
-        work = _Repair(registry, publication, signer, staged, run.at)
+        work = _Repair(registry, publication, signer, staged, run.at, proved=proved)
         work.mend_log(look())
         work.finish(bucket)
         work.mend(look())
@@ -114,7 +114,7 @@ def _staged(registry: Registry, findings: Sequence[Finding]) -> tuple[Mapping[st
     """Archives, zips, sums and signatures that are lost, made again as far as they can be, by key."""
     wanted: dict[Address, dict[Version, set[str]]] = defaultdict(lambda: defaultdict(set))
     for finding in trusted(findings):
-        if finding.code in _WRONG_BYTES and finding.address and finding.version:
+        if finding.code in WRONG_BYTES and finding.address and finding.version:
             wanted[finding.address][finding.version].add(finding.key)
     staged: dict[str, Artifact] = {}
     problems: list[RegistryError] = []
@@ -139,13 +139,18 @@ class _Repair:
         signer: CheckpointSigner,
         staged: Mapping[str, Artifact],
         now: datetime,
+        *,
+        proved: bool,
     ) -> None:
+        """``proved`` says that the bucket's log is exactly the ledger's, and that no other ledger published here."""
         self._staging = registry.staging
         self._storage = registry.public
         self._publication = publication
         self._signer = signer
         self._staged = staged
         self._now = now
+        self._proved = proved
+        self._site = registry.config.site
         self._untrue: Mapping[str, RegistryError] = {}
         self.problems: list[RegistryError] = []
 
@@ -155,7 +160,7 @@ class _Repair:
         self.problems += self._untrue.values()
         if not _contradicts_log(findings):
             for finding in findings:
-                if finding.code in _WRONG_BYTES and finding.key.startswith("log/"):
+                if finding.code in WRONG_BYTES and finding.key.startswith("log/"):
                     self._attempt(finding, self._checkpoint if finding.key == paths.CHECKPOINT else self._tile)
 
     def finish(self, bucket: Bucket) -> None:
@@ -163,6 +168,8 @@ class _Repair:
         waiting = {str(address) for address in unfinished(self._publication)}
         if not waiting.isdisjoint(self._untrue) or (waiting and ALL in self._untrue):
             return
+        for item in self._publication.open_intents():
+            self._clear(item.intent)
         self.problems += [refusal.error for refusal in recover(self._publication, bucket).refusals]
 
     def mend(self, findings: Sequence[Finding]) -> None:
@@ -183,13 +190,13 @@ class _Repair:
     def mend_listings(self, findings: Sequence[Finding]) -> None:
         """Listings last, when it is clear what they may lead to."""
         for finding in trusted(findings):
-            wrong = finding.code in _WRONG_BYTES or finding.code is codes.DEAD_LISTING
+            wrong = finding.code in WRONG_BYTES or finding.code is codes.DEAD_LISTING
             if wrong and finding.expected_object and _is_listing(finding.key):
                 self._attempt(finding, self._document)
 
     def _way(self, finding: Finding, *, sound: bool) -> Callable[[Finding], object] | None:
         expected = finding.expected_object
-        if finding.code in _WRONG_BYTES and not finding.key.startswith("log/"):
+        if finding.code in WRONG_BYTES and not finding.key.startswith("log/"):
             if finding.key in self._staged:
                 return self._artifact
             if expected and expected.body is not None and not _is_listing(finding.key):
@@ -219,16 +226,52 @@ class _Repair:
         self._storage.put_new(artifact.key, path, artifact.sha256)
 
     def _document(self, finding: Finding) -> None:
-        """What is rendered, over whatever stands there, at the revision that it has."""
+        """What is rendered, over whatever stands there, at the revision that it has.
+
+        A higher revision than the ledger's is replaced only where ``require_ours`` has proved, under the lock, that
+        the bucket's log is exactly the ledger's. Then nobody else has published: whoever does puts log and checkpoint
+        before documents, and no listing says anything but what was logged. So the number is forged, or from a copy of
+        this ledger that did what has no entry, which is rendered again as soon as the catalog asks for it.
+        A paused publisher of this ledger has lost the lock and its generation. What it may still put is compared with
+        an etag from before a change that was logged, and that change is finished before anything is mended: no etag of
+        before comes back, since what is put here carries the revision at which the content last changed.
+        """
         expected = finding.expected_object
         if expected is None or expected.body is None:
             return
         revision = revision_of(expected.key, expected.body) or 0
-        found = self._storage.get(expected.key)
-        if found:
+        found = self._found(expected.key)
+        if found and not self._proved:
             require_not_newer(expected.key, found[0], revision)
         stored = self._storage.put_if(expected.key, expected.body, found[1].etag if found else None)
         self._remember(finding, stored.etag)
+
+    def _clear(self, intent: Intent) -> None:
+        """Have nothing forged stand where an unfinished change puts its documents: it would wait for that for good.
+
+        A forged revision becomes 0 and the document stays as it is, so that no reader sees a hole: documents are put
+        over it in their order.
+        """
+        package = self._publication.packages([intent.address]).get(intent.address)
+        for document in render_package(package, self._site) if package and self._proved else ():
+            try:
+                found = self._found(document.key)
+                if found and (revision_of(document.key, found[0]) or 0) > intent.base + 1:
+                    self._publication.log_head()  # raises where the lock was lost meanwhile
+                    self._storage.put_if(document.key, restamped(document.key, found[0], 0), found[1].etag)
+            except RegistryError as error:
+                self.problems.append(error)
+
+    def _found(self, key: str) -> tuple[bytes, Stored] | None:
+        """What is stored. What is no object has no readers, is never followed, and can be deleted, but for folders."""
+        try:
+            return self._storage.get(key)
+        except StorageError as error:
+            if error.code is not storage_codes.IN_THE_WAY:
+                raise
+        self._publication.log_head()  # raises where the lock was lost meanwhile
+        self._storage.delete([key])
+        return None
 
     def _adopt(self, finding: Finding) -> None:
         """The document is right, and the ledger learns it."""
@@ -264,17 +307,17 @@ class _Repair:
     def _checkpoint(self, finding: Finding) -> None:
         """The one that the ledger keeps; where the log has grown since, the next one is put by recovery."""
         head = self._publication.log_head()
-        found = self._storage.head(finding.key)
+        found = self._found(finding.key)
         if head.stored_size != head.tail.size:
             if found:
-                self._storage.delete_if(finding.key, found.etag)
+                self._storage.delete_if(finding.key, found[1].etag)
             return
         checkpoint = head.checkpoint
         if checkpoint is None:
             require_log_key(self._publication, head, self._signer)
             checkpoint = self._signer.sign_checkpoint(head.tail.size, root(head.tail))
             self._publication.checkpoint_signed(head.tail.size, checkpoint)
-        stored = self._storage.put_if(finding.key, checkpoint, found.etag if found else None)
+        stored = self._storage.put_if(finding.key, checkpoint, found[1].etag if found else None)
         self._publication.checkpoint_stored(head.stored_size, stored.etag)
 
     def _surplus(self, finding: Finding) -> None:
@@ -286,30 +329,6 @@ class _Repair:
             self._storage.delete_if(finding.key, found.etag)
         elif found.modified is not None and self._now - found.modified >= ORPHAN_AGE:
             self._storage.delete([finding.key])
-
-
-def _require_ours(head: LogHead, registry: Registry) -> None:
-    """Refuse a bucket of another ledger, one that is ahead of this one, and one of which nothing is left.
-
-    A checkpoint that is broken or gone is for mending, but then the tiles must not be of a longer log either.
-    """
-    storage = registry.public
-    found = storage.get(paths.CHECKPOINT)
-    if found is None and head.stored_size and next(iter(storage.list("records/")), None) is None:
-        raise StorageError(codes.BUCKET_LOST, where=storage.name, hint=codes.BUCKET_LOST.fix)
-    if found is not None:
-        with suppress(RefusalError):  # no checkpoint at all: named by fsck, and put again
-            require_own_bucket(head, storage, registry.log_origin)
-    ahead = [stored.key for stored in storage.list("log/tile/") if is_tile(stored.key)]
-    longest = max(map(paths.tile_end, ahead), default=0)
-    if longest > head.tail.size:
-        raise ConflictError(
-            codes.FOREIGN_CHECKPOINT,
-            where=f"{storage.name}/log/tile/",
-            expected=f"a log of {head.tail.size} entries, as in the ledger",
-            found=f"tiles of one of {longest} or more",
-            hint=codes.FOREIGN_CHECKPOINT.fix,
-        )
 
 
 def _contradicts_log(findings: Iterable[Finding]) -> bool:

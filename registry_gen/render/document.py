@@ -58,7 +58,17 @@ def stamp(key: str, content: bytes, revision: int) -> bytes:
     return b'%b%b"revision":%d}' % (content[:-1], comma, revision)
 
 
+def restamped(key: str, stamped: bytes, revision: int) -> bytes:
+    """The same document with another revision; as it is where it carries none."""
+    found = _stamp_in(key, stamped)
+    return b"%b%d%b" % (stamped[: found.start(1)], revision, stamped[found.end(1) :]) if found else stamped
+
+
 def revision_of(key: str, stamped: bytes) -> int | None:
     """The revision that ``stamp`` put into these bytes; None where there is none, as in a document of another maker."""
-    found = (_HTML_STAMP if key.endswith(".html") else _JSON_STAMP).search(stamped)
+    found = _stamp_in(key, stamped)
     return int(found[1]) if found else None
+
+
+def _stamp_in(key: str, stamped: bytes) -> re.Match[bytes] | None:
+    return (_HTML_STAMP if key.endswith(".html") else _JSON_STAMP).search(stamped)

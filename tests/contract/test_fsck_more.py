@@ -78,15 +78,6 @@ def test_a_row_that_does_not_fit_its_document_is_named_and_mended(work: Workspac
     assert work.tree() == before
 
 
-def test_a_newer_document_is_not_overwritten(work: Workspace) -> None:
-    path = work.public / LEAF
-    rewrite(path, path.read_bytes().replace(b'"revision":1}', b'"revision":7}'))
-    newer = path.read_bytes()
-    done = mend(work)
-    assert path.read_bytes() == newer
-    assert [problem.code.id for problem in done.problems] == ["PUB002"]
-
-
 def test_an_empty_ledger_deletes_nothing(work: Workspace, postgres: Postgres) -> None:
     before = work.tree()
     (work.public / "log/checkpoint").unlink()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import os
 import re
 import subprocess
-import zipfile
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,8 +23,8 @@ from registry_gen.publish.progress import Silent
 from registry_gen.publish.run import publish
 from registry_gen.signing.log import LogSigner, make_log_key
 from registry_gen.verify.dsse import IN_TOTO, open_envelope
+from tests.support.builds import make_archive
 from tests.support.git_repo import GitRepo
-from tests.support.releases import sums_document
 from tests.support.workspace import HOST, NOW, Workspace
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs/reproducibility.md"
@@ -187,13 +185,3 @@ def test_the_commands_in_the_documentation_verify_a_statement_and_notice_every_c
     name, keyid, _ = key.split("+", 2)
     other = LogSigner(name, make_log_key()).vkey.split("+", 2)[2]
     assert not verified(archive, bundle, f"{name}+{keyid}+{other}")
-
-
-def make_archive(folder: Path, name: str) -> bytes:
-    folder.mkdir()
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("main.tf", 'variable "name" {}\n')
-    (folder / name).write_bytes(out.getvalue())
-    (folder / "SHA256SUMS").write_bytes(sums_document({name: out.getvalue()}))
-    return out.getvalue()

@@ -12,7 +12,7 @@ import pytest
 
 from deployments.demo.signing import read_signer
 from deployments.demo.upstream import make_upstream
-from tests.contract.test_provenance import make_archive
+from tests.support.builds import make_archive
 from tests.support.http_server import HttpServer
 from tests.support.openpgp_keys import make_key
 from tests.support.releases import make_release

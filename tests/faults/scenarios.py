@@ -13,7 +13,7 @@ import shutil
 import signal
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -27,7 +27,8 @@ from registry_gen.publish.progress import Silent
 from registry_gen.publish.registry import Keys
 from registry_gen.publish.run import Report, publish
 from registry_gen.signing.log import LogSigner, make_log_key
-from tests.support.faults import Fault, faulty_registry, statements_counted
+from tests.support.builds import make_archive
+from tests.support.faults import Fault, faulty_registry, statements_counted, stuck_storage
 from tests.support.git_repo import GitRepo
 from tests.support.openpgp_keys import make_key
 from tests.support.releases import make_release
@@ -62,7 +63,10 @@ class _RegistryKey:
         return self._key.sign(data)
 
 
-KEYS: Final = Keys(cast("SumsSigner", _RegistryKey()), LogSigner(f"{HOST}/log", make_log_key()))
+LOG: Final = f"{HOST}/log"
+LOG_KEY: Final = make_log_key()
+KEYS: Final = Keys(cast("SumsSigner", _RegistryKey()), LogSigner(LOG, LOG_KEY))
+NEW_KEYS: Final = replace(KEYS, log=LogSigner(LOG, make_log_key(), former=[(LOG_KEY, "the former key")]))
 
 
 class Sources:
@@ -73,6 +77,9 @@ class Sources:
         repo = GitRepo(root / "network.git")
         for number, more in enumerate(({}, {"outputs.tf": ""}, {"versions.tf": ""})):
             repo.tag(f"v1.{number}.0", repo.commit({**MAIN, **more}))
+        fork = GitRepo(root / "fork.git")
+        fork.tag("v1.0.0", fork.commit({"main.tf": "# Another history.\n"}))
+        make_archive(root / "builds", "network-1.0.0.zip")
         for version in ("1.0.0", "1.1.0"):
             make_release(root / "widget" / version, "widget", version, key=ACME, platforms=PLATFORMS)
         make_release(root / "gadget", "gadget", "2.0.0", platforms=PLATFORMS)
@@ -90,11 +97,16 @@ def make_upstream_files(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change of the catalog, published at ``now``."""
+    """One change of the catalog, published at ``now`` with ``keys``; ``refused`` are the codes that it is told.
+
+    ``write`` may leave more than the catalog: what a run left that was stopped.
+    """
 
     name: str
     now: datetime
     write: Callable[[Workspace, Sources], None]
+    keys: Keys = KEYS
+    refused: Sequence[str] = ()
 
 
 def _first(work: Workspace, sources: Sources) -> None:
@@ -142,11 +154,63 @@ def _sprocket(work: Workspace, more: str) -> None:
     work.write(f"catalog/mirrors/{UPSTREAM}/acme/sprocket.yaml", f"trust:\n  keys: [sprocket.asc]\n{more}")
 
 
+def _rehosted(work: Workspace, sources: Sources) -> None:
+    """Links where copies were, a module from a built archive, and a file that says the same in other words."""
+    work.module("acme/network/aws", str(sources.root / "network.git"), "hosting: link\n")
+    source = f"source:\n  archives: {sources.root / 'builds'}\n  pattern: network-{{version}}.zip\n"
+    work.write("catalog/modules/acme/built/aws.yaml", source)
+    entry = work.root / "catalog/modules/acme/old/aws.yaml"
+    entry.write_text(f"# Kept for a year.\n{entry.read_text()}")
+
+
+def _alarmed(work: Workspace, sources: Sources) -> None:
+    """Copies again, and a source in which a published tag is at another commit."""
+    work.module("acme/network/aws", str(sources.root / "network.git"))
+    work.module("acme/old/aws", str(sources.root / "fork.git"), 'versions: "1.0.0"\n')
+
+
+LATE: Final = NOW + timedelta(days=5)
+
+
+def _resumed(work: Workspace, sources: Sources) -> None:
+    """A run was stopped before the record was put, and what it had staged is lost: it is given up and begun anew."""
+    work.module("acme/old/aws", str(sources.root / "network.git"), 'versions: "1.0.0"\n')
+    work.module("acme/late/aws", str(sources.root / "network.git"))
+    stuck = publish_scene(work, Step("", LATE - timedelta(hours=1), _resumed), _no_records)
+    assert isinstance(stuck, Report)
+    assert [refusal.error.code.id for refusal in stuck.refusals] == ["TST002"]
+    shutil.rmtree(work.root / "state/staging")
+
+
+def _no_records(registry: Registry) -> Registry:
+    return replace(registry, public=stuck_storage(registry.public, "put_new", "records/"))
+
+
+def _rekeyed(work: Workspace, sources: Sources) -> None:
+    """The log's key changes, and there is something to log beside it."""
+    work.module("acme/later/aws", str(sources.root / "network.git"))
+
+
 STEPS: Final = (
     Step("first", NOW, _first),
     Step("second", NOW + timedelta(days=1), _second),
     Step("back", NOW + timedelta(days=2), _back),
+    Step("rehosted", NOW + timedelta(days=3), _rehosted),
+    Step("alarmed", NOW + timedelta(days=4), _alarmed, refused=("PLN001",)),
+    Step("resumed", LATE, _resumed),
+    Step("rekeyed", NOW + timedelta(days=6), _rekeyed, keys=NEW_KEYS),
 )
+
+
+def publish_scene(work: Workspace, step: Step, change: Callable[[Registry], Registry]) -> Report | RegistryError:
+    """Publish a workspace with a step's time and keys; an error of the whole run is given back."""
+    workspace = wiring.read_workspace(work.root / "registry.yaml")
+    assert not workspace.problems, workspace.problems
+    with wiring.open_registry(workspace) as registry:
+        try:
+            return publish(change(registry), step.keys, workspace.catalog, step.now, Silent(), mass_withdrawal=True)
+        except RegistryError as error:
+            return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +233,11 @@ class Scene:
 
     def publish(self, change: Callable[[Registry], Registry] = lambda registry: registry) -> Report | RegistryError:
         """Publish with adapters that ``change`` made; an error of the whole run is given back."""
-        workspace = wiring.read_workspace(self.work.root / "registry.yaml")
-        assert not workspace.problems, workspace.problems
-        with wiring.open_registry(workspace) as registry:
-            try:
-                return publish(change(registry), KEYS, workspace.catalog, self.step.now, Silent(), mass_withdrawal=True)
-            except RegistryError as error:
-                return error
+        return publish_scene(self.work, self.step, change)
+
+    def is_refused(self, report: Report) -> bool:
+        """Whether something else was refused than the step is told where nothing goes wrong."""
+        return sorted(refusal.error.code.id for refusal in report.refusals) != sorted(self.step.refused)
 
     def heads(self) -> Mapping[Address, PackageHead]:
         """What the ledger says of every package, once its audit log is proved."""
@@ -271,5 +333,5 @@ def _counted(scene: Scene, counting: Callable[[Registry, Fault], Registry]) -> l
     fault = Fault()
     report = scene.publish(lambda registry: counting(registry, fault))
     assert isinstance(report, Report), report
-    assert not report.refusals, report.refusals
+    assert not scene.is_refused(report), report.refusals
     return fault.names

@@ -7,6 +7,7 @@ with watched(public):     # all of it over and over, from another thread
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
 import threading
@@ -152,15 +153,17 @@ def _bytes(path: Path) -> bytes | None:
 
 
 def _module(public: Path, listing: Path, version: str) -> int:
+    """Both ways to the module lead to what was promised; while its hosting changes, one may be a link already."""
     leaf = listing.parent / version / "download"
-    target = urljoin(_url(public, leaf), json.loads(leaf.read_bytes())["location"])
     page = (listing.parent / version / "get.html").read_text()
     content = re.search(r'<meta name="terraform-get" content="([^"]+)"', page)
     assert content, page
-    promised = re.search(r"checksum=sha256:([0-9a-f]{64})", target)
-    assert promised, target
-    assert promised[1] in content[1]
-    assert _sha256(public, target) == promised[1]
+    for location in (json.loads(leaf.read_bytes())["location"], html.unescape(content[1])):
+        if not re.fullmatch(r"git::.+\?ref=[0-9a-f]{40}", location):
+            target = urljoin(_url(public, leaf), location)
+            promised = re.search(r"checksum=sha256:([0-9a-f]{64})", target)
+            assert promised, target
+            assert _sha256(public, target) == promised[1]
     return 1
 
 

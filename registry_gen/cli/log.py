@@ -58,7 +58,7 @@ def retire(output: Output) -> None:
     with wiring.open_ledger(config) as ledger:
         ledger.migrate()
         head = ledger.log_head()
-    require_settled(head, wiring.open_log_keys(config).vkey, config.site.log_origin)
+    require_settled(head, wiring.open_log_keys(config), config.site.log_origin)
     retire_log_key(config.signing.log, config.state)
     _show(output, wiring.open_log_keys(config))
     output.say("Only this key signs from now on. Whoever monitors the log by a former one must have it by now.")

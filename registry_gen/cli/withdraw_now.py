@@ -44,4 +44,6 @@ def withdraw_now(output: Output, address: Address, about: Constraints | None) ->
     output.result(collected_text(done, (), extent))
     if done.refusals:
         output.say(refusals_text(done.refusals))
-    return 1 if report.refusals or done.refusals else 0
+    # An alarm about another version is told, and stopped nothing of what was asked for here.
+    stopped = [refusal for refusal in report.refusals if not refusal.violation]
+    return 1 if stopped or done.refusals else 0

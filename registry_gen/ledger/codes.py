@@ -190,7 +190,8 @@ IN_USE = Code(
     "LED030",
     "the ledger is in use",
     "A ledger is restored, or made again, in an empty database only: what is there may be the only copy.",
-    "Name a new database or schema in registry.yaml, or drop this one first if it is really lost.",
+    "Name a new database or schema in registry.yaml, or drop this one first if it is really lost. An embedded ledger "
+    "lies in the folder postgres of the state folder: move that away, and an empty one is made.",
 )
 LOG_BROKEN = Code(
     "LED031",

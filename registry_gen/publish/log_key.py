@@ -77,18 +77,19 @@ def require_log_key(publication: Publication, head: LogHead, signer: CheckpointS
         publication.adopt_log_key(present)
 
 
-def require_settled(head: LogHead, vkey: str, where: str) -> None:
-    """The bucket's newest checkpoint must be one by ``vkey``, the present key; an empty log needs none.
+def require_settled(head: LogHead, signer: CheckpointSigner, where: str) -> None:
+    """The bucket's newest checkpoint must be one by the signer's present key; an empty log needs none.
 
     Raises InputError PUB014 where the log stands under another key, or its newest checkpoint is not in the bucket.
     """
-    if head.tail.size and (head.key != vkey or head.stored_size != head.tail.size):
-        expected, found = f"a checkpoint of {head.tail.size} entries by {vkey}", f"one of {head.stored_size}"
+    present, known = signer.vkeys[0], _known(head, signer)
+    if head.tail.size and (known != present or head.stored_size != head.tail.size):
+        expected, found = f"a checkpoint of {head.tail.size} entries by {present}", f"one of {head.stored_size}"
         raise InputError(
             codes.NOT_SETTLED,
             where=where,
             expected=expected,
-            found=f"{found} by {head.key or 'a key that is not known'}",
+            found=f"{found} by {known or 'a key that is not known'}",
             hint=codes.NOT_SETTLED.fix,
         )
 

@@ -161,6 +161,15 @@ def test_a_rotation_loses_nobody_who_verifies(work: Workspace, repo: GitRepo, da
     assert check_reachable(work.public) == 3
 
 
+def test_a_former_key_can_be_retired_after_the_ledger_was_made_again(work: Workspace, database: str) -> None:
+    run_here(work, "log", "rotate")
+    run_here(work, "publish")
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    assert run_here(work, "ledger", "rebuild", "--from-bucket").code == 0
+    assert run_here(work, "log", "retire").code == 0
+
+
 def test_a_publish_says_that_the_key_changed_and_which_one_to_hand_out(work: Workspace) -> None:
     run_here(work, "log", "rotate")
     new, _ = vkeys(work)

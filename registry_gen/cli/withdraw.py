@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from registry_gen import wiring
+from registry_gen import paths, wiring
 from registry_gen.catalog.edit import undo_withdraw_edit, withdraw_edit
 from registry_gen.catalog.fields import message as sentence
 from registry_gen.cli.confirm import confirmed, require_somebody
 from registry_gen.cli.edit_catalog import edit_catalog, edited_text, show_edits
 from registry_gen.cli.selection import read_parameter
+from registry_gen.errors import InputError, RegistryError
 from registry_gen.model.address import parse_address
 from registry_gen.model.entries import WithdrawalRule
 from registry_gen.model.version import Constraints, parse_constraints, parse_version
+from registry_gen.publish.findings import offered
 
 if TYPE_CHECKING:
     from registry_gen.cli.output import Output
+    from registry_gen.model.address import Address
+    from registry_gen.model.config import Config
+    from registry_gen.model.version import Version
 
 
 @click.command("withdraw")
@@ -69,7 +75,28 @@ def command(
         output.say("\n".join(map(edited_text, edits)))
         return withdraw_now(output, package, about)
     show_edits(output, edits)
+    if not undo and _concerns_nothing(wiring.read_settings(output.config), package, about):
+        output.say(f"No listed version of {package} matches: the rule keeps future ones off.")
     return 0
+
+
+def _concerns_nothing(config: Config, package: Address, about: Constraints | None) -> bool:
+    """Whether the registry is known to list no such version; its listing tells, no ledger has to be in reach."""
+    try:
+        storage = wiring.open_storage(config.public)
+        if storage.head(paths.DISCOVERY) is None:
+            return False  # nothing was published here, or somewhere else
+        found = storage.get(paths.listing(package))
+    except RegistryError:
+        return False
+    versions = {version for text in offered(found[0]) if (version := _version(text))} if found else set()
+    return not any(about is None or about.covers(version) for version in versions)
+
+
+def _version(text: str) -> Version | None:
+    with suppress(InputError):
+        return parse_version(text)
+    return None
 
 
 def _versions(version: str | None, versions: str | None, every: bool) -> Constraints | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def withdraw_now(output: Output, address: Address, about: Constraints | None) -> int:
     """Publish what the catalog says of the package, then delete all that is left of its withdrawn versions ``about``
-    (None: every one), their records too; the exit status.
+    (None: every one), their records too; the exit status, which is 1 too where none was ever published.
     """
     workspace = wiring.read_workspace(output.config)
     catalog = selected(workspace, (str(address),))
@@ -31,11 +31,10 @@ def withdraw_now(output: Output, address: Address, about: Constraints | None) ->
         keys = wiring.open_keys(registry)
         report = publish(registry, keys, catalog, now, progress, mass_withdrawal=True)
         package = registry.ledger.packages([address]).get(address)
-        versions = {
-            (address, facts.version)
-            for facts in (package.versions if package else ())
-            if facts.withdrawn and (about is None or about.covers(facts.version))
-        }
+        meant = [
+            facts for facts in (package.versions if package else ()) if about is None or about.covers(facts.version)
+        ]
+        versions = {(address, facts.version) for facts in meant if facts.withdrawn}
         extent = Extent(at_once=True, records=True, among=versions)
         run = Run(registry.actor, registry.run_url, catalog.commit, now)
         done = gc(registry, keys.log, extent, run, progress)
@@ -44,6 +43,8 @@ def withdraw_now(output: Output, address: Address, about: Constraints | None) ->
     output.result(collected_text(done, (), extent))
     if done.refusals:
         output.say(refusals_text(done.refusals))
+    if not meant:  # whoever is in a hurry about a secret has to know that it is still there
+        output.say(f"No published version of {address} matches: the rule keeps future ones off.")
     # An alarm about another version is told, and stopped nothing of what was asked for here.
     stopped = [refusal for refusal in report.refusals if not refusal.violation]
-    return 1 if stopped or done.refusals else 0
+    return 1 if stopped or done.refusals or not meant else 0

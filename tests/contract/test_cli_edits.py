@@ -51,6 +51,21 @@ def test_withdraw_writes_the_rule_and_tells_the_lines_and_what_comes_next(work: 
     assert run_here(work, "validate").code == 0
 
 
+def test_a_rule_about_nothing_that_is_published_is_said_to_be_one(work: Workspace) -> None:
+    said = "No listed version of acme/network/aws matches: the rule keeps future ones off.\n"
+    work.write("public/.well-known/terraform.json", "{}")
+    assert said in withdraw(work, "1.2.0", *LEAK).err, "nothing of the package is there"
+    listing = '{"modules":[{"versions":[{"version":"1.3.0"},{"version":"x"}]}]}'
+    work.write("public/v1/modules/acme/network/aws/versions", listing)
+    assert said in withdraw(work, "9.9.9", *LEAK).err
+    assert said not in withdraw(work, "1.3.0", *LEAK).err
+    assert said not in withdraw(work, "--all", *LEAK).err
+    assert said not in withdraw(work, "1.2.0", "--undo").err
+    (work.public / "v1/modules/acme/network/aws/versions").unlink()
+    (work.public / "v1/modules/acme/network/aws/versions").symlink_to("/etc/passwd")
+    assert withdraw(work, "9.9.8", *LEAK).code == 0, "who cannot know says nothing"
+
+
 def test_withdraw_undone_is_as_it_was(work: Workspace) -> None:
     before = text(work)
     withdraw(work, "1.2.0", *LEAK)

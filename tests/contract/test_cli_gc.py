@@ -80,3 +80,9 @@ def test_on_a_terminal_a_person_is_asked(work: Workspace, answer: str, deleted: 
     assert "Delete this for good? [y/N]:" in shown
     assert (status, "Nothing was done." in shown) == ((0, False) if deleted else (1, True))
     assert (work.public / ARCHIVE).exists() is not deleted
+
+
+def test_a_withdrawal_at_once_of_nothing_that_is_published_is_a_failure(work: Workspace) -> None:
+    ran = run_here(work, "withdraw", NETWORK, "9.9.9", "--reason", "A token.", "--now", "--yes")
+    assert ran.code == 1
+    assert f"No published version of {NETWORK} matches: the rule keeps future ones off." in ran.err

@@ -26,6 +26,12 @@ VALVE_FROM: Final = 10
 VALVE_PERCENT: Final = 30
 """A run that takes back more than this share of a registry that lists ten versions or more is asked twice."""
 
+LAST_FROM: Final = 4
+LAST_PERCENT: Final = 75
+"""So is one that takes back four versions or more which are more than this share of all: the last ones of a registry that
+was larger do not go unasked because few enough are left.
+"""
+
 _CLIENTS: Final = re.compile(r"[56](?:\.[0-9]+)?")
 
 
@@ -47,8 +53,12 @@ def within_limits(address: Address, outcome: Outcome) -> Outcome:
 
 
 def is_mass_withdrawal(asked: int, listed: int) -> bool:
-    """Whether so many withdrawals at once are more than is likely to be meant, where so many versions are listed."""
-    return listed >= VALVE_FROM and asked * 100 > listed * VALVE_PERCENT
+    """Whether so many withdrawals at once are more than is likely to be meant, where so many versions are listed.
+
+    Runs are judged one by one: several that stay below it each can empty a registry, and each of them was reviewed.
+    """
+    much = listed >= VALVE_FROM and asked * 100 > listed * VALVE_PERCENT
+    return much or (asked >= LAST_FROM and asked * 100 > listed * LAST_PERCENT)
 
 
 def valve(packages: Sequence[PackagePlan], listed: int) -> tuple[list[PackagePlan], list[Refusal]]:
@@ -61,6 +71,7 @@ def valve(packages: Sequence[PackagePlan], listed: int) -> tuple[list[PackagePla
     asked = [action for package in packages for action in package.actions if isinstance(action, Withdraw)]
     if not is_mass_withdrawal(len(asked), listed):
         return list(packages), []
+    share = VALVE_PERCENT if listed >= VALVE_FROM else LAST_PERCENT
     kept: list[PackagePlan] = []
     refusals: list[Refusal] = []
     for package in packages:
@@ -71,7 +82,7 @@ def valve(packages: Sequence[PackagePlan], listed: int) -> tuple[list[PackagePla
         error = RefusalError(
             codes.MASS_WITHDRAWAL,
             where=str(package.address),
-            expected=f"at most {VALVE_PERCENT}% of the {listed} listed versions of this registry",
+            expected=f"at most {share}% of the {listed} listed versions of this registry",
             found=f"{len(asked)}, {here} of them here",
             hint=codes.MASS_WITHDRAWAL.fix,
         )

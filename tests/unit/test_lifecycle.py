@@ -242,7 +242,9 @@ def test_a_package_is_looked_at_again_when_it_is_due() -> None:
         assert stale(catalog(entry), {NETWORK: seen}, {NETWORK: replace(head, due_at=due_at)}, CONTEXT) == expected
 
 
-@pytest.mark.parametrize(("listed", "taken", "held_back"), [(10, 3, False), (10, 4, True), (9, 9, False)])
+@pytest.mark.parametrize(
+    ("listed", "taken", "held_back"), [(10, 3, False), (10, 4, True), (9, 6, False), (7, 7, True), (3, 3, False)]
+)
 def test_more_than_a_share_of_a_registry_is_withdrawn_only_on_purpose(listed: int, taken: int, held_back: bool) -> None:
     published = [module_facts(f"1.{minor}.0") for minor in range(listed)]
     seen = tags(*(f"v1.{minor}.0" for minor in range(listed)), "v2.0.0")

@@ -173,6 +173,11 @@ def is_listing(key: str) -> bool:
     return rule(key).cache_control == _LISTING
 
 
+def is_provenance(key: str) -> bool:
+    """Whether an object is the statement beside an archive: whoever installs the archive does not ask for it."""
+    return key.endswith(".tar.gz.intoto.jsonl")
+
+
 def owner(key: str) -> str | None:
     """The address of the package that an object is of, as text; None for what is of no package."""
     found = _OWNED.fullmatch(key)

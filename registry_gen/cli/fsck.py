@@ -85,7 +85,7 @@ def _finding_lines(finding: Finding) -> Iterator[str]:
         yield f"    expected  {printable(finding.expected)}"
     if finding.found:
         yield f"    found     {printable(finding.found)}"
-    yield f"    hint      {finding.code.fix}"
+    yield f"    hint      {finding.hint}"
 
 
 def _as_json(checked: Checked, mended: Iterable[Finding], problems: Iterable[RegistryError]) -> Mapping[str, object]:
@@ -111,5 +111,5 @@ def _finding_json(finding: Finding) -> Mapping[str, object]:
         "version": str(finding.version) if finding.version else None,
         "expected": finding.expected,
         "found": finding.found,
-        "hint": finding.code.fix,
+        "hint": finding.hint,
     }

@@ -28,8 +28,8 @@ VALVE_PERCENT: Final = 30
 
 LAST_FROM: Final = 4
 LAST_PERCENT: Final = 75
-"""So is one that takes back four versions or more which are more than this share of all: the last ones of a registry that
-was larger do not go unasked because few enough are left.
+"""So is one that takes back four versions or more which are more than this share of all: the last ones of a registry
+that was larger do not go unasked because few enough are left.
 """
 
 _CLIENTS: Final = re.compile(r"[56](?:\.[0-9]+)?")

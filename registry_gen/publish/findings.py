@@ -45,6 +45,13 @@ class Finding:
     expected_object: Expected | None = field(default=None, compare=False, repr=False)
     untrue: bool = False
 
+    @property
+    def hint(self) -> str:
+        """What to do. A record holds what nothing else does: no repair brings it back."""
+        if self.code in WRONG_BYTES and self.key.startswith("records/"):
+            return f"It cannot be made again. {codes.NO_RECORD.fix}"
+        return self.code.fix
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:

@@ -50,7 +50,7 @@ class Look:
         listing = expected.pop(paths.listing(address), None)
         lost: dict[str, str] = {}
         for one in expected.values():
-            if not self.compare(one, there):
+            if not self.compare(one, there) and not paths.is_provenance(one.key):
                 lost.setdefault(_version_of(one.key, address), one.key)
         if listing:
             self._listing(package, listing, lost, there)

@@ -67,11 +67,18 @@ class Repaired:
 
 
 def broken_versions(findings: Iterable[Finding]) -> tuple[tuple[Address, Version], ...]:
-    """The versions that nobody can install, or that would be refused: an artifact of theirs is not what it must be."""
+    """The versions that nobody can install, or that would be refused: an artifact of theirs is not what it must be.
+
+    Clients read no statement about where an archive came from.
+    """
     found = {
         (str(finding.address), finding.version): (finding.address, finding.version)
         for finding in findings
-        if finding.code in WRONG_BYTES and finding.address and finding.version and finding.key.startswith("v1/")
+        if finding.code in WRONG_BYTES
+        and finding.address
+        and finding.version
+        and finding.key.startswith("v1/")
+        and not paths.is_provenance(finding.key)
     }
     return tuple(found[key] for key in sorted(found, key=lambda key: key))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
@@ -76,6 +77,29 @@ def test_a_row_that_does_not_fit_its_document_is_named_and_mended(work: Workspac
     done = mend(work)
     assert done.after.findings == ()
     assert work.tree() == before
+
+
+def test_a_record_that_is_lost_or_altered_is_said_at_once_not_to_be_made_again(work: Workspace) -> None:
+    first, second = sorted(key for key in work.tree() if key.startswith("records/"))[:2]
+    (work.public / first).unlink()
+    flip(work.public / second)
+    found = json.loads(work.cli("--json", "fsck").stdout)["findings"]
+    assert {item["key"]: item["hint"][:23] for item in found} == dict.fromkeys(
+        (first, second), "It cannot be made again"
+    )
+    shown = work.cli("fsck").stdout
+    assert shown.count("It cannot be made again. Restore it from a copy of the bucket") == 2
+    assert "fsck --repair" not in shown
+
+
+def test_a_version_whose_statement_alone_was_altered_can_be_installed(work: Workspace) -> None:
+    flip(work.public / f"{ARCHIVE}.intoto.jsonl")
+    shown = work.cli("fsck")
+    assert f"{ARCHIVE}.intoto.jsonl" in shown.stdout
+    assert "cannot be installed" not in shown.stdout, "the listing is good, too"
+    assert json.loads(work.cli("--json", "fsck").stdout)["broken"] == []
+    flip(work.public / ARCHIVE)
+    assert "acme/network/aws 1.0.0 cannot be installed as it was" in work.cli("fsck").stdout
 
 
 def test_an_empty_ledger_deletes_nothing(work: Workspace, postgres: Postgres) -> None:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from registry_gen.render.document import Document, revision_of, stamp
+from registry_gen.render.document import Document, restamped, revision_of, stamp
 
 _JSON = "v1/modules/acme/network/aws/versions"
 _PAGE = "v1/modules/acme/network/aws/1.0.0/get.html"
@@ -79,3 +79,9 @@ def test_a_number_that_no_ledger_can_hold_is_no_revision(key: str, before: bytes
     assert revision_of(key, before + b"9" * 19 + after) == 10**19 - 1
     assert revision_of(key, before + b"9" * 20 + after) is None
     assert revision_of(key, before + b"9" * 5_000 + after) is None
+
+
+@pytest.mark.parametrize(("key", "content"), [(_JSON, b'{"a":1}'), (_PAGE, b"<head></head>")])
+def test_a_document_is_stamped_anew_only_where_it_is_stamped(key: str, content: bytes) -> None:
+    assert restamped(key, stamp(key, content, 99), 0) == stamp(key, content, 0)
+    assert restamped(key, content, 0) == content

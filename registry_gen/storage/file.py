@@ -151,10 +151,11 @@ class FileStorage:
     @contextmanager
     def _reading(self) -> Iterator[int]:
         """A descriptor of the storage's folder. Raises FileNotFoundError where it never was there."""
+        known = self._found  # before looking: another thread may make the folder in between
         try:
             root = open_root(self._root)
         except FileNotFoundError:
-            if self._found or self._root.is_symlink():
+            if known or self._root.is_symlink():
                 raise StorageError(codes.FAILED, "the storage's folder is gone", where=self.name) from None
             raise
         self._found = True

@@ -259,3 +259,16 @@ def _python(bucket: Path, program: str) -> subprocess.CompletedProcess[str]:
         timeout=20,
         cwd=Path(__file__).parents[2],
     )
+
+
+def test_a_folder_that_another_thread_makes_in_between_is_not_called_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = FileStorage(tmp_path / "bucket")
+
+    def made_in_between(root: Path) -> int:
+        storage._found = True
+        raise FileNotFoundError(root)
+
+    monkeypatch.setattr("registry_gen.storage.file.open_root", made_in_between)
+    assert storage.head("records/" + "0" * 64) is None

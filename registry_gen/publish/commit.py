@@ -81,6 +81,7 @@ def _collect(publication: Publication, bucket: Bucket) -> Iterator[Refusal]:
     for item in given_up:
         package = packages.get(item.intent.address)
         held = artifact_keys(package) if package else frozenset[str]()
+        publication.log_head()  # raises where the lock was lost meanwhile: another run may have published these keys
         try:
             bucket.storage.delete([artifact.key for artifact in item.intent.artifacts if artifact.key not in held])
             bucket.staging.discard(item.intent.artifacts)

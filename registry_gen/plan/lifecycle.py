@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from registry_gen.model.facts import WithdrawalStage
 from registry_gen.model.plan import Note, Relist, Withdraw
+from registry_gen.plan.collect import is_collected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -71,18 +71,14 @@ def notes_on_collected(entry: Entry, published: Sequence[VersionFacts], back: Ta
         return
     for facts in published:
         wanted = facts.version not in back.reasons and entry.versions.allows(facts.version)
-        if wanted and _is_collected(facts):
+        if wanted and is_collected(facts):
             text = f"{facts.version} stays withdrawn: its artifacts were deleted; publish a new version instead"
             yield Note(entry.address, text)
 
 
 def can_return(entry: Entry, facts: VersionFacts) -> bool:
     """Whether a withdrawn version may be listed again: its artifacts are there, and the entry wants it."""
-    return facts.withdrawn is not None and not _is_collected(facts) and entry.versions.allows(facts.version)
-
-
-def _is_collected(facts: VersionFacts) -> bool:
-    return facts.withdrawn is not None and facts.withdrawn.stage is WithdrawalStage.COLLECTED
+    return facts.withdrawn is not None and not is_collected(facts) and entry.versions.allows(facts.version)
 
 
 def _end(retention: Retention, facts: VersionFacts) -> Iterator[datetime]:
@@ -106,7 +102,7 @@ def _beyond_latest(
 ) -> dict[Version, str]:
     if retention.latest is None:
         return {}
-    here = {facts.version for facts in published if facts.version not in known and not _is_collected(facts)}
+    here = {facts.version for facts in published if facts.version not in known and not is_collected(facts)}
     offered = here.union(version for version in new if version not in known)
     kept = set(sorted(here, reverse=True)[: retention.latest])
     wanted = set(sorted(offered, reverse=True)[: retention.latest])

@@ -87,6 +87,7 @@ def _module(address: ModuleAddress, file: File, around: Surroundings) -> Built:
         rules.deprecated,
         rules.withdrawn,
         rules.retention,
+        values.prereleases,
     )
     namespace = around.shared.namespaces.get(address.namespace, Namespace())
     return _built(entry, problems, namespace, _digest(entry, file, (namespace.data, read_from.encode())))
@@ -115,6 +116,7 @@ def _provider(address: ProviderAddress, file: File, around: Surroundings) -> Bui
         values.protocols,
         rules.withdrawn,
         rules.retention,
+        values.prereleases,
     )
     digest = _digest(entry, file, (namespace.data, values.source.releases.encode(), *_armor(keys)))
     return _built(entry, problems, namespace, digest)
@@ -145,6 +147,7 @@ def _mirror(address: MirrorAddress, file: File, around: Surroundings) -> Built:
         keys,
         rules.withdrawn,
         rules.retention,
+        values.prereleases,
     )
     return _built(entry, problems, Namespace(), _digest(entry, file, (upstream.encode(), *_armor(keys))))
 

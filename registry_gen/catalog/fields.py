@@ -97,6 +97,13 @@ def schema(**parts: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", **parts})
 
 
+def flag(value: object) -> bool:
+    """A boolean: true or false without quotes; raises PydanticCustomError for all else, as for yes and no."""
+    if isinstance(value, Unquoted) and value.kind == "boolean":
+        return value.text.lower() == "true"
+    raise PydanticCustomError("not_boolean", "true or false, without quotes")
+
+
 def message(text: str) -> str:
     """A sentence for people: one line of up to 1,000 characters.
 
@@ -179,6 +186,7 @@ def _distinct(values: tuple[_Value, ...]) -> tuple[_Value, ...]:
 _LOOSE: Final = {"type": ["string", "number"]}
 
 Distinct = AfterValidator(_distinct)
+Flag = Annotated[bool, PlainValidator(flag), WithJsonSchema({"type": "boolean"})]
 Message = Annotated[str, reads(message), schema(minLength=1, maxLength=1000)]
 VersionText = Annotated[Version, reads(parse_version, written), schema(examples=["1.2.0"])]
 ConstraintText = Annotated[

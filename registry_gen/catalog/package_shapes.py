@@ -11,6 +11,7 @@ from registry_gen.catalog.fields import (
     ConstraintText,
     Distinct,
     FilePattern,
+    Flag,
     GitUrl,
     InnerFolder,
     PlatformText,
@@ -56,7 +57,14 @@ HostingText = Annotated[
 ]
 VersionsText = Annotated[
     ConstraintText,
-    Field(description="Which versions to publish, as in Terraform. A prerelease only where = names it."),
+    Field(
+        description="Which versions to publish, as in Terraform. A prerelease only where = names it or prereleases "
+        "is true."
+    ),
+]
+Prereleases = Annotated[
+    Flag,
+    Field(description="true: versions compares by order alone, so that a range is about its prereleases, too."),
 ]
 Platforms = Annotated[
     tuple[PlatformText, ...], Items, Distinct, Field(description="Only these; all that there are if left out.")
@@ -108,6 +116,7 @@ class ModuleFile(Shape):
         Field(description="Where the versions come from: git, or archives."),
     ]
     versions: VersionsText = ANY
+    prereleases: Prereleases = False
     hosting: HostingText = "copy"
     deprecated: Deprecations = ()
     withdrawn: Withdrawals = ()
@@ -138,6 +147,7 @@ class ProviderFile(Shape):
 
     source: Annotated[ReleasesShape, Field(description="Where the versions come from.")]
     versions: VersionsText = ANY
+    prereleases: Prereleases = False
     hosting: HostingText = "copy"
     deprecated: Deprecations = ()
     withdrawn: Withdrawals = ()
@@ -171,6 +181,7 @@ class MirrorFile(Shape):
 
     trust: Annotated[TrustShape, Field(description="What vouches for the provider.")]
     versions: VersionsText = ANY
+    prereleases: Prereleases = False
     hosting: HostingText = "copy"
     platforms: Platforms = ()
     withdrawn: Withdrawals = ()

@@ -41,7 +41,9 @@ class WithdrawalShape(Shape):
 class RetentionShape(Shape):
     """What is withdrawn by itself."""
 
-    latest: Annotated[_Whole, Field(description="So many versions stay listed: the newest.")] = None
+    latest: Annotated[
+        _Whole, Field(description="So many releases stay listed: the newest. Prereleases do not count.")
+    ] = None
     prerelease_days: Annotated[
         _Whole, Field(description="A prerelease is withdrawn so many days after it was published.")
     ] = None

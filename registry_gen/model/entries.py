@@ -55,16 +55,32 @@ class WithdrawalRule:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What is withdrawn by itself: all but the ``latest`` so many versions, and prereleases that were recorded more
-    than ``prerelease_days`` ago. None for no such rule.
+    """What is withdrawn by itself: all but the ``latest`` so many releases, and prereleases that were recorded more
+    than ``prerelease_days`` ago. Neither rule is about what the other one is about. None for no such rule.
     """
 
     latest: int | None = None
     prerelease_days: int | None = None
 
 
+class Selecting:
+    """What entries of every kind have in common: which versions they are about."""
+
+    __slots__ = ()
+    versions: Constraints
+    prereleases: bool
+
+    def wants(self, version: Version) -> bool:
+        """Whether the version is to be published.
+
+        Without ``prereleases`` as clients read a constraint, so that ``=`` must name a prerelease. With it by order
+        alone: ``>= 1.0.0`` wants 1.1.0-rc.1, but not 1.0.0-rc.1, which precedes 1.0.0.
+        """
+        return self.versions.covers(version) if self.prereleases else self.versions.allows(version)
+
+
 @dataclass(frozen=True, slots=True)
-class ModuleEntry:
+class ModuleEntry(Selecting):
     """catalog/modules/NAMESPACE/NAME/SYSTEM.yaml."""
 
     address: ModuleAddress
@@ -76,6 +92,7 @@ class ModuleEntry:
     deprecated: tuple[Deprecation, ...] = ()
     withdrawn: tuple[WithdrawalRule, ...] = ()
     retention: Retention | None = None
+    prereleases: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +112,7 @@ SignatureRule = Literal["publisher", "registry"]
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderEntry:
+class ProviderEntry(Selecting):
     """catalog/providers/NAMESPACE/TYPE.yaml.
 
     ``signature`` says who signs the sums that clients get: the publisher (checked against ``signing_keys``), or
@@ -116,10 +133,11 @@ class ProviderEntry:
     protocols: tuple[str, ...]
     withdrawn: tuple[WithdrawalRule, ...] = ()
     retention: Retention | None = None
+    prereleases: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class MirrorEntry:
+class MirrorEntry(Selecting):
     """catalog/mirrors/HOSTNAME/NAMESPACE/TYPE.yaml.
 
     ``upstream`` is where to ask: "https://HOSTNAME" unless registry.yaml says otherwise for that host.
@@ -136,6 +154,7 @@ class MirrorEntry:
     trusted_keys: tuple[SigningKey, ...]
     withdrawn: tuple[WithdrawalRule, ...] = ()
     retention: Retention | None = None
+    prereleases: bool = False
 
 
 Entry = ModuleEntry | ProviderEntry | MirrorEntry

@@ -70,7 +70,7 @@ def notes_on_collected(entry: Entry, published: Sequence[VersionFacts], back: Ta
     if entry.retention:
         return
     for facts in published:
-        wanted = facts.version not in back.reasons and entry.versions.allows(facts.version)
+        wanted = facts.version not in back.reasons and entry.wants(facts.version)
         if wanted and is_collected(facts):
             text = f"{facts.version} stays withdrawn: its artifacts were deleted; publish a new version instead"
             yield Note(entry.address, text)
@@ -78,7 +78,7 @@ def notes_on_collected(entry: Entry, published: Sequence[VersionFacts], back: Ta
 
 def can_return(entry: Entry, facts: VersionFacts) -> bool:
     """Whether a withdrawn version may be listed again: its artifacts are there, and the entry wants it."""
-    return facts.withdrawn is not None and not is_collected(facts) and entry.versions.allows(facts.version)
+    return facts.withdrawn is not None and not is_collected(facts) and entry.wants(facts.version)
 
 
 def _end(retention: Retention, facts: VersionFacts) -> Iterator[datetime]:

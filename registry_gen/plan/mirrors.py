@@ -30,7 +30,7 @@ def decide_mirror(entry: MirrorEntry, sighting: MirrorSighting, published: Seque
     refusals: list[Refusal] = []
     notes: list[Note] = []
     for seen in sorted(sighting.versions):
-        if not entry.versions.allows(seen.version):
+        if not entry.wants(seen.version):
             continue
         facts = known.get(seen.version)
         wanted = sorted(platform for platform in seen.platforms if not entry.platforms or platform in entry.platforms)

@@ -51,7 +51,7 @@ def _from_tags(
     actions: list[PublishModule] = []
     refusals: list[Refusal] = []
     for version in sorted(matched):
-        if not entry.versions.allows(version) and version not in known:
+        if not entry.wants(version) and version not in known:
             continue
         pin = source.pins.get(version)
         refusal = _refuse(entry.address, version, matched[version], pin, known.get(version))
@@ -143,9 +143,10 @@ def _rehosts(entry: ModuleEntry, facts: ModuleVersion) -> bool:
 
 
 def _two_versions(entry: ModuleEntry, matched: Mapping[Version, Sequence[Tag]]) -> list[Note]:
+    """One commit as two releases; that a candidate becomes the release is what candidates are for."""
     versions: dict[Commit, list[Version]] = defaultdict(list)
     for version in sorted(matched):
-        if entry.versions.allows(version):
+        if entry.wants(version) and not version.is_prerelease:
             versions[matched[version][0].commit].append(version)
     return [
         Note(entry.address, f"commit {commit} is published under {len(found)} versions: {', '.join(map(str, found))}")
@@ -183,7 +184,7 @@ def _from_archives(
             refusals.append(Refusal(entry.address, seen.version, error, violation=True))
         elif facts and _rehosts(entry, facts):
             actions.append(PublishModule(entry.address, seen.version, None, seen, rehost=True))
-        elif facts or not entry.versions.allows(seen.version):
+        elif facts or not entry.wants(seen.version):
             continue
         elif seen.version.build:
             error = RefusalError(codes.BUILD_METADATA, where=where, found=str(seen.version))
@@ -195,6 +196,6 @@ def _from_archives(
         Note(entry.address, f"the archive of published version {version} is gone from the source")
         for version in sorted(known)
         if known[version].evidence and known[version].withdrawn is None
-        if version not in offered and entry.versions.allows(version)
+        if version not in offered and entry.wants(version)
     )
     return Outcome(tuple(actions), tuple(refusals), notes)

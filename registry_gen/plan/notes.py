@@ -26,7 +26,7 @@ def notes_on_published(entry: Entry, published: Sequence[VersionFacts], rehosted
     others = [facts for facts in published if facts.hosting is not entry.hosting and facts.version not in rehosted]
     if others:
         yield Note(entry.address, f"not at the source any more, so not in hosting: {entry.hosting}: {_list(others)}")
-    outside = [facts for facts in published if not entry.versions.allows(facts.version)]
+    outside = [facts for facts in published if not entry.wants(facts.version)]
     if outside:
         yield Note(entry.address, f"versions: {entry.versions} leaves out what stays listed: {_list(outside)}")
     if isinstance(entry, ModuleEntry) or not entry.platforms:

@@ -30,7 +30,7 @@ def decide_provider(entry: ProviderEntry, sighting: ProviderSighting, published:
         if refusal:
             refusals.append(refusal)
             continue
-        if not entry.versions.allows(release.version):
+        if not entry.wants(release.version):
             continue
         offered = platforms_in(entry.address.type, release)
         wanted = [platform for platform in offered if not entry.platforms or platform in entry.platforms]
@@ -101,7 +101,7 @@ def _gone(entry: ProviderEntry, sighting: ProviderSighting, listed: Iterable[Pro
     return [
         Note(entry.address, f"the release of published version {facts.version} is gone from the source")
         for facts in sorted(listed, key=lambda facts: facts.version)
-        if facts.version not in offered and facts.withdrawn is None and entry.versions.allows(facts.version)
+        if facts.version not in offered and facts.withdrawn is None and entry.wants(facts.version)
     ]
 
 
@@ -109,7 +109,7 @@ def _refuse(entry: ProviderEntry, release: ReleaseSeen, facts: ProviderVersion |
     where = f"{entry.address} {release.version}"
     if facts:
         return _contradiction(entry, release, facts)
-    if not entry.versions.allows(release.version):
+    if not entry.wants(release.version):
         return None
     if release.version.build:
         error = RefusalError(codes.BUILD_METADATA, where=where, found=str(release.version))

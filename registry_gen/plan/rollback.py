@@ -140,7 +140,7 @@ def _of(package: Package, versions: Set[Version]) -> list[VersionFacts]:
 
 def _can_be_listed(entry: Entry, facts: VersionFacts) -> bool:
     """Whether it is listed, or would be if no rule withdrew it."""
-    return facts.withdrawn is None or (not is_collected(facts) and entry.versions.allows(facts.version))
+    return facts.withdrawn is None or (not is_collected(facts) and entry.wants(facts.version))
 
 
 def _reason(facts: VersionFacts, past: PackageHistory | None, undone: list[WithdrawalRule], reason: str) -> str:
@@ -163,7 +163,7 @@ def _warnings(entry: Entry, past: PackageHistory | None) -> tuple[list[Deprecati
 def _why_not(entry: Entry, facts: VersionFacts, reasons: Mapping[Version, str]) -> str:
     if is_collected(facts):
         return "was listed then; it stays withdrawn, because its artifacts were deleted"
-    if not entry.versions.allows(facts.version):
+    if not entry.wants(facts.version):
         return f"was listed then; it stays withdrawn, because versions: {entry.versions} leaves it out"
     return f"was listed then; it stays withdrawn: {reasons.get(facts.version, 'nobody knows why')}"
 

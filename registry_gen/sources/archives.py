@@ -45,7 +45,7 @@ class Archives:
         if source.location.startswith("/"):
             for name in names(Path(source.location)):
                 version = _version_of(name, source.pattern)
-                if version is not None and entry.versions.allows(version) and name not in files:
+                if version is not None and entry.wants(version) and name not in files:
                     raise SourceError(
                         codes.BAD_RELEASE,
                         "an archive that SHA256SUMS does not name",
@@ -56,7 +56,7 @@ class Archives:
         versions = ((_version_of(name, source.pattern), name, digest) for name, digest in files.items())
         seen = (ArchiveSeen(version, name, digest) for version, name, digest in versions if version is not None)
         return ModuleSighting(
-            entry.address, (), tuple(sorted(archive for archive in seen if entry.versions.allows(archive.version)))
+            entry.address, (), tuple(sorted(archive for archive in seen if entry.wants(archive.version)))
         )
 
     def find(self, location: str, version: Version, digest: Sha256) -> ArchiveSeen:

@@ -229,7 +229,7 @@ def _find(entry: ProviderEntry) -> Iterator[tuple[Version, str] | RegistryError]
     else:
         found = ((version, source.location.replace(_VERSION, str(version))) for version in source.versions)
     for each in found:
-        if isinstance(each, RegistryError) or entry.versions.allows(each[0]):
+        if isinstance(each, RegistryError) or entry.wants(each[0]):
             yield each
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +70,13 @@ def test_archives_that_the_sums_name_are_found_by_version(tmp_path: Path, archiv
     fill(tmp_path, FILES)
     sighting = archives.sight(entry(f"{tmp_path}/"))
     assert (sighting.tags, sighting.archives) == ((), seen("1.9.0", "1.10.0"))
+
+
+def test_prereleases_are_seen_where_the_entry_wants_them(tmp_path: Path, archives: Archives) -> None:
+    names = ("network-1.0.0.tar.gz", "network-1.1.0-rc.1.tar.gz")
+    fill(tmp_path, dict.fromkeys(names, b"x"))
+    named = [archives.sight(replace(entry(f"{tmp_path}/"), prereleases=wanted)).archives for wanted in (False, True)]
+    assert [tuple(archive.filename for archive in each) for each in named] == [names[:1], names]
 
 
 def test_archives_under_a_url_are_those_that_the_sums_name(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -104,6 +105,8 @@ def test_releases_are_found_at_the_top_and_one_level_down(tmp_path: Path, releas
     assert signed.files["terraform-provider-widget_1.10.0_linux_amd64.zip"] == sha256(made.zips["linux_amd64"])
     assert unsigned.signature is None
     assert found(releases.sight(entry(tmp_path, constraint="2.0.0-rc.1"))) == ["2.0.0-rc.1"]
+    every = replace(entry(tmp_path, constraint=">= 1.10.0"), prereleases=True)
+    assert found(releases.sight(every)) == ["1.10.0", "2.0.0-rc.1"]
 
 
 def test_a_path_with_the_version_in_it_is_looked_up_by_listing(tmp_path: Path, releases: Releases) -> None:

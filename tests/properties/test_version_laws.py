@@ -123,3 +123,13 @@ def test_a_prerelease_is_allowed_only_by_name(constraints: Constraints, version:
 def test_a_version_allows_itself_alone(version: Version) -> None:
     assert parse_constraints(str(version)).allows(version)
     assert not parse_constraints(f"!= {version}").allows(version)
+
+
+@given(CONSTRAINTS, VERSIONS)
+def test_order_alone_covers_all_that_clients_allow_and_differs_for_prereleases_only(
+    constraints: Constraints, version: Version
+) -> None:
+    if version.is_prerelease:
+        assert constraints.covers(version) >= constraints.allows(version)
+    else:
+        assert constraints.covers(version) == constraints.allows(version)

@@ -172,8 +172,9 @@ def _add(
     offers_nothing = not (published or actions or outcome.refusals)
     revision = head.revision if head else 0
     inputs = None
-    # What retention withdraws in favour of a version counts only when that one is published: the next run looks again.
-    makes_room = bool(outcome.actions and entry.retention)
+    # What retention withdraws in favour of a version counts only when that one is listed: the next run looks again.
+    returns = any(isinstance(change, Relist) for change in life)
+    makes_room = bool((outcome.actions or returns) and entry.retention)
     # So it is with a former key: a version that gains platforms is signed anew, and may have been its last.
     former = former_keys(entry, context, state, listed)
     signs_anew = any(action.version in versions for action in outcome.actions for versions in former.values())

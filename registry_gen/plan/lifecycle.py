@@ -35,8 +35,8 @@ class TakenBack:
 def taken_back(entry: Entry, published: Sequence[VersionFacts], new: Iterable[Version], now: datetime) -> TakenBack:
     """What the entry's rules and retention take back of the published versions and of the ``new`` ones.
 
-    A published version makes room for newer ones only when these are published, so that a newest version which turns
-    out to be bad costs nothing.
+    A listed version makes room for newer ones only when these are listed, so that a newest version which turns out to
+    be bad, or is not to be had, costs nothing.
     """
     new = list(new)
     reasons: dict[Version, str] = {}
@@ -47,7 +47,7 @@ def taken_back(entry: Entry, published: Sequence[VersionFacts], new: Iterable[Ve
     if entry.retention is None:
         return TakenBack(reasons, None)
     reasons |= _old_prereleases(entry.retention, published, reasons, now)
-    reasons |= _beyond_latest(entry.retention, published, new, reasons)
+    reasons |= _beyond_latest(entry, entry.retention, published, new, reasons)
     ends = [end for facts in published if facts.version not in reasons for end in _end(entry.retention, facts)]
     return TakenBack(reasons, min(ends, default=None))
 
@@ -98,13 +98,22 @@ def _old_prereleases(
 
 
 def _beyond_latest(
-    retention: Retention, published: Sequence[VersionFacts], new: Sequence[Version], known: Mapping[Version, str]
+    entry: Entry,
+    retention: Retention,
+    published: Sequence[VersionFacts],
+    new: Sequence[Version],
+    known: Mapping[Version, str],
 ) -> dict[Version, str]:
+    """Releases older than the newest: clients choose among these, and prereleases end by their age."""
     if retention.latest is None:
         return {}
-    here = {facts.version for facts in published if facts.version not in known and not is_collected(facts)}
-    offered = here.union(version for version in new if version not in known)
+    listed = {facts.version for facts in published if facts.withdrawn is None}
+    returning = {facts.version for facts in published if can_return(entry, facts)}
+    here, offered = (
+        {version for version in versions if version not in known and not version.is_prerelease}
+        for versions in (listed, listed.union(returning, new))
+    )
     kept = set(sorted(here, reverse=True)[: retention.latest])
     wanted = set(sorted(offered, reverse=True)[: retention.latest])
-    reason = f"retention: the newest {retention.latest} are listed"
+    reason = f"retention: of releases the newest {retention.latest} are listed"
     return {version: reason for version in offered if version not in (kept if version in here else wanted)}

@@ -233,6 +233,54 @@ def test_old_prereleases_are_withdrawn_when_their_time_has_come_and_looked_at_no
     assert planned.packages[0].due_at == NOW + timedelta(days=20)
 
 
+def test_the_newest_are_releases_and_prereleases_are_no_matter_of_theirs() -> None:
+    """A series of candidates pushes no release off the listing, nor a new release a candidate."""
+    entry = replace(module(), retention=Retention(latest=2), prereleases=True)
+    names = ("1.0.0", "1.1.0-rc.1", "1.1.0", "1.2.0", "1.3.0-rc.1", "1.3.0-rc.2")
+    seen = tags(*(f"v{name}" for name in names))
+    published = [module_facts(name) for name in names]
+    assert said(decide(entry, seen, *published)) == ["withdraw 1.0.0"]
+    assert said(decide(entry, seen)) == [f"publish {name}" for name in names[1:]], "nor keep one from being published"
+
+
+@pytest.mark.parametrize("stage", WithdrawalStage)
+def test_what_retention_withdrew_is_neither_listed_nor_published_again(stage: WithdrawalStage) -> None:
+    entry = replace(module(), retention=Retention(latest=1, prerelease_days=30), prereleases=True)
+    published = [
+        gone(replace(module_facts("1.1.0-rc.1"), recorded_at=NOW - timedelta(days=99)), stage),
+        gone(module_facts("1.0.0"), stage),
+        module_facts("1.1.0"),
+    ]
+    planned = decide(entry, tags("v1.0.0", "v1.1.0-rc.1", "v1.1.0"), *published)
+    assert said(planned) == []
+    assert planned.packages[0].due_at is None, "time changes nothing any more"
+    assert planned.packages[0].inputs is not None, "nor is it looked at again"
+
+
+def test_retention_that_would_withdraw_too_much_is_held_back_and_stays_due() -> None:
+    entry = replace(module(), retention=Retention(prerelease_days=30), prereleases=True)
+    names = [f"1.0.0-rc.{number}" for number in range(10)]
+    published = [replace(module_facts(name), recorded_at=NOW - timedelta(days=30)) for name in names]
+    seen = tags(*(f"v{name}" for name in names))
+    held = decide(entry, seen, *published, mass_withdrawal=False)
+    assert [refusal.error.code.id for refusal in held.refusals] == ["PLN014"]
+    assert held.packages == (), "no later due_at is written, so that the next run asks again"
+    assert len(said(decide(entry, seen, *published))) == 10
+
+
+def test_retention_keeps_the_newest_that_is_listed_until_a_newer_one_is_back() -> None:
+    """A version that the source no longer shows, or that the entry leaves out, must not cost the one that is there."""
+    entry = replace(module(), retention=Retention(latest=1))
+    old, new = module_facts("1.0.0"), gone(module_facts("2.0.0"))
+    both = tags("v1.0.0", "v2.0.0")
+    assert said(decide(entry, FailedSighting(NETWORK, OUTAGE), old, new)) == []
+    assert said(decide(replace(entry, versions=parse_constraints("< 2.0.0")), both, old, new)) == []
+    returning = decide(entry, both, old, new)
+    assert said(returning) == ["relist 2.0.0"]
+    assert returning.packages[0].inputs is None, "the next run makes room"
+    assert said(decide(entry, both, old, replace(new, withdrawn=None))) == ["withdraw 1.0.0"]
+
+
 def test_a_package_is_looked_at_again_when_it_is_due() -> None:
     entry, seen = module(), tags("v1.0.0")
     known = package(entry, module_facts("1.0.0"), state=state_of(entry, CONTEXT))

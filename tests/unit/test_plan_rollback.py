@@ -123,7 +123,7 @@ def test_a_version_whose_rule_is_gone_but_that_is_not_listed_yet_stays_withdrawn
 
 def test_what_is_withdrawn_anyway_needs_no_rule_of_its_own() -> None:
     """By a rule that is not published yet, or by a retention policy."""
-    retired = "retention: the newest 1 are listed"
+    retired = "retention: of releases the newest 1 are listed"
     past = [published(ONE), published(TWO), withdrawn(ONE, retired), published(THREE), withdrawn(TWO, retired)]
     entry = replace(module(), retention=Retention(latest=1))
     change = only(rolled(past, 3, entry, gone(ONE, retired), gone(TWO, retired), THREE))
@@ -167,7 +167,7 @@ def test_what_was_deleted_left_out_or_aged_stays_withdrawn_and_keeps_its_rule() 
     found = rolled(past, 3, entry, gone(ONE), gone(TWO), THREE)
     assert found.changes == ()
     assert [each.text for each in found.obstacles] == [
-        "was listed then; it stays withdrawn: retention: the newest 1 are listed"
+        "was listed then; it stays withdrawn: retention: of releases the newest 1 are listed"
     ] * 2
 
 

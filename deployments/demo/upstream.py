@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from deployments.demo.releases import PLATFORMS, release_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from os import PathLike
     from pathlib import Path
 
@@ -27,14 +27,14 @@ VERSIONS: Final = ("1.9.0", "2.0.0", "2.1.0")
 _PROTOCOL: Final = "5.0"
 
 
-def make_upstream(folder: Path, signer: Signer, public_key: str) -> None:
+def make_upstream(folder: Path, signer: Signer, public_key: str, versions: Sequence[str] = VERSIONS) -> None:
     """Write the files of a registry that speaks the provider protocol; ``public_key`` is the armor of its key."""
     base = folder / "v1/providers" / NAMESPACE / TYPE
     _write_json(folder / ".well-known/terraform.json", {"providers.v1": "/v1/providers/"})
     platforms = [dict(zip(("os", "arch"), platform.split("_"), strict=True)) for platform in PLATFORMS]
-    listed = [{"version": version, "protocols": [_PROTOCOL], "platforms": platforms} for version in VERSIONS]
+    listed = [{"version": version, "protocols": [_PROTOCOL], "platforms": platforms} for version in versions]
     _write_json(base / "versions", {"versions": listed})
-    for version in VERSIONS:
+    for version in versions:
         files = release_files(TYPE, version, _PROTOCOL, signer)
         for name, content in files.items():
             _write(base / version / name, content)

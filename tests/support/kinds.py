@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deployments.demo.signing import read_signer
-from deployments.demo.upstream import make_upstream
+from deployments.demo.upstream import VERSIONS, make_upstream
 from tests.support.git_repo import GitRepo
 from tests.support.openpgp_keys import make_key
 from tests.support.releases import make_release
@@ -44,6 +44,7 @@ class Kinds:
 
     def __init__(self, root: Path, server: HttpServer, authority: Authority, postgres: Postgres) -> None:
         self.root = root
+        self.server = server
         self._postgres = postgres
         self._databases: list[str] = []
         self._dsn = ""
@@ -53,12 +54,11 @@ class Kinds:
         self.repo = GitRepo(root / "network.git")
         self.repo.tag("v1.0.0", self.repo.commit(_MAIN))
         self.repo.tag("v1.1.0", self.repo.commit({**_MAIN, "outputs.tf": ""}))
-        key = make_key("acme")
-        self._key = key.armor
+        self.key = key = make_key("acme")
         for version in ("1.0.0", "1.1.0"):
             make_release(root / "widget" / version, "widget", version, key=key, platforms=PLATFORMS)
         make_release(root / "gadget", "gadget", "2.0.0", platforms=PLATFORMS[1:])
-        make_upstream(root / "upstream", read_signer(_ROOT / "deployments/demo/upstream-key.asc"), _UPSTREAM_KEY)
+        self.offer(*VERSIONS)
         server.folder("/", root / "upstream")
         self._first = Workspace(root / "work-first", self._database(), network=self._network)
         self.configure(self._first)
@@ -76,13 +76,18 @@ class Kinds:
     def configure(self, work: Workspace, **more: str) -> None:
         """Write the catalog; ``more`` are lines for the files of network, widget, gadget and sprocket."""
         work.module(NETWORK, self.repo.url, more.get("network", ""))
-        work.write("catalog/keys/acme.asc", self._key)
+        work.write("catalog/keys/acme.asc", self.key.armor)
         source = f"source:\n  releases: {json.dumps(str(self.root / 'widget'))}\nsigning_keys: [acme.asc]\n"
         work.write(f"catalog/providers/{WIDGET}.yaml", source + more.get("widget", ""))
         work.provider(GADGET, self.root / "gadget", more.get("gadget", ""))
         work.write("catalog/keys/sprocket.asc", _UPSTREAM_KEY)
         mirror = 'trust:\n  keys: [sprocket.asc]\nversions: ">= 2.0.0"\nplatforms: [linux_amd64]\n'
         work.write(f"catalog/mirrors/{SPROCKET}.yaml", mirror + more.get("sprocket", ""))
+
+    def offer(self, *versions: str) -> None:
+        """Let the mirror's upstream have these versions."""
+        signer = read_signer(_ROOT / "deployments/demo/upstream-key.asc")
+        make_upstream(self.root / "upstream", signer, _UPSTREAM_KEY, versions)
 
     def close(self) -> None:
         """Remove the databases."""

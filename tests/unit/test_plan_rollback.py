@@ -171,6 +171,17 @@ def test_what_was_deleted_left_out_or_aged_stays_withdrawn_and_keeps_its_rule() 
     ] * 2
 
 
+def test_a_prerelease_comes_back_only_where_the_catalog_still_wants_it() -> None:
+    candidate = module_facts("2.0.0-rc.1")
+    past = [published(ONE), published(candidate), withdrawn(candidate)]
+    entry = replace(module(), withdrawn=(rule("2.0.0-rc.1"),))
+    found = rolled(past, 2, entry, ONE, gone(candidate))
+    assert found.changes == ()
+    assert [each.text.partition(", because ")[2] for each in found.obstacles] == ["versions: >= 0.0.0 leaves it out"]
+    change = only(rolled(past, 2, replace(entry, prereleases=True), ONE, gone(candidate)))
+    assert (change.undo, change.add, change.life) == (entry.withdrawn, (), (Relist(NETWORK, candidate.version),))
+
+
 def test_a_file_that_is_gone_is_told_only_where_it_would_be_needed() -> None:
     found = rolled([published(ONE), published(TWO)], 1, None, ONE, TWO)
     assert [(each.address, each.version) for each in found.obstacles] == [(NETWORK, None)]

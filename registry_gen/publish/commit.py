@@ -81,9 +81,13 @@ def _collect(publication: Publication, bucket: Bucket) -> Iterator[Refusal]:
     for item in given_up:
         package = packages.get(item.intent.address)
         held = artifact_keys(package) if package else frozenset[str]()
-        publication.log_head()  # raises where the lock was lost meanwhile: another run may have published these keys
+        wanted = [artifact.key for artifact in item.intent.artifacts if artifact.key not in held]
         try:
-            bucket.storage.delete([artifact.key for artifact in item.intent.artifacts if artifact.key not in held])
+            found = [stored for key in wanted if (stored := bucket.storage.head(key))]
+            # Raises where the lock was lost. Whoever takes it from here on deletes these too before it writes any anew,
+            # and what it writes is not what was found.
+            publication.log_head()
+            bucket.storage.delete_found(found)
             bucket.staging.discard(item.intent.artifacts)
         except StorageError as error:
             yield Refusal(item.intent.address, None, error)

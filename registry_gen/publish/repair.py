@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from registry_gen import paths
 from registry_gen.errors import RegistryError, StorageError
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from registry_gen.publish.progress import Progress
     from registry_gen.publish.registry import Registry
     from registry_gen.storage import Stored
+
+_T = TypeVar("_T")
 
 ORPHAN_AGE: Final = timedelta(days=1)
 """An orphan that is younger may be on its way: a publisher that lost the lock puts what it has begun to put."""
@@ -229,8 +231,15 @@ class _Repair:
         path = self._staging.path(artifact)
         if path is None:
             raise StorageError(codes.LOST, where=finding.key, hint=codes.LOST.fix)
-        self._storage.delete([artifact.key])
+        self._make_room(artifact.key)
         self._storage.put_new(artifact.key, path, artifact.sha256)
+
+    def _make_room(self, key: str) -> None:
+        """Delete what stands where published bytes belong, but not what another run has put there by now."""
+        found = self._unless_in_the_way(key, self._storage.head)
+        if found:
+            self._publication.log_head()  # raises where the lock was lost meanwhile
+            self._storage.delete_found([found])
 
     def _document(self, finding: Finding) -> None:
         """What is rendered, over whatever stands there, at the revision that it has.
@@ -270,9 +279,12 @@ class _Repair:
                 self.problems.append(error)
 
     def _found(self, key: str) -> tuple[bytes, Stored] | None:
+        return self._unless_in_the_way(key, self._storage.get)
+
+    def _unless_in_the_way(self, key: str, ask: Callable[[str], _T | None]) -> _T | None:
         """What is stored. What is no object has no readers, is never followed, and can be deleted, but for folders."""
         try:
-            return self._storage.get(key)
+            return ask(key)
         except StorageError as error:
             if error.code is not storage_codes.IN_THE_WAY:
                 raise
@@ -308,7 +320,7 @@ class _Repair:
     def _tile(self, finding: Finding) -> None:
         expected = finding.expected_object
         if expected and expected.body is not None and expected.sha256:
-            self._storage.delete([expected.key])
+            self._make_room(expected.key)
             self._storage.put_new(expected.key, expected.body, expected.sha256)
 
     def _checkpoint(self, finding: Finding) -> None:
@@ -335,7 +347,7 @@ class _Repair:
         if not paths.rule(finding.key).immutable:
             self._storage.delete_if(finding.key, found.etag)
         elif found.modified is not None and self._now - found.modified >= ORPHAN_AGE:
-            self._storage.delete([finding.key])
+            self._storage.delete_found([found])
 
 
 def _contradicts_log(findings: Iterable[Finding]) -> bool:

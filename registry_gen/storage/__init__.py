@@ -28,7 +28,8 @@ class Stored:
 
     ``sha256`` is that of the bytes that are there now, None where only reading them would tell. ``content_type`` and
     ``cache_control`` are kept with the object, or None where this storage makes them when it serves. ``modified`` is
-    when the object was written last.
+    when the object was written last. ``written`` names this one write of the object, so that the same bytes put again
+    are told from it; None where the storage knows no such name.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Stored:
     content_type: str | None = field(default=None, compare=False)
     cache_control: str | None = field(default=None, compare=False)
     modified: datetime | None = field(default=None, compare=False)
+    written: str | None = field(default=None, compare=False)
 
 
 class Storage(Protocol):
@@ -78,6 +80,12 @@ class Storage(Protocol):
         """Delete a mutable document where its etag still is ``expected``; one that is gone already is no error.
 
         Raises ConflictError STO002 where another document is there.
+        """
+
+    def delete_found(self, found: Sequence[Stored]) -> None:
+        """Delete objects as they were found; what was written under a key since then stays, even if it is the same.
+
+        Etags decide where ``written`` is None. Those that are gone already are no error.
         """
 
     def delete(self, keys: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ import hashlib
 import os
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from registry_gen import paths
@@ -24,7 +25,7 @@ from registry_gen.storage import Stored, codes
 from registry_gen.storage.folders import STAGING, failing, open_file, open_folder, open_root, opened_staging
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from registry_gen.storage.folders import Staging
@@ -125,28 +126,29 @@ class FileStorage:
 
     def delete_if(self, key: str, expected: str) -> None:
         """Delete a mutable document by compare-and-delete: see ``Storage.delete_if``."""
+
+        def require(folder: int, name: str) -> bool:
+            found = self._head(folder, name, key)
+            if found and found.etag != expected:
+                raise ConflictError(codes.CHANGED_MEANWHILE, where=key, expected=expected, found=found.etag)
+            return found is not None
+
         _check_key(key)
-        with failing(f"{self.name}/{key}"), self._removing() as root, suppress(FileNotFoundError):
-            with self._folder(root, key) as (folder, name):
-                found = self._head(folder, name, key)
-                if found is None:
-                    return
-                if found.etag != expected:
-                    raise ConflictError(codes.CHANGED_MEANWHILE, where=key, expected=expected, found=found.etag)
-                os.unlink(name, dir_fd=folder)
-                self._sync(folder)
-            self._remove_empty_folders(root, key)
+        self._remove(key, require)
+
+    def delete_found(self, found: Sequence[Stored]) -> None:
+        """Delete objects that nobody wrote anew: see ``Storage.delete_found``."""
+        for each in found:
+            _check_key(each.key)
+        for each in found:
+            self._remove(each.key, partial(_is_from, each.written))
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects, and the folders that become empty."""
         for key in keys:
             _check_key(key)
         for key in keys:
-            with failing(f"{self.name}/{key}"), self._removing() as root, suppress(FileNotFoundError):
-                with self._folder(root, key) as (folder, name):
-                    os.unlink(name, dir_fd=folder)
-                    self._sync(folder)
-                self._remove_empty_folders(root, key)
+            self._remove(key, lambda _folder, _name: True)
 
     @contextmanager
     def _reading(self) -> Iterator[int]:
@@ -175,11 +177,20 @@ class FileStorage:
                 staging.remove_leftovers()
             yield root, staging
 
-    @contextmanager
-    def _removing(self) -> Iterator[int]:
-        """The storage's folder, while nobody else writes or removes."""
-        with self._writing() as (root, staging), staging.lock(fcntl.LOCK_EX):
-            yield root
+    def _remove(self, key: str, wanted: Callable[[int, str], bool]) -> None:
+        """Delete one object where ``wanted`` says so of its folder and name, while nobody else writes or removes."""
+        with (
+            failing(f"{self.name}/{key}"),
+            self._writing() as (root, staging),
+            staging.lock(fcntl.LOCK_EX),
+            suppress(FileNotFoundError),
+        ):
+            with self._folder(root, key) as (folder, name):
+                if not wanted(folder, name):
+                    return
+                os.unlink(name, dir_fd=folder)
+                self._sync(folder)
+            self._remove_empty_folders(root, key)
 
     @contextmanager
     def _folder(self, root: int, key: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
@@ -346,8 +357,18 @@ def _stored(key: str, file: int) -> Stored:
 
 
 def _described(key: str, file: int, digest: Sha256, size: int) -> Stored:
-    modified = datetime.fromtimestamp(os.fstat(file).st_mtime, UTC)
-    return Stored(key, digest, size, sha256=digest, modified=modified)
+    known = os.fstat(file)
+    modified = datetime.fromtimestamp(known.st_mtime, UTC)
+    return Stored(key, digest, size, sha256=digest, modified=modified, written=_written(known))
+
+
+def _is_from(written: str | None, folder: int, name: str) -> bool:
+    return _written(os.stat(name, dir_fd=folder, follow_symlinks=False)) == written
+
+
+def _written(known: os.stat_result) -> str:
+    """A name gets a new file with each write, and its time of writing tells it from an older one of that number."""
+    return f"{known.st_ino}-{known.st_mtime_ns}"
 
 
 def _require(key: str, expected: Sha256, found: Sha256) -> None:

@@ -313,7 +313,7 @@ def test_an_intent_whose_bytes_are_lost_is_collected_and_nothing_that_versions_s
     "crash",
     [
         broken_off("abandon", after=True),
-        stuck("delete", "darwin", CrashError()),
+        stuck("delete_found", "darwin", CrashError()),
         broken_off("collected"),
     ],
     ids=["before-deleting", "while-deleting", "after-deleting"],
@@ -334,7 +334,7 @@ def test_what_cannot_be_deleted_makes_its_package_wait_and_no_other(
     work: Workspace, half_added: Mapping[str, bytes]
 ) -> None:
     for _ in range(2):
-        report = publish(work, stuck("delete", "darwin"), now=LATER)
+        report = publish(work, stuck("delete_found", "darwin"), now=LATER)
         assert codes(report) == [("acme/widget", "TST002")]
         assert listed(work, FINE) == ["1.0.0", "1.1.0"]
         assert not (work.public / WIDGET / "1.0.0/download/darwin").exists()

@@ -217,6 +217,22 @@ class TestAnyStorage:
         storage.put_new(ARCHIVE, b"another", sha256(b"another"))
         assert _body(storage, ARCHIVE) == b"another"
 
+    def test_what_was_found_is_deleted_and_what_was_written_since_stays_though_it_is_the_same(
+        self, storage: Storage
+    ) -> None:
+        storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        storage.put_new(record(b"record"), b"record", sha256(b"record"))
+        found = list(storage.list(""))
+        storage.delete([ARCHIVE])
+        storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        storage.delete_found(found)
+        assert [each.key for each in storage.list("")] == [ARCHIVE]
+        now = storage.head(ARCHIVE)
+        assert now is not None
+        assert now.written not in {None, *(each.written for each in found)}
+        storage.delete_found([now, now])
+        assert list(storage.list("")) == []
+
     @pytest.mark.parametrize(
         "key",
         [

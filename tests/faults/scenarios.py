@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,13 +22,17 @@ from deployments.demo.signing import read_signer
 from deployments.demo.upstream import make_upstream
 from registry_gen import wiring
 from registry_gen.errors import RegistryError
+from registry_gen.ledger import Violation
 from registry_gen.model.facts import SigningKey
+from registry_gen.model.intent import Run
+from registry_gen.plan.collect import Extent
+from registry_gen.publish.gc import Collected, gc
 from registry_gen.publish.progress import Silent
 from registry_gen.publish.registry import Keys
 from registry_gen.publish.run import Report, publish
 from registry_gen.signing.log import LogSigner, make_log_key
 from tests.support.builds import make_archive
-from tests.support.faults import Fault, faulty_registry, statements_counted, stuck_storage
+from tests.support.faults import CrashError, Fault, crashes, faulty_registry, statements_counted, stuck_storage
 from tests.support.git_repo import GitRepo
 from tests.support.openpgp_keys import make_key
 from tests.support.releases import make_release
@@ -83,6 +87,7 @@ class Sources:
         for version in ("1.0.0", "1.1.0"):
             make_release(root / "widget" / version, "widget", version, key=ACME, platforms=PLATFORMS)
         make_release(root / "gadget", "gadget", "2.0.0", platforms=PLATFORMS)
+        make_release(root / "gizmo", "gizmo", "1.0.0", platforms=PLATFORMS)
         upstreams = json.dumps({UPSTREAM: upstream_url})
         self.network = f"  ca_file: {json.dumps(str(ca_file))}\n  upstreams: {upstreams}\n"
 
@@ -99,6 +104,8 @@ def make_upstream_files(folder: Path) -> None:
 class Step:
     """One change of the catalog, published at ``now`` with ``keys``; ``refused`` are the codes that it is told.
 
+    Where it ``collects``, what was withdrawn is collected instead.
+
     ``write`` may leave more than the catalog: what a run left that was stopped.
     """
 
@@ -107,6 +114,7 @@ class Step:
     write: Callable[[Workspace, Sources], None]
     keys: Keys = KEYS
     refused: Sequence[str] = ()
+    collects: bool = False
 
 
 def _first(work: Workspace, sources: Sources) -> None:
@@ -124,7 +132,7 @@ def _first(work: Workspace, sources: Sources) -> None:
 def _second(work: Workspace, sources: Sources) -> None:
     """A version more of each kind, platforms, a key, notices; versions withdrawn, and a whole package."""
     network = str(sources.root / "network.git")
-    gone = "withdrawn:\n  - versions: {}\n    reason: It holds a secret.\n"
+    gone = GONE
     work.module("acme/network/aws", network, f"deprecated: Use acme/mesh/aws.\n{gone.format('1.0.0')}")
     work.module("acme/old/aws", network, "withdrawn:\n  - reason: Nobody keeps it.\n")
     _widget(work, sources, f"signing_keys: [acme.asc, second.asc]\n{NOTICE}{gone.format('1.0.0')}")
@@ -132,6 +140,7 @@ def _second(work: Workspace, sources: Sources) -> None:
     _sprocket(work, f'versions: ">= 2.0.0"\nplatforms: [linux_amd64, linux_arm64]\n{gone.format("2.1.0")}')
 
 
+GONE: Final = "withdrawn:\n  - versions: {}\n    reason: It holds a secret.\n"
 NOTICE: Final = "deprecated:\n  - message: Use acme/gadget.\n    replacement: acme/gadget\n"
 
 
@@ -187,8 +196,47 @@ def _no_records(registry: Registry) -> Registry:
 
 
 def _rekeyed(work: Workspace, sources: Sources) -> None:
-    """The log's key changes, and there is something to log beside it."""
-    work.module("acme/later/aws", str(sources.root / "network.git"))
+    """The log's key changes, and there is something to log beside it; a version of each kind is withdrawn now."""
+    network = str(sources.root / "network.git")
+    work.module("acme/later/aws", network)
+    work.module("acme/network/aws", network, GONE.format("1.0.0"))
+    _sprocket(work, f'versions: "2.1.0"\nplatforms: [linux_amd64, linux_arm64]\n{GONE.format("2.1.0")}')
+
+
+def _unchanged(_work: Workspace, _sources: Sources) -> None:
+    """Only time has gone by."""
+
+
+INTERRUPTED: Final = NOW + timedelta(days=9)
+GIVEN_UP: Final = NOW + timedelta(days=10)
+
+
+def _interrupted(work: Workspace, _sources: Sources) -> None:
+    """A run was stopped when a mirror's version was logged, and before the bucket's log had it."""
+    _sprocket(work, f'versions: "< 2.1.0"\nplatforms: [linux_amd64, linux_arm64]\n{GONE.format("2.1.0")}')
+    fault = Fault("put_if log/checkpoint", crashes)
+    with suppress(CrashError):
+        publish_scene(work, _before(INTERRUPTED), lambda registry: faulty_registry(registry, fault))
+    assert fault.met
+
+
+def _given_up(work: Workspace, sources: Sources) -> None:
+    """Of a provider whose staged bytes were lost a run has said that it is given up, and could not delete it."""
+    work.provider("acme/gizmo", sources.root / "gizmo")
+    for change in (_no_records, _no_deletion):
+        stuck = publish_scene(work, _before(GIVEN_UP), change)
+        assert isinstance(stuck, Report)
+        assert [refusal.error.code.id for refusal in stuck.refusals] == ["TST002"]
+        shutil.rmtree(work.root / "state/staging", ignore_errors=True)
+
+
+def _before(now: datetime) -> Step:
+    """An hour earlier, in the same catalog."""
+    return Step("", now - timedelta(hours=1), _unchanged, keys=NEW_KEYS)
+
+
+def _no_deletion(registry: Registry) -> Registry:
+    return replace(registry, public=stuck_storage(registry.public, "delete_found", "acme/gizmo"))
 
 
 STEPS: Final = (
@@ -199,15 +247,26 @@ STEPS: Final = (
     Step("alarmed", NOW + timedelta(days=4), _alarmed, refused=("PLN001",)),
     Step("resumed", LATE, _resumed),
     Step("rekeyed", NOW + timedelta(days=6), _rekeyed, keys=NEW_KEYS),
+    Step("unlinked", NOW + timedelta(days=7), _unchanged, keys=NEW_KEYS, collects=True),
+    Step("collected", NOW + timedelta(days=8), _unchanged, keys=NEW_KEYS, collects=True),
+    Step("interrupted", INTERRUPTED, _interrupted, keys=NEW_KEYS),
+    Step("abandoned", GIVEN_UP, _given_up, keys=NEW_KEYS),
 )
 
 
-def publish_scene(work: Workspace, step: Step, change: Callable[[Registry], Registry]) -> Report | RegistryError:
-    """Publish a workspace with a step's time and keys; an error of the whole run is given back."""
+Ended = Report | Collected
+"""How a run ends that goes to its end."""
+
+
+def publish_scene(work: Workspace, step: Step, change: Callable[[Registry], Registry]) -> Ended | RegistryError:
+    """Publish a workspace with a step's time and keys, or collect; an error of the whole run is given back."""
     workspace = wiring.read_workspace(work.root / "registry.yaml")
     assert not workspace.problems, workspace.problems
     with wiring.open_registry(workspace) as registry:
         try:
+            if step.collects:
+                run = Run(registry.actor, None, None, step.now)
+                return gc(change(registry), step.keys.log, Extent(), run, Silent())
             return publish(change(registry), step.keys, workspace.catalog, step.now, Silent(), mass_withdrawal=True)
         except RegistryError as error:
             return error
@@ -219,6 +278,7 @@ class Undisturbed:
 
     tree: Mapping[str, bytes]
     heads: Mapping[Address, PackageHead]
+    alarms: Sequence[Violation]
     operations: Sequence[str]
     statements: Sequence[str]
 
@@ -231,11 +291,11 @@ class Scene:
         self.work = work
         self.dsn = dsn
 
-    def publish(self, change: Callable[[Registry], Registry] = lambda registry: registry) -> Report | RegistryError:
-        """Publish with adapters that ``change`` made; an error of the whole run is given back."""
+    def publish(self, change: Callable[[Registry], Registry] = lambda registry: registry) -> Ended | RegistryError:
+        """Publish, or collect, with adapters that ``change`` made; an error of the whole run is given back."""
         return publish_scene(self.work, self.step, change)
 
-    def is_refused(self, report: Report) -> bool:
+    def is_refused(self, report: Ended) -> bool:
         """Whether something else was refused than the step is told where nothing goes wrong."""
         return sorted(refusal.error.code.id for refusal in report.refusals) != sorted(self.step.refused)
 
@@ -244,6 +304,14 @@ class Scene:
         with self.work.registry() as registry:
             registry.ledger.verify_audit()
             return registry.ledger.heads()
+
+    def alarms(self) -> Sequence[Violation]:
+        """What the ledger keeps of sources that contradict it, whenever that was seen."""
+        with self.work.registry() as registry:
+            return [
+                Violation(alarm.address, alarm.version, alarm.kind, alarm.published, alarm.seen)
+                for alarm in registry.ledger.violations(acknowledged=True)
+            ]
 
     @contextmanager
     def killed(self, change: Callable[[Registry], Registry]) -> Iterator[Callable[[], int]]:
@@ -295,7 +363,9 @@ class Stage:
             with self.scene(step.name) as again:
                 statements = _counted(again, statements_counted)
                 assert again.work.tree() == before.work.tree(), "equal runs leave equal bytes"
-            self.undisturbed[step.name] = Undisturbed(before.work.tree(), before.heads(), operations, statements)
+            self.undisturbed[step.name] = Undisturbed(
+                before.work.tree(), before.heads(), before.alarms(), operations, statements
+            )
 
     @contextmanager
     def scene(self, name: str) -> Iterator[Scene]:
@@ -332,6 +402,6 @@ def _counted(scene: Scene, counting: Callable[[Registry, Fault], Registry]) -> l
     """Publish without a fault, and give what was counted."""
     fault = Fault()
     report = scene.publish(lambda registry: counting(registry, fault))
-    assert isinstance(report, Report), report
+    assert isinstance(report, Ended), report
     assert not scene.is_refused(report), report.refusals
     return fault.names

@@ -21,8 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from registry_gen.publish.gc import Collected
 from registry_gen.publish.run import Report
 from tests.faults.laws import Laws
-from tests.faults.world import EDITS_BY_NAME, VERSIONS, Outcome, Publisher, World, crashes, crashes_after
-from tests.support.faults import fails, loses_answer
+from tests.faults.world import EDITS_BY_NAME, NETWORK, VERSIONS, Outcome, Publisher, World
+from tests.support.faults import crashes, crashes_after, fails, loses_answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,8 @@ AT: Final = st.integers(min_value=1, max_value=25) | st.integers(min_value=1, ma
 there has simply begun later, with an old catalog.
 """
 TROUBLES: Final = st.sampled_from([fails, loses_answer, crashes, crashes_after])
+SWAPS: Final = st.sampled_from(["put_if log/checkpoint", f"put_if v1/modules/{NETWORK}/versions", "put_if"])
+"""Where a publisher is about to put a document over another one. Nothing but comparing keeps it from that later."""
 EDITS: Final = st.lists(st.tuples(st.sampled_from([*EDITS_BY_NAME]), st.sampled_from(VERSIONS)), max_size=3)
 
 
@@ -99,6 +101,15 @@ class Machine(RuleBasedStateMachine):
     @rule(who=PUBLISHERS, at=AT, done=st.booleans())
     def fall_asleep_collecting(self, who: int, at: int, *, done: bool) -> None:
         self._awake(who).pause(at, collecting=True, done=done)
+
+    @precondition(lambda self: not self.world.sleeper)
+    @rule(who=PUBLISHERS, before=EDITS, at=SWAPS, meanwhile=EDITS)
+    def be_overtaken_before_a_swap(self, who: int, before: Edits, at: str, meanwhile: Edits) -> None:
+        """The other one publishes what was begun, and what people have changed since."""
+        self._awake(who, [("release a version", VERSIONS[0]), *before]).pause(at, collecting=False, done=False)
+        self._good(self._awake(who, meanwhile).publish())
+        self.laws.check()
+        self._wake()
 
     @precondition(lambda self: self.world.sleeper)
     @rule()

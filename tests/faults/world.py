@@ -16,7 +16,7 @@ from dataclasses import replace as changed
 from datetime import timedelta
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from registry_gen import wiring
 from registry_gen.errors import RegistryError
@@ -26,7 +26,7 @@ from registry_gen.publish.gc import Collected, gc
 from registry_gen.publish.progress import Silent
 from registry_gen.publish.run import Report, publish
 from tests.faults.scenarios import ACME, KEYS, SECOND
-from tests.support.faults import CrashError, Fault, end_session, faulty_registry
+from tests.support.faults import CrashError, Fault, HeldLock, end_session, faulty_registry
 from tests.support.releases import make_release
 from tests.support.workspace import NOW, Workspace
 
@@ -166,6 +166,7 @@ class Publisher:
         self._state = world.root / name
         self._run: _Run | None = None
         self._gate: _Gate | None = None
+        self._lock: HeldLock | None = None
 
     def publish(self, trouble: Trouble | None = None, at: int | str | None = None) -> Outcome:
         """Publish the catalog of this moment, with the trouble at one operation."""
@@ -175,10 +176,10 @@ class Publisher:
         """Collect what is due."""
         return self._started(self._collection(now), at, trouble).ended()
 
-    def pause(self, at: int | str, *, collecting: bool, done: bool) -> Outcome | None:
+    def pause(self, at: int | str, *, collecting: bool, done: bool, robbed: bool = False) -> Outcome | None:
         """Begin a run that stops before an operation, or right after it; gives how it ended where it never got there.
 
-        Its session at the database ends meanwhile, if it has one.
+        Its session at the database ends meanwhile, if it has one; or, where it is ``robbed``, only its lock goes.
         """
         work = self._collection(self._world.later()) if collecting else self._publication()
         gate = _Gate(done=done)
@@ -186,7 +187,11 @@ class Publisher:
         gate.settled.wait(PATIENCE)
         if not gate.holds:
             return run.ended()
-        end_session(self._world.dsn)
+        assert self._lock
+        if robbed:
+            self._lock.lose()
+        else:
+            end_session(self._world.dsn)
         self._run, self._gate = run, gate
         return None
 
@@ -232,8 +237,9 @@ class Publisher:
         def whole() -> Outcome:
             try:
                 with wiring.open_registry(workspace) as registry:
-                    impatient = changed(faulty_registry(registry, fault), lock_seconds=PATIENCE)
-                    return work(impatient)
+                    self._lock = HeldLock(registry.ledger)
+                    held = changed(registry, ledger=cast("Any", self._lock), lock_seconds=PATIENCE)
+                    return work(faulty_registry(held, fault))
             except (RegistryError, CrashError) as error:
                 return error
 
@@ -282,17 +288,6 @@ class _Run:
         if not isinstance(outcome, Report | Collected | RegistryError | CrashError):
             raise outcome
         return outcome
-
-
-def crashes(_operation: Operation, _error: RegistryError) -> Any:
-    """The process is gone."""
-    raise CrashError
-
-
-def crashes_after(operation: Operation, _error: RegistryError) -> Any:
-    """It is gone after it has done this."""
-    operation()
-    raise CrashError
 
 
 def _release(world: World, _version: str) -> None:

@@ -30,11 +30,11 @@ from registry_gen.errors import Code, LedgerError, RegistryError, StorageError
 from registry_gen.ledger import codes as ledger_codes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from registry_gen.ledger import Ledger
     from registry_gen.publish.registry import Registry
-    from registry_gen.storage import Storage
+    from registry_gen.storage import Storage, Stored
 
     Operation = Callable[[], Any]
     Trouble = Callable[[Operation, RegistryError], Any]
@@ -230,16 +230,51 @@ def statements_counted(registry: Registry, fault: Fault) -> Registry:
     return replace(registry, ledger=ledger)
 
 
+class HeldLock:
+    """A ledger that remembers the session in which the publication lock is held, so that the lock alone can be lost."""
+
+    def __init__(self, inner: Ledger) -> None:
+        self._inner = inner
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    @contextmanager
+    def publication(self, wait_seconds: float) -> Iterator[Any]:
+        with self._inner.publication(wait_seconds) as publication:
+            held: Any = publication
+            self._connection = held._connection
+            yield publication
+
+    def lose(self) -> None:
+        """Somebody else may take the lock from here on; the session goes on. For a holder that does nothing now."""
+        if self._connection and not self._connection.closed:
+            self._connection.execute("SELECT pg_advisory_unlock_all()")
+
+
 class CrashError(Exception):
     """What nothing catches: the process was gone from here on."""
+
+
+def crashes(_operation: Operation, _error: RegistryError) -> NoReturn:
+    """The process is gone."""
+    raise CrashError
+
+
+def crashes_after(operation: Operation, _error: RegistryError) -> NoReturn:
+    """It is gone after it has done this."""
+    operation()
+    raise CrashError
 
 
 def stuck_storage(storage: Storage, method: str, part: str, error: Exception | None = None) -> Storage:
     """A storage whose ``method`` always fails for keys that contain ``part``, before it does anything."""
 
-    def guard(call: Callable[[], Any], key: str | list[str]) -> Any:
-        if any(part in one for one in ([key] if isinstance(key, str) else key)):
-            raise error or StorageError(BROKEN, where=f"{method} {key}")
+    def guard(call: Callable[[], Any], about: str | Sequence[str | Stored]) -> Any:
+        keys = [about] if isinstance(about, str) else [one if isinstance(one, str) else one.key for one in about]
+        if any(part in key for key in keys):
+            raise error or StorageError(BROKEN, where=f"{method} {keys}")
         return call()
 
     return _Disturbed(storage, method, guard)

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 EVERYTHING: Final = os.environ.get("FAULTS") == "all"
 DRAW: Final = int(os.environ.get("FAULTS_DRAW") or 0)
 SHARE: Final = 12
-"""One operation in so many is tried each day."""
+STATEMENTS_SHARE: Final = 24
+"""One operation, and one statement, in so many is tried each day: most statements are like the one before."""
 
 NAMES: Final = [step.name for step in STEPS]
 WRITES: Final = frozenset({"put_new", "put_if", "delete_if", "delete", "delete_found"})
@@ -51,14 +52,19 @@ WRITES: Final = frozenset({"put_new", "put_if", "delete_if", "delete", "delete_f
 
 
 def chosen(
-    operations: Sequence[str], label: str, *, reads: bool = True, always: AbstractSet[str] = frozenset()
+    operations: Sequence[str],
+    label: str,
+    *,
+    reads: bool = True,
+    always: AbstractSet[str] = frozenset(),
+    share: int = SHARE,
 ) -> list[int]:
     """The numbers of the operations to try; ``label`` keeps the choices of two tests apart."""
     numbers = [number for number, name in enumerate(operations) if reads or method_of(name) not in READS]
     if EVERYTHING:
         return numbers
     # The choice protects nothing, so any generator will do.
-    drawn = random.Random(f"{label} {DRAW}").sample(numbers, len(numbers) // SHARE)  # noqa: S311
+    drawn = random.Random(f"{label} {DRAW}").sample(numbers, len(numbers) // share)  # noqa: S311
     return sorted({*drawn, *(number for number in numbers if method_of(operations[number]) in always)})
 
 
@@ -172,7 +178,7 @@ def test_a_run_that_is_killed_is_finished_by_the_next_one(stage: Stage, step: st
 
 @pytest.mark.parametrize("step", NAMES)
 def test_a_run_whose_session_at_the_database_ends_is_finished_by_the_next_one(stage: Stage, step: str) -> None:
-    for number in chosen(stage.undisturbed[step].statements, f"cut {step}"):
+    for number in chosen(stage.undisturbed[step].statements, f"cut {step}", share=STATEMENTS_SHARE):
         in_this_process(stage, step, number, lambda scene: cut(scene.dsn), statements_counted)
 
 

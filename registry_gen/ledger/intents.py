@@ -114,14 +114,18 @@ ON CONFLICT (version_id, os, arch) DO UPDATE SET filename = excluded.filename, z
     size = excluded.size, url = excluded.url
 """
 _LOST_PLATFORM: Final = """
-SELECT p.address, o.version, f.os || '_' || f.arch
-FROM intents i JOIN packages p ON p.address = i.address AND p.kind = {kind}
-CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'versions') AS v (version text, packages jsonb)
-JOIN {versions} o ON o.package = p.id AND o.version = v.version
-JOIN {platforms} f ON f.version_id = o.id
-WHERE i.id = ANY(%s) AND NOT EXISTS (
-    SELECT FROM jsonb_to_recordset(v.packages) AS n (os text, arch text) WHERE n.os = f.os AND n.arch = f.arch
-) LIMIT 1
+WITH named AS MATERIALIZED (
+    SELECT p.address, o.version, o.id, v.packages
+    FROM intents i JOIN packages p ON p.address = i.address AND p.kind = {kind}
+    CROSS JOIN LATERAL jsonb_to_recordset(i.payload->'versions') AS v (version text, packages jsonb)
+    JOIN {versions} o ON o.package = p.id AND o.version = v.version
+    WHERE i.id = ANY(%s)
+), kept AS MATERIALIZED (
+    SELECT n.id, f.os, f.arch FROM named n
+    CROSS JOIN LATERAL jsonb_to_recordset(n.packages) AS f (os text, arch text)
+)
+SELECT n.address, n.version, f.os || '_' || f.arch FROM named n JOIN {platforms} f ON f.version_id = n.id
+WHERE (f.version_id, f.os, f.arch) NOT IN (SELECT id, os, arch FROM kept) LIMIT 1
 """
 _PLATFORM_TABLES: Final = (
     {

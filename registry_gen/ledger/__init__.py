@@ -197,8 +197,8 @@ class Publication(Protocol):
     def documents_of(self, owners: Sequence[Address]) -> Mapping[Address, Mapping[str, PublishedDocument]]:
         """The mutable documents of several packages, in one query; packages without any are left out."""
 
-    def document_stored(self, owner: Address | None, documents: Sequence[PublishedDocument]) -> None:
-        """Remember documents that are in the bucket now."""
+    def documents_stored(self, documents: Mapping[Address | None, Sequence[PublishedDocument]]) -> None:
+        """Remember documents that are in the bucket now, by their owners; None owns those of the site."""
 
     def document_removed(self, owner: Address, keys: Sequence[str]) -> None:
         """The bucket holds these documents no more."""

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 _STORE_DOCUMENTS: Final = """
 WITH stored AS (
     INSERT INTO documents (owner, key, content, revision, etag)
-    SELECT (SELECT id FROM packages WHERE address = %s), d.*
-    FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[]) AS d (key, content, revision, etag)
+    SELECT p.id, d.key, d.content, d.revision, d.etag
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[])
+        AS d (owner, key, content, revision, etag)
+    LEFT JOIN packages p ON p.address = d.owner
     ON CONFLICT (key) DO UPDATE SET content = excluded.content, revision = excluded.revision, etag = excluded.etag
     WHERE documents.owner IS NOT DISTINCT FROM excluded.owner AND documents.revision <= excluded.revision
     RETURNING 1
@@ -157,26 +159,29 @@ class PostgresPublication:
         with self._fenced() as connection:
             return reading.documents_of(connection, owners)
 
-    def document_stored(self, owner: Address | None, documents: Sequence[PublishedDocument]) -> None:
-        """Remember documents that are in the bucket now.
+    def documents_stored(self, documents: Mapping[Address | None, Sequence[PublishedDocument]]) -> None:
+        """Remember documents that are in the bucket now, by their owners.
 
         Raises LedgerError LED006 where a key belongs to another owner or was stored at a later revision.
         """
+        all_of_them = [(owner, document) for owner, several in documents.items() for document in several]
+        if not all_of_them:
+            return
         with self._fenced() as connection:
-            if owner is not None:
-                intents.ensure_packages(connection, [owner])
+            intents.ensure_packages(connection, [owner for owner in documents if owner is not None])
             row = connection.execute(
                 _STORE_DOCUMENTS,
                 (
-                    None if owner is None else str(owner),
-                    [document.key for document in documents],
-                    [document.content for document in documents],
-                    [document.revision for document in documents],
-                    [document.etag for document in documents],
+                    [None if owner is None else str(owner) for owner, _ in all_of_them],
+                    [document.key for _, document in all_of_them],
+                    [document.content for _, document in all_of_them],
+                    [document.revision for _, document in all_of_them],
+                    [document.etag for _, document in all_of_them],
                 ),
             ).fetchone()
-            if row is None or row[0] != len(documents):
-                raise self._frozen(f"a document of {owner or 'the site'} has another owner or a later revision")
+            if row is None or row[0] != len(all_of_them):
+                owners = ", ".join(sorted(str(owner or "the site") for owner in documents)[:3])
+                raise self._frozen(f"a document of {owners} has another owner or a later revision")
 
     def document_removed(self, owner: Address, keys: Sequence[str]) -> None:
         """Forget documents that the bucket holds no more."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from registry_gen import paths
-from registry_gen.errors import ConflictError, RefusalError
+from registry_gen.errors import ConflictError, RefusalError, RegistryError
 from registry_gen.log.note import stated
 from registry_gen.log.tiles import first_entry, tiles
 from registry_gen.log.tree import Tail, append, root
 from registry_gen.model.digest import sha256
 from registry_gen.publish import codes
 from registry_gen.publish.log_key import require_log_key
+from registry_gen.storage import Put
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from registry_gen.ledger import Ledger, LogHead, Publication
     from registry_gen.publish.log_key import CheckpointSigner
     from registry_gen.storage import Storage
@@ -24,7 +23,7 @@ PAGE: Final = 10_000
 """How many entries are read at once where all of them have to be hashed again."""
 
 
-def put_log(publication: Publication, storage: Storage, executor: Executor, signer: CheckpointSigner) -> int:
+def put_log(publication: Publication, storage: Storage, signer: CheckpointSigner) -> int:
     """Bring the bucket's log to where the ledger's is; returns the number of puts.
 
     The ledger keeps the checkpoint before it is put, so a second one for the same size is never signed.
@@ -45,12 +44,9 @@ def put_log(publication: Publication, storage: Storage, executor: Executor, sign
     payloads = publication.log_entries(first_entry(head.stored_size, head.tail), size)
     new_tiles = tiles(head.stored_size, head.tail, payloads)
 
-    def put_tile(tile: tuple[str, bytes]) -> None:
-        key, body = tile
-        storage.put_new(key, body, sha256(body))
-
-    for _ in executor.map(put_tile, new_tiles):
-        pass
+    for put in storage.put_all([Put(key, body, sha256(body)) for key, body in new_tiles]):
+        if isinstance(put, RegistryError):
+            raise put
     try:
         stored = storage.put_if(paths.CHECKPOINT, checkpoint, etag)
     except ConflictError:

@@ -6,8 +6,8 @@ by content, and finishing closes what is open.
 
 from __future__ import annotations
 
-from concurrent.futures import wait
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,7 @@ from registry_gen.render.artifacts import artifact_keys
 from registry_gen.render.discovery import render_site
 from registry_gen.render.lint import lint
 from registry_gen.render.package import render_package
+from registry_gen.storage import Put, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence, Set
@@ -37,6 +38,13 @@ _REFUSED_CONTENT: Final = frozenset(
     {ledger_codes.FROZEN, ledger_codes.PACKAGE_MOVED, ledger_codes.REFUSED_BY_DATABASE, ledger_codes.DATABASE_ERROR}
 )
 """What PostgreSQL or a trigger has against one intent, and not against us."""
+
+
+_SMALL: Final = 65_536
+"""Up to how many bytes an artifact is put together with others: records, sums and signatures."""
+
+_Ended = Stored | ConflictError | StorageError | None
+"""None: it was there already, and its staged bytes are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,7 @@ def commit(publication: Publication, bucket: Bucket, intents: Sequence[OpenInten
     ready, puts, refusals = _put_all_artifacts(publication, bucket, intents)
     ready, unloggable = _log(publication, ready)
     refusals += unloggable
-    puts += put_log(publication, bucket.storage, bucket.executor, bucket.signer)
+    puts += put_log(publication, bucket.storage, bucket.signer)
     outcome = _bring_documents(publication, bucket, ready)
     failed = {**outcome.failed, **_remove_artifacts(publication, bucket.storage, ready, outcome.failed.keys())}
     finished = [item for item in ready if item.intent.address not in failed]
@@ -183,27 +191,48 @@ def _put_side_by_side(
     """
     failed: dict[int, ConflictError | StorageError] = {}
     for last in (False, True):
-        begun = [(id_, artifact, bucket.executor.submit(_put_artifact, bucket, artifact)) for id_, artifact in wanted]
-        wait([future for _, _, future in begun])  # nothing of an intent is on its way any more when it is given up
-        wanted = []
-        for id_, artifact, future in begun:
-            try:
-                future.result()
-            except ConflictError as error:
-                failed[id_] = error
-            except StorageError as error:
-                wanted.append((id_, artifact))
+        results = _put_artifacts(bucket, [artifact for _, artifact in wanted])
+        again = []
+        for (id_, artifact), result in zip(wanted, results, strict=True):
+            if isinstance(result, ConflictError):
+                failed[id_] = result
+            elif isinstance(result, StorageError):
+                again.append((id_, artifact))
                 if last:
-                    failed.setdefault(id_, error)
+                    failed.setdefault(id_, result)
+        wanted = again
     return failed
 
 
-def _put_artifact(bucket: Bucket, artifact: Artifact) -> None:
-    path = bucket.staging.path(artifact)
-    if path:
-        bucket.storage.put_new(artifact.key, path, artifact.sha256)
-    elif not _stored(bucket.storage, artifact):
-        raise StorageError(codes.LOST, where=artifact.key, hint=codes.LOST.fix)
+def _put_artifacts(bucket: Bucket, artifacts: Sequence[Artifact]) -> list[_Ended]:
+    """Small ones in one go, large ones side by side; gives how each ended, in their order."""
+    small = [artifact for artifact in artifacts if artifact.size <= _SMALL]
+    large = [artifact for artifact in artifacts if artifact.size > _SMALL]
+    ended = dict(zip(small, _put_small(bucket, small), strict=True))
+    # Nothing of an intent is on its way any more when it is given up: all of them are waited for.
+    ended |= zip(large, bucket.executor.map(partial(_put_one, bucket), large), strict=True)
+    return [ended[artifact] for artifact in artifacts]
+
+
+def _put_small(bucket: Bucket, artifacts: Sequence[Artifact]) -> list[_Ended]:
+    puts = [
+        Put(artifact.key, path, artifact.sha256) for artifact in artifacts if (path := bucket.staging.path(artifact))
+    ]
+    there = iter(bucket.storage.put_all(puts))
+    staged = {put.key for put in puts}
+    return [next(there) if artifact.key in staged else _put_one(bucket, artifact) for artifact in artifacts]
+
+
+def _put_one(bucket: Bucket, artifact: Artifact) -> _Ended:
+    try:
+        path = bucket.staging.path(artifact)
+        if path:
+            return bucket.storage.put_new(artifact.key, path, artifact.sha256)
+        if _stored(bucket.storage, artifact):
+            return None
+    except (ConflictError, StorageError) as error:
+        return error
+    return StorageError(codes.LOST, where=artifact.key, hint=codes.LOST.fix)
 
 
 def _site_changes(publication: Publication, bucket: Bucket) -> tuple[Change, ...]:
@@ -238,7 +267,7 @@ def _bring_documents(publication: Publication, bucket: Bucket, ready: Sequence[O
     """Put what is rendered and differs, then delete what is no longer rendered; raises where the site's own failed."""
     wanted, unwanted = _package_changes(publication, bucket, ready)
     wanted = (*_site_changes(publication, bucket), *wanted)
-    outcome = put_documents(publication, bucket.storage, bucket.executor, wanted)
+    outcome = put_documents(publication, bucket.storage, wanted)
     site_error = outcome.failed.get(None)
     if site_error:
         raise site_error

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from registry_gen import paths
 from registry_gen.errors import ConflictError, StorageError
-from registry_gen.model.digest import sha256
 from registry_gen.model.facts import PublishedDocument
 from registry_gen.publish import codes
 from registry_gen.render.document import Document, revision_of, stamp
+from registry_gen.storage import Put, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from concurrent.futures import Executor
 
     from registry_gen.ledger import Publication
     from registry_gen.model.address import Address
@@ -105,24 +104,21 @@ def _remove(publication: Publication, storage: Storage, removal: Removal) -> Non
             storage.delete_if(removal.key, found[1].etag)
 
 
-def put_documents(publication: Publication, storage: Storage, executor: Executor, wanted: Sequence[Change]) -> Outcome:
+def put_documents(publication: Publication, storage: Storage, wanted: Sequence[Change]) -> Outcome:
     """Put leaf documents of all owners, then the listings of those owners whose leaf documents are all there."""
     puts = 0
     altered: list[str] = []
     failed: dict[Address | None, ConflictError | StorageError] = {}
-
-    def attempt(change: Change) -> PublishedDocument | ConflictError | StorageError:
-        try:
-            return _put(storage, change, change.etag)
-        except (ConflictError, StorageError) as error:
-            return error
 
     for last in (False, True):
         batch = [
             change for change in wanted if paths.is_listing(change.document.key) == last and change.owner not in failed
         ]
         there: dict[Address | None, list[PublishedDocument]] = defaultdict(list)
-        for change, result in zip(batch, executor.map(attempt, batch), strict=True):
+        results = storage.put_all(
+            [Put(change.document.key, _stamped(change), expected=change.etag) for change in batch]
+        )
+        for change, result in zip(batch, results, strict=True):
             try:
                 document, foreign = _settled(publication, storage, change, result)
                 there[change.owner].append(document)
@@ -131,34 +127,35 @@ def put_documents(publication: Publication, storage: Storage, executor: Executor
                     altered.append(change.document.key)
             except (ConflictError, StorageError) as error:
                 failed.setdefault(change.owner, error)
-        for owner, documents in there.items():
-            publication.document_stored(owner, documents)
+        publication.documents_stored(there)
     return Outcome(puts, failed, tuple(altered))
 
 
-def _put(storage: Storage, change: Change, etag: str | None) -> PublishedDocument:
-    document = change.document
-    stored = storage.put_if(document.key, stamp(document.key, document.content, change.revision), etag)
-    return PublishedDocument(document.key, sha256(document.content), change.revision, stored.etag)
+def _stamped(change: Change) -> bytes:
+    return stamp(change.document.key, change.document.content, change.revision)
+
+
+def _as_stored(change: Change, stored: Stored) -> PublishedDocument:
+    return PublishedDocument(change.document.key, change.document.digest, change.revision, stored.etag)
 
 
 def _settled(
     publication: Publication,
     storage: Storage,
     change: Change,
-    result: PublishedDocument | ConflictError | StorageError,
+    result: Stored | ConflictError | StorageError,
 ) -> tuple[PublishedDocument, bool]:
     """A lost compare-and-swap is tried once more over what is there now, if that is ours to replace.
 
     Also says whether something else stood there than what a run that was stopped had put.
     """
-    if isinstance(result, PublishedDocument):
-        return result, False
+    if isinstance(result, Stored):
+        return _as_stored(change, result), False
     if isinstance(result, StorageError):
         raise result
     publication.log_head()  # raises where the lock was lost meanwhile, before anything is read again
     etag, foreign = _adopted_etag(storage, change)
-    return _put(storage, change, etag), foreign
+    return _as_stored(change, storage.put_if(change.document.key, _stamped(change), etag)), foreign
 
 
 def _adopted_etag(storage: Storage, change: Change) -> tuple[str | None, bool]:
@@ -172,7 +169,7 @@ def _adopted_etag(storage: Storage, change: Change) -> tuple[str | None, bool]:
         return None, True
     body, stored = found
     require_not_newer(key, body, change.revision)
-    return stored.etag, body != stamp(key, change.document.content, change.revision)
+    return stored.etag, body != _stamped(change)
 
 
 def require_not_newer(key: str, body: bytes, revision: int) -> None:

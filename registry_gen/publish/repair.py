@@ -303,7 +303,7 @@ class _Repair:
         if expected and expected.body is not None and expected.content:
             revision = revision_of(expected.key, expected.body) or 0
             document = PublishedDocument(expected.key, expected.content, revision, etag)
-            self._publication.document_stored(expected.address, [document])
+            self._publication.documents_stored({expected.address: [document]})
 
     def _forget(self, finding: Finding) -> None:
         if finding.address and self._storage.head(finding.key) is None:

@@ -215,6 +215,7 @@ def _commit(publication: Publication, bucket: Bucket, intents: Sequence[Intent])
         )
         refusals.append(Refusal(intent.address, None, error))
     overtaken = {refusal.address for refusal in refusals}
+    bucket.staging.sync()
     begun = publication.begin([intent for intent in intents if intent.address not in overtaken])
     committed = commit(publication, bucket, begun)
     return replace(committed, refusals=(*refusals, *committed.refusals))

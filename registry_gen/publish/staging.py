@@ -15,6 +15,7 @@ from registry_gen.errors import StorageError
 from registry_gen.model.digest import Sha256, sha256
 from registry_gen.model.intent import Artifact
 from registry_gen.publish import codes
+from registry_gen.storage.durable import sync_file_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,7 +50,6 @@ class Staging:
         """Keep a file of ``file()``, whose SHA-256 is ``digest``, as the artifact for ``key``."""
         try:
             out.flush()
-            os.fsync(out.fileno())
             artifact = Artifact(key, digest, os.fstat(out.fileno()).st_size)
             Path(out.name).replace(self._place(artifact))
         except OSError as error:
@@ -61,6 +61,19 @@ class Staging:
         with self.file() as out:
             out.write(data)
             return self.keep(out, key, sha256(data))
+
+    def sync(self) -> None:
+        """Wait until all that was kept is on the disk: what the ledger counts on has to be there after a power loss."""
+        try:
+            folder = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                sync_file_system(folder)
+            finally:
+                os.close(folder)
+        except FileNotFoundError:
+            return  # nothing was ever kept
+        except OSError as error:
+            raise self._failed(error) from error
 
     def path(self, artifact: Artifact) -> Path | None:
         """Where the artifact's bytes wait, or None where they do not."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from registry_gen.errors import ConflictError, StorageError
     from registry_gen.model.digest import Sha256
 
 
@@ -42,6 +43,24 @@ class Stored:
     written: str | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Put:
+    """One of many objects to write: an immutable one with its digest, or a document with the etag that it replaces.
+
+    ``expected`` None stands for no object under the key.
+    """
+
+    key: str
+    body: bytes | Path
+    sha256: Sha256 | None = None
+    expected: str | None = None
+
+    @property
+    def immutable(self) -> bool:
+        """Whether it is written as ``put_new`` does, or as ``put_if``."""
+        return self.sha256 is not None
+
+
 class Storage(Protocol):
     """A bucket, container or folder. Every method raises StorageError where the storage fails."""
 
@@ -60,6 +79,9 @@ class Storage(Protocol):
 
         Raises ConflictError STO002 where it is not.
         """
+
+    def put_all(self, puts: Sequence[Put]) -> list[Stored | ConflictError | StorageError]:
+        """Write many small objects, in any order; gives for each what ``put_new`` or ``put_if`` returns or raises."""
 
     def get(self, key: str) -> tuple[bytes, Stored] | None:
         """All bytes of a document, or None where there is none."""

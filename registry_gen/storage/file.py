@@ -10,27 +10,40 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from registry_gen import paths
 from registry_gen.errors import ConflictError, StorageError
 from registry_gen.model.digest import Sha256
 from registry_gen.model.digest import sha256 as digest_of
 from registry_gen.storage import Stored, codes
+from registry_gen.storage.file_batch import put_batch
+from registry_gen.storage.file_objects import (
+    check_key,
+    check_parts,
+    chunks,
+    described,
+    digest_of_body,
+    is_from,
+    require_digest,
+    same,
+    stored_at,
+    write,
+)
 from registry_gen.storage.folders import STAGING, failing, open_file, open_folder, open_root, opened_staging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from registry_gen.storage import Put
     from registry_gen.storage.folders import Staging
 
-_CHUNK: Final = 1 << 20
+
+_BATCH: Final = 1_000
+"""How many objects are named while nobody else may: some hundredths of a second."""
 
 
 class FileStorage:
@@ -57,15 +70,15 @@ class FileStorage:
 
     def put_new(self, key: str, body: bytes | Path, sha256: Sha256) -> Stored:
         """Write an immutable object, once for good: see ``Storage.put_new``."""
-        _check_key(key)
+        check_key(key)
         with failing(f"{self.name}/{key}"):
             found = self.head(key)
             if found:
-                _require(key, sha256, _digest(body))
-                return _same(found, sha256)
+                require_digest(key, sha256, digest_of_body(body))
+                return same(found, sha256)
             with self._writing() as (root, staging), staging.file() as (staged, file):
                 digest, size = self._fill(file, body)
-                _require(key, sha256, digest)
+                require_digest(key, sha256, digest)
                 with staging.lock(fcntl.LOCK_SH), self._folder(root, key, create=True) as (folder, name):
                     try:
                         os.link(staged, name, src_dir_fd=staging.folder, dst_dir_fd=folder, follow_symlinks=False)
@@ -73,11 +86,11 @@ class FileStorage:
                         found = self._head(folder, name, key)
                     else:
                         self._sync(folder)
-            return _same(found, sha256) if found else Stored(key, sha256, size)
+            return same(found, sha256) if found else Stored(key, sha256, size)
 
     def put_if(self, key: str, body: bytes, expected: str | None) -> Stored:
         """Write a mutable document by compare-and-swap: see ``Storage.put_if``."""
-        if _check_key(key).immutable:
+        if check_key(key).immutable:
             raise StorageError(codes.BAD_KEY, "an immutable object is never replaced", where=key)
         with failing(f"{self.name}/{key}"), self._writing() as (root, staging), staging.file() as (staged, file):
             digest, size = self._fill(file, body)
@@ -94,20 +107,32 @@ class FileStorage:
                 self._sync(folder)
             return Stored(key, digest, size)
 
+    def put_all(self, puts: Sequence[Put]) -> list[Stored | ConflictError | StorageError]:
+        """Write many small objects: see ``Storage.put_all``."""
+        results: list[Stored | ConflictError | StorageError] = []
+        for start in range(0, len(puts), _BATCH):
+            batch = puts[start : start + _BATCH]
+            try:
+                with failing(self.name), self._writing() as (root, staging):
+                    results += put_batch(root, staging, batch, durable=self._durable)
+            except StorageError as error:
+                results += [error] * len(batch)
+        return results
+
     def get(self, key: str) -> tuple[bytes, Stored] | None:
         """All bytes of a document, or None."""
-        _check_key(key)
+        check_key(key)
         with failing(f"{self.name}/{key}"), self._existing(key) as file:
             if file is None:
                 return None
-            data = b"".join(_chunks(file))
-            return data, _described(key, file, digest_of(data), len(data))
+            data = b"".join(chunks(file))
+            return data, described(key, file, digest_of(data), len(data))
 
     def head(self, key: str) -> Stored | None:
         """What is stored under a key, or None."""
-        _check_key(key)
+        check_key(key)
         with failing(f"{self.name}/{key}"), self._existing(key) as file:
-            return _stored(key, file) if file is not None else None
+            return stored_at(key, file) if file is not None else None
 
     def digest(self, key: str) -> Sha256 | None:
         """The SHA-256 of what is stored, which is its etag here; None where there is nothing."""
@@ -116,7 +141,7 @@ class FileStorage:
 
     def list(self, prefix: str) -> Iterator[Stored]:
         """Every object whose key starts with ``prefix``, in order of keys; links and special files are no objects."""
-        _check_parts(prefix.removesuffix("/"), prefix)
+        check_parts(prefix.removesuffix("/"), prefix)
         folder, slash, _ = prefix.rpartition("/")
         return self._walk(folder + slash, prefix)
 
@@ -133,20 +158,20 @@ class FileStorage:
                 raise ConflictError(codes.CHANGED_MEANWHILE, where=key, expected=expected, found=found.etag)
             return found is not None
 
-        _check_key(key)
+        check_key(key)
         self._remove(key, require)
 
     def delete_found(self, found: Sequence[Stored]) -> None:
         """Delete objects that nobody wrote anew: see ``Storage.delete_found``."""
         for each in found:
-            _check_key(each.key)
+            check_key(each.key)
         for each in found:
-            self._remove(each.key, partial(_is_from, each.written))
+            self._remove(each.key, partial(is_from, each.written))
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects, and the folders that become empty."""
         for key in keys:
-            _check_key(key)
+            check_key(key)
         for key in keys:
             self._remove(key, lambda _folder, _name: True)
 
@@ -243,13 +268,13 @@ class FileStorage:
         except FileNotFoundError:
             return None
         try:
-            return _stored(key, file)
+            return stored_at(key, file)
         finally:
             os.close(file)
 
     def _fill(self, file: int, body: bytes | Path) -> tuple[Sha256, int]:
         """Digest and size of what is durable in ``file`` then, and readable for web servers of other users."""
-        digest, size = _write(file, body)
+        digest, size = write(file, body)
         os.fchmod(file, 0o644)
         self._sync(file)
         return digest, size
@@ -264,7 +289,7 @@ class FileStorage:
                 yield from self._walk(key, prefix)
                 continue
             with failing(f"{self.name}/{key}"), self._existing(key) as file:
-                found = _stored(key, file) if file is not None else None
+                found = stored_at(key, file) if file is not None else None
             if found:
                 yield found
 
@@ -298,92 +323,3 @@ def _shown(entry: os.DirEntry[str]) -> str:
     if entry.is_dir(follow_symlinks=False):
         return f"{entry.name}/"
     return entry.name if entry.is_file(follow_symlinks=False) else ""
-
-
-def _check_key(key: str) -> paths.Rule:
-    _check_parts(key, key)
-    try:
-        return paths.rule(key)
-    except ValueError:
-        raise StorageError(codes.BAD_KEY, found=repr(key)) from None
-
-
-def _check_parts(key: str, shown: str) -> None:
-    parts = key.split("/")
-    if "\0" in key or parts[0] == STAGING or any(part in ("", ".", "..") for part in parts if key):
-        raise StorageError(codes.BAD_KEY, found=repr(shown))
-
-
-def _write(file: int, body: bytes | Path) -> tuple[Sha256, int]:
-    """Write and hash ``body``; the digest is that of the bytes written."""
-    total = hashlib.sha256()
-    size = 0
-    for chunk in _body(body):
-        total.update(chunk)
-        size += len(chunk)
-        rest = memoryview(chunk)
-        while rest:
-            rest = rest[os.write(file, rest) :]
-    return Sha256(total.hexdigest()), size
-
-
-def _digest(body: bytes | Path) -> Sha256:
-    total = hashlib.sha256()
-    for chunk in _body(body):
-        total.update(chunk)
-    return Sha256(total.hexdigest())
-
-
-def _body(body: bytes | Path) -> Iterator[bytes]:
-    if isinstance(body, bytes):
-        yield body
-        return
-    with failing(str(body)), body.open("rb", buffering=0) as source:
-        yield from _chunks(source.fileno())
-
-
-def _chunks(file: int) -> Iterator[bytes]:
-    while chunk := os.read(file, _CHUNK):
-        yield chunk
-
-
-def _stored(key: str, file: int) -> Stored:
-    total = hashlib.sha256()
-    size = 0
-    for chunk in _chunks(file):
-        total.update(chunk)
-        size += len(chunk)
-    return _described(key, file, Sha256(total.hexdigest()), size)
-
-
-def _described(key: str, file: int, digest: Sha256, size: int) -> Stored:
-    known = os.fstat(file)
-    modified = datetime.fromtimestamp(known.st_mtime, UTC)
-    return Stored(key, digest, size, sha256=digest, modified=modified, written=_written(known))
-
-
-def _is_from(written: str | None, folder: int, name: str) -> bool:
-    return _written(os.stat(name, dir_fd=folder, follow_symlinks=False)) == written
-
-
-def _written(known: os.stat_result) -> str:
-    """A name gets a new file with each write, and its time of writing tells it from an older one of that number."""
-    return f"{known.st_ino}-{known.st_mtime_ns}"
-
-
-def _require(key: str, expected: Sha256, found: Sha256) -> None:
-    if found != expected:
-        raise StorageError(codes.WRONG_BYTES, where=key, expected=f"SHA-256 {expected}", found=found)
-
-
-def _same(found: Stored, sha256: Sha256) -> Stored:
-    """What is stored, where that is what was to be stored."""
-    if found.etag != sha256:
-        raise ConflictError(
-            codes.IMMUTABLE_CONFLICT,
-            where=found.key,
-            expected=f"SHA-256 {sha256}",
-            found=f"SHA-256 {found.etag}",
-            hint=codes.IMMUTABLE_CONFLICT.fix,
-        )
-    return found

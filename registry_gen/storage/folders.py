@@ -28,6 +28,7 @@ STAGING: Final = ".staging"
 
 _LOCK: Final = "lock"
 _STAGED: Final = re.compile(r"[0-9a-f]{32}")
+_STAGED_FILES: Final = re.compile(r"[0-9a-f]{32}\.batch")
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOREIGN: Final = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)
@@ -118,6 +119,35 @@ class Staging:
             os.close(file)  # removed as a leftover in the moment before it was locked
 
     @contextmanager
+    def folder_of_files(self) -> Iterator[int]:
+        """A descriptor of a new folder for many files; what is left in it goes at the end, and so does the folder."""
+        name, folder = self._new_folder()
+        try:
+            yield folder
+        finally:
+            try:
+                self._remove_folder(name, folder)
+            finally:
+                os.close(folder)
+
+    def _new_folder(self) -> tuple[str, int]:
+        """A folder that is locked for as long as its writer lives, as a file of ``file`` is."""
+        while True:
+            name = f"{secrets.token_hex(16)}.batch"
+            os.mkdir(name, 0o700, dir_fd=self.folder)
+            with suppress(FileNotFoundError):  # removed as a leftover before it was opened
+                folder = open_folder(self.folder, name)
+                fcntl.flock(folder, fcntl.LOCK_EX)
+                if os.fstat(folder).st_nlink:
+                    return name, folder
+                os.close(folder)
+
+    def _remove_folder(self, name: str, folder: int) -> None:
+        for left in os.listdir(folder):
+            os.unlink(left, dir_fd=folder)
+        os.rmdir(name, dir_fd=self.folder)
+
+    @contextmanager
     def lock(self, kind: int) -> Iterator[None]:
         """The lock between everything that names or removes objects, in this process and others.
 
@@ -132,11 +162,13 @@ class Staging:
             os.close(lock)
 
     def remove_leftovers(self) -> None:
-        """Remove what killed writers left, as far as it can be: files with names as ours that nobody has locked."""
+        """Remove what killed writers left, as far as it can be: what has names as ours and nobody has locked."""
         with suppress(OSError), os.scandir(self.folder) as entries:
             for entry in entries:
                 if _STAGED.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     self._remove_unless_locked(entry.name)
+                if _STAGED_FILES.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+                    self._remove_folder_unless_locked(entry.name)
 
     def _remove_unless_locked(self, name: str) -> None:
         with suppress(OSError):
@@ -146,6 +178,15 @@ class Staging:
                 os.unlink(name, dir_fd=self.folder)
             finally:
                 os.close(file)
+
+    def _remove_folder_unless_locked(self, name: str) -> None:
+        with suppress(OSError):
+            folder = open_folder(self.folder, name)
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._remove_folder(name, folder)
+            finally:
+                os.close(folder)
 
 
 @contextmanager

@@ -293,7 +293,7 @@ def test_what_an_intent_says_is_read_back_whole(publication: Publication) -> Non
 def test_a_removed_document_is_forgotten_by_its_owner_only(publication: Publication) -> None:
     publication.finish(publish(publication, intent_of(MODULE, module_version("1.0.0"))), NOW)
     document = PublishedDocument("key", digest_of("a"), 1, "etag")
-    publication.document_stored(MODULE, [document])
+    publication.documents_stored({MODULE: [document]})
 
     publication.document_removed(PROVIDER, ["key"])
     assert publication.documents(MODULE) == {"key": document}
@@ -459,12 +459,12 @@ def test_documents_are_kept_by_owner_and_key(publication: Publication) -> None:
     leaf = PublishedDocument('v1/modules/it\'s/"download"', digest_of("leaf"), 1, '"e2"')
     discovery = PublishedDocument(".well-known/terraform.json", digest_of("discovery"), 0, "e")
 
-    publication.document_stored(MODULE, [listing, leaf])
-    publication.document_stored(None, [discovery])
+    publication.documents_stored({MODULE: [listing, leaf]})
+    publication.documents_stored({None: [discovery]})
     newer = dataclasses.replace(listing, revision=2, etag='"e3"')
-    publication.document_stored(MODULE, [newer])
-    publication.document_stored(MODULE, [newer])
-    publication.document_stored(MODULE, [])
+    publication.documents_stored({MODULE: [newer]})
+    publication.documents_stored({MODULE: [newer]})
+    publication.documents_stored({MODULE: []})
 
     assert publication.documents(MODULE) == {newer.key: newer, leaf.key: leaf}
     assert publication.documents(None) == {discovery.key: discovery}
@@ -473,11 +473,11 @@ def test_documents_are_kept_by_owner_and_key(publication: Publication) -> None:
 
 def test_a_document_keeps_its_owner_and_never_goes_back(publication: Publication) -> None:
     document = PublishedDocument("v1/key", digest_of("content"), 2, "etag")
-    publication.document_stored(MODULE, [document])
+    publication.documents_stored({MODULE: [document]})
 
     for owner, changed in ((PROVIDER, document), (None, document), (MODULE, dataclasses.replace(document, revision=1))):
         with pytest.raises(LedgerError, match="LED006"):
-            publication.document_stored(owner, [changed])
+            publication.documents_stored({owner: [changed]})
 
     assert publication.documents(MODULE) == {"v1/key": document}
 
@@ -621,7 +621,7 @@ def test_many_packages_are_read_in_few_queries(ledger: PostgresLedger) -> None:
         owner = intent_of(MODULE, module_version("1.0.0"))
         publish(held, owner)
         document = PublishedDocument("key", digest_of("content"), 1, "etag")
-        held.document_stored(MODULE, [document])
+        held.documents_stored({MODULE: [document]})
 
         assert held.packages([MODULE, PROVIDER]) == ledger.packages([MODULE])
         assert held.documents_of([MODULE, PROVIDER]) == {MODULE: {"key": document}}

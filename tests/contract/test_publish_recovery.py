@@ -23,7 +23,7 @@ from registry_gen.cli.selection import selected
 from registry_gen.errors import ConflictError, LedgerError, StorageError
 from registry_gen.ledger import codes as ledger_codes
 from registry_gen.model.entries import Catalog
-from registry_gen.publish import run, stage
+from registry_gen.publish import commit, run, stage
 from registry_gen.publish.fsck import fsck
 from registry_gen.publish.progress import Silent
 from registry_gen.publish.run import Report
@@ -236,7 +236,10 @@ def test_what_the_database_refuses_to_log_costs_its_own_package_alone(work: Work
     assert check_reachable(work.public) == 2
 
 
-def test_a_package_is_given_up_only_when_none_of_its_uploads_is_on_its_way(work: Workspace, tmp_path: Path) -> None:
+def test_a_package_is_given_up_only_when_none_of_its_uploads_is_on_its_way(
+    work: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit, "_SMALL", 0)
     moved_on, order = threading.Event(), list[str]()
     shutil.rmtree(work.root / "catalog")
     key = make_key("acme")

@@ -12,23 +12,26 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from registry_gen import paths
 from registry_gen.errors import ConflictError, RegistryError, StorageError
 from registry_gen.model.digest import Sha256, sha256
+from registry_gen.storage import Put, Stored
+from registry_gen.storage.durable import sync_file_system
 from registry_gen.storage.file import FileStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from registry_gen.storage import Storage, Stored
+    from registry_gen.storage import Storage
 
 LISTING = "v1/modules/acme/network/aws/versions"
 LEAF = "v1/modules/acme/network/aws/1.0.0/download"
 ARCHIVE = "v1/modules/acme/network/aws/1.0.0/module.tar.gz"
+SYNC = "registry_gen.storage.file_batch.sync_file_system"
 CLOCK_STEP = timedelta(seconds=1)
 """What a file system's clock may be behind or ahead of the system's own."""
 
@@ -208,6 +211,43 @@ class TestAnyStorage:
         assert list(storage.list("v1/mirror/")) == []
         assert all(found == storage.head(found.key) for found in storage.list(""))
 
+    def test_many_at_once_end_as_each_would_by_itself(self, storage: Storage) -> None:
+        storage.put_new(record(b"there"), b"there", sha256(b"there"))
+        before = storage.put_if(LISTING, b"[1]", None)
+        stale = sha256(b"[0]")
+        other = ARCHIVE.replace("1.0.0", "2.0.0")
+        puts = [
+            Put(ARCHIVE, b"archive", sha256(b"archive")),
+            Put(record(b"there"), b"there", sha256(b"there")),
+            Put(other, b"cut", sha256(b"whole")),
+            Put(LISTING, b"[1,2]", expected=before.etag),
+            Put(LEAF, b"leaf", expected=stale),
+            Put(LEAF.replace("1.0.0", "1.1.0"), b"leaf"),
+        ]
+        results = storage.put_all(puts)
+        assert [each.code.id if isinstance(each, RegistryError) else each.key for each in results] == [
+            *(ARCHIVE, record(b"there"), "STO003", LISTING, "STO002", LEAF.replace("1.0.0", "1.1.0")),
+        ]
+        assert all(each == storage.head(each.key) for each in results if not isinstance(each, RegistryError))
+        assert _body(storage, LISTING) == b"[1,2]"
+        assert storage.head(other) is storage.head(LEAF) is None
+        again = storage.put_all([Put(ARCHIVE, b"another", sha256(b"another")), Put(LISTING, b"[3]")])
+        assert [each.code.id for each in again if isinstance(each, RegistryError)] == ["STO001", "STO002"]
+        assert (_body(storage, ARCHIVE), _body(storage, LISTING)) == (b"archive", b"[1,2]")
+        assert storage.put_all([]) == []
+
+    def test_of_eight_writers_of_many_each_object_is_won_by_one(self, storage: Storage) -> None:
+        keys = [f"v1/modules/acme/network/aws/1.0.{number}/download" for number in range(50)]
+
+        def write(number: int) -> list[Stored | ConflictError | StorageError]:
+            return storage.put_all([Put(key, f"{number}".encode()) for key in keys])
+
+        with ThreadPoolExecutor(8) as executor:
+            results = list(executor.map(write, range(8)))
+        for at, key in enumerate(keys):
+            won = [number for number in range(8) if isinstance(results[number][at], Stored)]
+            assert [_body(storage, key)] == [f"{number}".encode() for number in won]
+
     def test_deleted_objects_are_gone_and_others_stay(self, storage: Storage) -> None:
         storage.put_if(LISTING, b"listing", None)
         storage.put_if(LEAF, b"leaf", None)
@@ -254,6 +294,9 @@ class TestAnyStorage:
             lambda: storage.put_if(key, b"x", None),
             lambda: storage.put_new(key, b"x", sha256(b"x")),
             lambda: storage.delete([key]),
+            lambda: storage.delete_found([Stored(key, "", 0)]),
+            lambda: _raised(storage.put_all([Put(key, b"x", sha256(b"x"))])),
+            lambda: _raised(storage.put_all([Put(key, b"x")])),
         ]
         for call in calls:
             with pytest.raises(StorageError) as refused:
@@ -264,6 +307,9 @@ class TestAnyStorage:
         put = storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
         with pytest.raises(StorageError) as refused:
             storage.put_if(ARCHIVE, b"other", put.etag)
+        assert refused.value.code.id == "STO004"
+        with pytest.raises(StorageError) as refused:
+            _raised(storage.put_all([Put(ARCHIVE, b"other", expected=put.etag)]))
         assert refused.value.code.id == "STO004"
         assert _body(storage, ARCHIVE) == b"archive"
 
@@ -377,6 +423,8 @@ class TestFolder:
             lambda: storage.get(LISTING),
             lambda: storage.put_if(LISTING, b"x", None),
             lambda: storage.put_if(LISTING, b"x", sha256(b"secret")),
+            lambda: _raised(storage.put_all([Put(LISTING, b"x")])),
+            lambda: _raised(storage.put_all([Put(LISTING, b"x", expected=sha256(b"secret"))])),
         ]
         for call in calls:
             with pytest.raises(StorageError) as refused:
@@ -495,6 +543,76 @@ else:
         assert {path.name for path in (tmp_path / ".staging").iterdir()} == {"lock"}
         storage.put_if(LISTING, b"listing", None)
 
+    @pytest.mark.parametrize("moment", ["write", "link", "rename", "rmdir"])
+    def test_a_writer_of_many_that_is_killed_leaves_whole_objects_and_its_leftovers_are_removed(
+        self, tmp_path: Path, moment: str
+    ) -> None:
+        """The process dies right before it does so for the second time, or removes what it has staged."""
+        program = f"""
+import os, signal
+from pathlib import Path
+from registry_gen.model.digest import sha256
+from registry_gen.storage import Put
+from registry_gen.storage.file import FileStorage
+storage = FileStorage(Path({str(tmp_path)!r}))
+keys = [f"v1/modules/acme/network/aws/1.0.{{number}}/download" for number in range(4)]
+storage.put_all([Put(key, b"before") for key in keys[:2]])
+own, calls = os.{moment}, []
+def die(*arguments, **options):
+    calls.append(1)
+    if len(calls) == {1 if moment == "rmdir" else 2}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return own(*arguments, **options)
+os.{moment} = die
+swaps = [Put(key, b"after!", expected=sha256(b"before")) for key in keys[:2]]
+storage.put_all([*swaps, *(Put(key, b"after!") for key in keys[2:])])
+"""
+        assert _python(program).returncode == -signal.SIGKILL
+        assert len({path.name for path in (tmp_path / ".staging").iterdir()} - {"lock"}) == 1
+        storage = FileStorage(tmp_path)
+        bodies = [(tmp_path / found.key).read_bytes() for found in storage.list("")]
+        assert set(bodies) <= {b"before", b"after!"}
+        assert bodies.count(b"after!") == {"write": 0, "link": 3, "rename": 1, "rmdir": 4}[moment]
+        storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
+        assert {path.name for path in (tmp_path / ".staging").iterdir()} == {"lock"}
+
+    def test_many_are_durable_before_the_first_has_a_name_and_all_names_before_it_returns(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        steps: list[str] = []
+        link, write = os.link, os.write
+
+        def noted(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+            def noting(*arguments: object, **options: object) -> object:
+                steps.append(name)
+                return call(*arguments, **options)
+
+            return noting
+
+        storage = FileStorage(tmp_path)
+        monkeypatch.setattr(SYNC, noted("sync", sync_file_system))
+        monkeypatch.setattr(os, "link", noted("link", link))
+        monkeypatch.setattr(os, "write", noted("write", write))
+        puts = [Put(LEAF, b"leaf"), Put(ARCHIVE, b"archive", sha256(b"archive"))]
+        storage.put_all(puts)
+        assert steps == ["write", "write", "sync", "link", "link", "sync"]
+        steps.clear()
+        FileStorage(tmp_path / "other", durable=False).put_all(puts)
+        assert "sync" not in steps
+
+    def test_a_disk_that_fails_to_take_many_has_them_all_reported(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(_folder: int) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        storage = FileStorage(tmp_path)
+        monkeypatch.setattr(SYNC, fail)
+        results = storage.put_all([Put(LEAF, b"leaf"), Put(LISTING, b"[1]")])
+        assert [each.code.id for each in results if isinstance(each, StorageError)] == ["STO008", "STO008"]
+        assert list(storage.list("")) == []
+        assert list((tmp_path / ".staging").iterdir()) == []
+
     def test_cleaning_up_leaves_the_work_of_a_living_writer_alone(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -600,3 +718,9 @@ def test_the_digest_of_what_is_stored_is_that_of_its_bytes(storage: Storage) -> 
     assert storage.digest(key) is None
     storage.put_new(key, b"record", sha256(b"record"))
     assert storage.digest(key) == sha256(b"record")
+
+
+def _raised(results: list[Stored | ConflictError | StorageError]) -> None:
+    for result in results:
+        if isinstance(result, RegistryError):
+            raise result

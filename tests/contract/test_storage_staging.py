@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from registry_gen.errors import ConflictError, StorageError
+from registry_gen.errors import ConflictError, RegistryError, StorageError
 from registry_gen.model.digest import sha256
+from registry_gen.storage import Put, Stored
 from registry_gen.storage.file import FileStorage
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ LEFTOVER = "0123456789abcdef" * 2
 WRITES: Mapping[str, Callable[[Storage], object]] = {
     "put_new": lambda storage: storage.put_new(OTHER, b"archive", sha256(b"archive")),
     "put_if": lambda storage: storage.put_if(LISTING, b"[2]", sha256(b"[1]")),
+    "put_all": lambda storage: _raised(storage.put_all([Put(OTHER, b"archive", sha256(b"archive"))])),
     "delete_if": lambda storage: storage.delete_if(LISTING, sha256(b"[1]")),
     "delete": lambda storage: storage.delete([LISTING]),
+    "delete_found": lambda storage: storage.delete_found([Stored(LISTING, "", 0)]),
 }
 READS: Mapping[str, Callable[[Storage], object]] = {
     "get": lambda storage: storage.get(LISTING),
@@ -219,6 +222,12 @@ class TestReading:
             FileStorage(tmp_path / "bucket")
         assert refused.value.code.id == "STO008"
         assert [path.name for path in tmp_path.iterdir()] == ["bucket"]
+
+
+def _raised(results: list[Stored | ConflictError | StorageError]) -> None:
+    for result in results:
+        if isinstance(result, RegistryError):
+            raise result
 
 
 def _plant(path: Path, outside: Path, planted: str) -> None:

@@ -111,7 +111,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("step", ["begin", "log", "checkpoint_signed", "document_stored"])
+@pytest.mark.parametrize("step", ["begin", "log", "checkpoint_signed", "documents_stored"])
 def test_a_crash_is_mended_as_written(place: Place, step: str) -> None:
     place.repo.tag("v1.2.0", place.repo.commit({"main.tf": 'variable "c" {}\n'}))
     killed = subprocess.run(

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import psycopg
 
-from registry_gen.errors import Code, LedgerError, RegistryError, StorageError
+from registry_gen.errors import Code, ConflictError, LedgerError, RegistryError, StorageError
 from registry_gen.ledger import codes as ledger_codes
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from registry_gen.ledger import Ledger
     from registry_gen.publish.registry import Registry
-    from registry_gen.storage import Storage, Stored
+    from registry_gen.storage import Put, Storage, Stored
 
     Operation = Callable[[], Any]
     Trouble = Callable[[Operation, RegistryError], Any]
@@ -145,12 +145,28 @@ class _Faulty:
         method = getattr(self._inner, name)
         if name in ("close", "migrate") or not callable(method):
             return method
+        if name == "put_all":
+            return lambda puts: put_one_by_one(self, puts)
 
         def operation(*args: Any, **kwargs: Any) -> Any:
             about = f"{name} {args[0]}" if args and isinstance(args[0], str) else name
             return self._fault.run(about, self._error(BROKEN, where=about), lambda: method(*args, **kwargs))
 
         return operation
+
+
+def put_one_by_one(storage: Any, puts: Sequence[Put]) -> list[Any]:
+    """What ``Storage.put_all`` does, by the calls that do the same for one object each."""
+    results: list[Any] = []
+    for put in puts:
+        try:
+            if put.sha256:
+                results.append(storage.put_new(put.key, put.body, put.sha256))
+            else:
+                results.append(storage.put_if(put.key, put.body, put.expected))
+        except (ConflictError, StorageError) as error:
+            results.append(error)
+    return results
 
 
 class _FaultyLedger(_Faulty):
@@ -306,6 +322,8 @@ class _Disturbed:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._inner, name)
+        if name == "put_all" and self._method in ("put_new", "put_if"):
+            return lambda puts: put_one_by_one(self, puts)
         if name != self._method:
             return method
         return lambda *args: self._around(lambda: method(*args), args[0])

@@ -142,6 +142,7 @@ OF_OTHERS: Final = {
     "list": "fsck, and a bucket that is empty",
     "name": "no operation",
     "generation": "no operation",
+    "put_all": "put_new and put_if here, one by one, so that a fault meets each",
     "rebuild": "ledger rebuild",
     "relabel": "fsck --repair",
 }

@@ -9,7 +9,7 @@ import click
 
 from registry_gen import wiring
 from registry_gen.cli.output import counted
-from registry_gen.cli.selection import read_parameter
+from registry_gen.cli.selection import not_in_catalog, read_parameter
 from registry_gen.cli.show_error import failure_text
 from registry_gen.errors import printable
 from registry_gen.model.address import parse_address
@@ -18,10 +18,11 @@ from registry_gen.publish.fsck import fsck
 from registry_gen.publish.repair import broken_versions, repair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
     from registry_gen.cli.output import Output
     from registry_gen.errors import RegistryError
+    from registry_gen.model.address import Address
     from registry_gen.publish.findings import Checked, Finding
 
 SHOWN = 200
@@ -46,13 +47,25 @@ def command(output: Output, mend: bool, quick: bool, only: tuple[str, ...]) -> i
             done = repair(registry, wiring.open_keys(registry).log, run, progress)
             checked, mended, problems = done.after, done.mended, done.problems
         else:
-            addresses = [read_parameter(parse_address, text, "--only") for text in only]
+            addresses = _known(only, registry.ledger.heads().keys() | workspace.catalog.entries.keys())
             site = registry.config.site
             checked = fsck(registry.ledger, registry.public, site, progress, quick=quick, only=addresses or None)
             mended, problems = (), ()
     output.json(_as_json(checked, mended, problems))
     output.result("\n".join(_lines(checked, mended, problems)))
     return 1 if checked.findings else 0
+
+
+def _known(only: Sequence[str], known: Set[Address]) -> list[Address]:
+    """The addresses that --only names; raises click.BadParameter for what is none, InputError CLI002 for unknown ones.
+
+    The ledger knows packages that left the catalog, and their objects are compared as any others.
+    """
+    addresses = [read_parameter(parse_address, text, "--only") for text in only]
+    for address in addresses:
+        if address not in known:
+            raise not_in_catalog(address, map(str, known))
+    return addresses
 
 
 def _lines(checked: Checked, mended: Sequence[Finding], problems: Sequence[RegistryError]) -> Iterator[str]:

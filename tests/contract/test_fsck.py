@@ -18,6 +18,7 @@ from registry_gen.publish.fsck import fsck
 from registry_gen.publish.progress import Silent
 from registry_gen.publish.repair import repair
 from registry_gen.publish.run import publish
+from tests.support.command_line import run_here
 from tests.support.faults import BROKEN, disturbed_ledger
 from tests.support.kinds import NETWORK, WIDGET, Kinds
 from tests.support.labelled import Labels, labelled
@@ -270,3 +271,16 @@ def test_the_command_names_what_is_wrong_and_exits_1_until_it_is_mended(work: Wo
     mended = work.cli("fsck", "--repair")
     assert (mended.returncode, "mended" in mended.stdout) == (0, True), mended.stderr
     assert work.cli("fsck", "--repair", "--quick").returncode == 64
+
+
+def test_a_package_that_nobody_knows_is_wrong_usage_and_not_well(work: Workspace) -> None:
+    ran = run_here(work, "fsck", "--only", WIDGET, "--only", "acme/wigdet")
+    assert (ran.code, ran.out) == (64, "")
+    assert ran.err.startswith("error CLI002 the address is not in the catalog\n  where     acme/wigdet\n")
+    assert WIDGET in ran.err, "the nearest one is named"
+
+
+def test_a_package_that_left_the_catalog_can_still_be_looked_at(work: Workspace) -> None:
+    (work.root / f"catalog/providers/{WIDGET}.yaml").unlink()
+    ran = run_here(work, "fsck", "--only", WIDGET)
+    assert (ran.code, "all is well" in ran.out, "Compared 0 objects" in ran.out) == (0, True, False)

@@ -28,21 +28,20 @@ _ALL_HELP: Final = "Acknowledged ones too."
 @click.group("violations", invoke_without_command=True)
 @click.option("--all", "everything", is_flag=True, help=_ALL_HELP)
 @click.pass_context
-def command(ctx: click.Context, everything: bool) -> None:
+def command(ctx: click.Context, everything: bool) -> int:
     """Alarms: sources that now say something else than what was published.
 
-    Nothing published was changed for them. An alarm stays until somebody acknowledges it.
+    Nothing published was changed for them. An alarm stays until somebody acknowledges it. Exits 1 while there is one.
     """
-    if ctx.invoked_subcommand is None:
-        _list(ctx.obj, everything)
+    return _list(ctx.obj, everything) if ctx.invoked_subcommand is None else 0
 
 
 @command.command("list", short_help="Show alarms that nobody acknowledged.")
 @click.option("--all", "everything", is_flag=True, help=_ALL_HELP)
 @click.pass_obj
-def list_alarms(output: Output, everything: bool) -> None:
-    """Show alarms that nobody has acknowledged, oldest first."""
-    _list(output, everything)
+def list_alarms(output: Output, everything: bool) -> int:
+    """Show alarms that nobody has acknowledged, oldest first. Exits 1 where there is one."""
+    return _list(output, everything)
 
 
 @command.command("acknowledge", short_help="Say that an alarm was looked at, and why it may rest.")
@@ -64,11 +63,12 @@ def acknowledge(output: Output, ids: tuple[int, ...], reason: str) -> None:
     output.result("\n\n".join("\n".join(_lines(alarm)) for alarm in alarms))
 
 
-def _list(output: Output, everything: bool) -> None:
+def _list(output: Output, everything: bool) -> int:
     with _ledger(output) as ledger:
         alarms = ledger.violations(acknowledged=everything)
     output.json({"violations": [_as_json(alarm) for alarm in alarms]})
     output.result(_text(alarms))
+    return 1 if any(alarm.acknowledged is None for alarm in alarms) else 0
 
 
 @contextmanager

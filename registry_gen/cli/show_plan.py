@@ -33,6 +33,10 @@ SHOWN_PLATFORMS = 4
 SHOWN_VERSIONS = 12
 SHOWN_NOTES = 50
 
+_ALARMED = """\
+An alarm comes back with every publish until somebody says why it may rest. 'registry-gen violations' shows its number:
+registry-gen violations acknowledge NUMBER --reason TEXT"""
+
 
 def plan_text(plan: Plan, late: Sequence[Refusal] = ()) -> str:
     """The plan as text; ``late`` are the refusals that staging added."""
@@ -106,6 +110,8 @@ def _report_lines(report: Report) -> Iterator[str]:
     if report.refusals:
         yield refusals_text(report.refusals)
         yield ""
+    if any(refusal.violation for refusal in report.refusals):
+        yield f"{_ALARMED}\n"
     all_facts = [facts for intent in changed for facts in intent.versions]
     gone = sum(facts.withdrawn is not None for facts in all_facts)
     counts = [f"Published {counted(len(all_facts) - gone, 'version')}"] if len(all_facts) > gone else []

@@ -99,6 +99,8 @@ def _lines(alarm: Alarm) -> Iterator[str]:
     if alarm.acknowledged is not None:
         said = alarm.acknowledged
         known["known"] = f"{said.reason} ({said.by}, {_time(said.at)})"
+    else:
+        known["hint"] = f"Find out why. To let it rest: registry-gen violations acknowledge {alarm.id} --reason TEXT"
     for label, text in known.items():
         yield f"    {click.style(f'{label:<9}', dim=True)}  {printable(text)}"
 

@@ -186,6 +186,7 @@ def test_a_package_that_fails_stops_no_other_and_is_tried_again(work: Workspace,
     assert "✓ module    acme/network/aws" in ran.out
     assert "✓ provider  acme/widget" in ran.out
     assert "  refused acme/lost/aws: GIT002 " in ran.out
+    assert "acknowledge" not in ran.out, "a refusal is no alarm"
     assert f"    where     file://{broken}\n" in ran.out
     assert ran.out.splitlines()[-1].endswith("puts. 1 refused.")
     again = run_here(work, "publish")
@@ -206,6 +207,7 @@ def test_a_moved_tag_is_an_alarm_with_both_commits(work: Workspace, repo: GitRep
     assert "  alarm acme/network/aws 1.0.0: PLN001 " in ran.out
     assert f"    expected  tag v1.0.0 at {first}, as published\n    found     tag v1.0.0 at {second}\n" in ran.out
     assert "    hint      Find out who moved the tag." in ran.out
+    assert ran.out.count("\nregistry-gen violations acknowledge NUMBER --reason TEXT\n") == 1
 
 
 def test_notes_go_to_stderr_and_quiet_leaves_them_out(work: Workspace, repo: GitRepo) -> None:

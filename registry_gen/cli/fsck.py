@@ -16,6 +16,7 @@ from registry_gen.model.address import parse_address
 from registry_gen.model.intent import Run
 from registry_gen.publish.fsck import fsck
 from registry_gen.publish.repair import broken_versions, repair
+from registry_gen.publish.trusted import hints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -52,7 +53,7 @@ def command(output: Output, mend: bool, quick: bool, only: tuple[str, ...]) -> i
             checked = fsck(registry.ledger, registry.public, site, progress, quick=quick, only=addresses or None)
             mended, problems = (), ()
     output.json(_as_json(checked, mended, problems))
-    output.result("\n".join(_lines(checked, mended, problems)))
+    output.result("\n".join(_lines(checked, mended, problems, tried=mend)))
     return 1 if checked.findings else 0
 
 
@@ -68,15 +69,21 @@ def _known(only: Sequence[str], known: Set[Address]) -> list[Address]:
     return addresses
 
 
-def _lines(checked: Checked, mended: Sequence[Finding], problems: Sequence[RegistryError]) -> Iterator[str]:
+def _lines(
+    checked: Checked, mended: Sequence[Finding], problems: Sequence[RegistryError], *, tried: bool
+) -> Iterator[str]:
+    """``tried`` says whether a repair was: only then it is known what it cannot bring back."""
     for finding in mended[:SHOWN]:
         yield f"  {click.style('mended', fg='green')} {finding.code.id} {printable(finding.key)}: {finding.code.title}"
-    for finding in checked.findings[:SHOWN]:
-        yield from _finding_lines(finding)
+    for finding, hint in list(zip(checked.findings, hints(checked.findings), strict=True))[:SHOWN]:
+        yield from _finding_lines(finding, hint)
     for problem in problems:
         yield f"  {click.style('not mended', fg='yellow')} {failure_text(problem)}"
     for address, version in broken_versions(checked.findings):
         yield f"  {click.style('broken', fg='red', bold=True)} {address} {version} cannot be installed as it was"
+        if not tried:
+            yield "    Run 'registry-gen fsck --repair': it brings back what can be had again, and says what cannot."
+            continue
         yield "    Put the published bytes back from a copy of the bucket, or take the version back:"
         yield f"    registry-gen withdraw {address} {version} --reason 'Its artifacts were lost.'"
     hidden = max(len(checked.findings) - SHOWN, 0) + max(len(mended) - SHOWN, 0)
@@ -90,7 +97,7 @@ def _lines(checked: Checked, mended: Sequence[Finding], problems: Sequence[Regis
     yield click.style(f"Compared {compared}: {left}.", bold=True) + repaired
 
 
-def _finding_lines(finding: Finding) -> Iterator[str]:
+def _finding_lines(finding: Finding, hint: str) -> Iterator[str]:
     about = f" ({finding.address}{f' {finding.version}' if finding.version else ''})" if finding.address else ""
     word = click.style("wrong", fg="red", bold=True)
     yield f"  {word} {finding.code.id} {printable(finding.key)}{about}: {finding.code.title}"
@@ -98,7 +105,7 @@ def _finding_lines(finding: Finding) -> Iterator[str]:
         yield f"    expected  {printable(finding.expected)}"
     if finding.found:
         yield f"    found     {printable(finding.found)}"
-    yield f"    hint      {finding.hint}"
+    yield f"    hint      {hint}"
 
 
 def _as_json(checked: Checked, mended: Iterable[Finding], problems: Iterable[RegistryError]) -> Mapping[str, object]:
@@ -106,16 +113,19 @@ def _as_json(checked: Checked, mended: Iterable[Finding], problems: Iterable[Reg
         "format": 1,
         "objects": checked.objects,
         "bytes": checked.size,
-        "findings": [_finding_json(finding) for finding in checked.findings],
+        "findings": [
+            _finding_json(finding, hint)
+            for finding, hint in zip(checked.findings, hints(checked.findings), strict=True)
+        ],
         "broken": [
             {"address": str(address), "version": str(version)} for address, version in broken_versions(checked.findings)
         ],
-        "mended": [_finding_json(finding) for finding in mended],
+        "mended": [_finding_json(finding, finding.hint) for finding in mended],
         "problems": [problem.as_json() for problem in problems],
     }
 
 
-def _finding_json(finding: Finding) -> Mapping[str, object]:
+def _finding_json(finding: Finding, hint: str) -> Mapping[str, object]:
     return {
         "code": finding.code.id,
         "message": finding.code.title,
@@ -124,5 +134,5 @@ def _finding_json(finding: Finding) -> Mapping[str, object]:
         "version": str(finding.version) if finding.version else None,
         "expected": finding.expected,
         "found": finding.found,
-        "hint": finding.hint,
+        "hint": hint,
     }

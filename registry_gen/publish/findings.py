@@ -46,10 +46,17 @@ class Finding:
     untrue: bool = False
 
     @property
+    def row_alone(self) -> bool:
+        """Whether nothing is wrong but what the ledger remembers of a document."""
+        return self.code is codes.LEDGER_DIFFERS and (self.expected == NO_ROW or self.expected_object is not None)
+
+    @property
     def hint(self) -> str:
-        """What to do. A record holds what nothing else does: no repair brings it back."""
+        """What to do, where nothing else is wrong. A record holds what nothing else does: no repair brings it back."""
         if self.code in WRONG_BYTES and self.key.startswith("records/"):
             return f"It cannot be made again. {codes.NO_RECORD.fix}"
+        if self.row_alone:
+            return "Run 'registry-gen fsck --repair': the ledger learns what the bucket holds."
         return self.code.fix
 
 

@@ -51,7 +51,7 @@ def check_log(
     yield from wrong
     if root(_grown(known, made, head.tail.size)) != root(head.tail):
         yield _contradiction(f"entries with the root {root(head.tail).hex()}", "entries with another root")
-    ours = stored is not None and not any(finding.code in WRONG_BYTES for finding in wrong)
+    ours = stored is not None and not any(finding.code in {*WRONG_BYTES, codes.LOG_AHEAD} for finding in wrong)
     beyond = [key for key in there if is_tile(key) and paths.tile_end(key) > head.tail.size]
     doubtful = set(going_on(storage, known.log_entries, head.tail.size, beyond)) if ours else {*beyond}
     for key in [key for key in there if is_tile(key)]:
@@ -113,7 +113,10 @@ def _checkpoint(storage: Storage, stored: Stored | None, head: LogHead, made: Ta
     yield from wrong_labels(stored, None)
     found = storage.get(paths.CHECKPOINT)
     body = found[0] if found else b""
-    if kept is not None and body != kept:
+    size = _stated_size(body)
+    if size > head.tail.size:  # whoever signed it: a repair refuses, too
+        yield Finding(codes.LOG_AHEAD, paths.CHECKPOINT, f"a log of {head.tail.size} entries", f"one of {size}")
+    elif kept is not None and body != kept:
         code = codes.OBJECT_TRUNCATED if kept.startswith(body) else codes.OBJECT_ALTERED
         yield Finding(code, paths.CHECKPOINT, _shown(kept), _shown(body))
     elif kept is None:
@@ -121,6 +124,13 @@ def _checkpoint(storage: Storage, stored: Stored | None, head: LogHead, made: Ta
         if wrong:
             expected = f"a checkpoint of {head.stored_size} entries, by the key of the log"
             yield Finding(codes.OBJECT_ALTERED, paths.CHECKPOINT, expected, wrong)
+
+
+def _stated_size(body: bytes) -> int:
+    """How many entries a checkpoint says that its log has; 0 for what is none."""
+    with suppress(RefusalError):
+        return stated(body).size
+    return 0
 
 
 def _not_ours(body: bytes, head: LogHead, expected_root: bytes) -> str:

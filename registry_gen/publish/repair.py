@@ -25,7 +25,7 @@ from registry_gen.publish.fsck import fsck, recheck
 from registry_gen.publish.log_key import require_log_key, settle_log_key
 from registry_gen.publish.remake import remake_artifacts
 from registry_gen.publish.repair_bucket import require_ours
-from registry_gen.publish.trusted import ALL, trusted, untrue
+from registry_gen.publish.trusted import ALL, certain, trusted, untrue
 from registry_gen.render.artifacts import version_artifacts
 from registry_gen.render.document import restamped, revision_of
 from registry_gen.render.package import render_package
@@ -68,14 +68,14 @@ class Repaired:
         return tuple(finding for finding in self.before.findings if (finding.code, finding.key) not in left)
 
 
-def broken_versions(findings: Iterable[Finding]) -> tuple[tuple[Address, Version], ...]:
+def broken_versions(findings: Sequence[Finding]) -> tuple[tuple[Address, Version], ...]:
     """The versions that nobody can install, or that would be refused: an artifact of theirs is not what it must be.
 
     Clients read no statement about where an archive came from.
     """
     found = {
         (str(finding.address), finding.version): (finding.address, finding.version)
-        for finding in findings
+        for finding in certain(findings)
         if finding.code in WRONG_BYTES
         and finding.address
         and finding.version

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ALL: Final = ""
 """In place of an address: the log itself is in doubt, and with it every package."""
 
+_BEHIND: Final = "No repair is made while the ledger is behind the bucket: see PUB040 first."
+_DENIED: Final = "Nothing of this is repaired while the ledger contradicts its own log: see PUB038 first."
+
 
 def untrue(findings: Iterable[Finding]) -> Mapping[str, LedgerError]:
     """The packages, as text, of which the ledger says what its log denies, and what to tell people about each."""
@@ -37,6 +40,29 @@ def trusted(findings: Sequence[Finding]) -> Sequence[Finding]:
     if ALL in denied:
         return []
     return [finding for finding in findings if _owner(finding) not in denied]
+
+
+def certain(findings: Sequence[Finding]) -> Sequence[Finding]:
+    """The findings that are true of the bucket: where the ledger is in doubt, or older, good objects look wrong."""
+    return [] if _is_behind(findings) else trusted(findings)
+
+
+def hints(findings: Sequence[Finding]) -> Sequence[str]:
+    """What to do about each of the findings: a repair is no help where it would refuse, or leave all as it is."""
+    behind, denied = _is_behind(findings), untrue(findings)
+
+    def hint(finding: Finding) -> str:
+        if finding.code in (codes.LOG_AHEAD, codes.FOREIGN) or _doubted(finding) is not None:
+            return finding.hint
+        if behind:
+            return _BEHIND
+        return _DENIED if ALL in denied or _owner(finding) in denied else finding.hint
+
+    return [hint(finding) for finding in findings]
+
+
+def _is_behind(findings: Iterable[Finding]) -> bool:
+    return any(finding.code is codes.LOG_AHEAD for finding in findings)
 
 
 def _doubted(finding: Finding) -> str | None:

@@ -16,6 +16,7 @@ from registry_gen.publish.fsck import fsck
 from registry_gen.publish.gc import gc
 from registry_gen.publish.progress import Silent
 from tests.contract.test_fsck import ARCHIVE, LEAF, check, flip, mend, named, rewrite
+from tests.support.command_line import run_here
 from tests.support.workspace import NOW
 
 if TYPE_CHECKING:
@@ -136,6 +137,50 @@ def test_an_old_ledger_changes_nothing_in_a_newer_bucket_even_where_the_checkpoi
     finally:
         postgres.drop("old_for_fsck")
     assert work.tree() == before
+
+
+@pytest.mark.parametrize("which", ["empty", "older"])
+def test_where_a_repair_would_refuse_nothing_advises_it(
+    kinds: Kinds, work: Workspace, postgres: Postgres, which: str
+) -> None:
+    file = work.root / "registry.yaml"
+    own = wiring.read_settings(file).ledger
+    name = f"{which}_for_hints"
+    other = postgres.create(name) if which == "empty" else postgres.copy(own, name)
+    kinds.configure(work, network='withdrawn:\n  - versions: "1.0.0"\n    reason: Old.\n')
+    work.module("acme/newer/aws", kinds.repo.url)
+    work.publish()
+    (work.public / ARCHIVE).unlink()
+    file.write_text(file.read_text().replace(own, other))
+    try:
+        ran = run_here(work, "fsck")
+        found = run_here(work, "--json", "fsck").json
+        with pytest.raises(ConflictError, match="PUB003"):
+            mend(work)
+    finally:
+        postgres.drop(name)
+    assert "PUB036" in {item["code"] for item in found["findings"]}, "what the ledger does not know looks like waste"
+    assert "log/checkpoint" in [item["key"] for item in found["findings"]]
+    assert {item["code"] for item in found["findings"] if item["key"].startswith("log/")} == {"PUB040"}
+    assert "--repair" not in ran.out
+    assert "registry-gen ledger rebuild --from-bucket" in ran.out
+    assert ("broken" in ran.out, found["broken"]) == (False, []), "a newer ledger may have collected it"
+
+
+def test_what_only_a_failed_repair_can_tell_is_not_said_before(kinds: Kinds, work: Workspace) -> None:
+    flip(work.public / ARCHIVE)
+    before = run_here(work, "fsck").out
+    assert "broken acme/network/aws 1.0.0 cannot be installed as it was\n    Run 'registry-gen fsck --repair'" in before
+    assert "registry-gen withdraw" not in before
+    kinds.repo.path.rename(kinds.repo.path.with_name("hidden.git"))
+    try:
+        for cache in (work.root / "state").glob("git*"):
+            cache.rename(work.root / f"elsewhere-{cache.name}")
+        after = run_here(work, "fsck", "--repair").out
+    finally:
+        kinds.repo.path.with_name("hidden.git").rename(kinds.repo.path)
+    assert "registry-gen withdraw acme/network/aws 1.0.0 --reason 'Its artifacts were lost.'" in after
+    assert "it brings back" not in after
 
 
 def test_a_publish_in_the_middle_of_a_comparison_is_no_damage(kinds: Kinds, work: Workspace) -> None:

@@ -9,8 +9,10 @@ import psycopg
 import pytest
 
 from registry_gen import wiring
+from registry_gen.publish import codes
 from registry_gen.publish.fsck_truth import untrue_facts, untrue_rows
 from tests.contract.test_fsck import ARCHIVE, LEAF, ZIP, check, flip, mend, named
+from tests.support.command_line import run_here
 from tests.support.kinds import NETWORK, SPROCKET, WIDGET
 from tests.support.workspace import NOW
 
@@ -151,3 +153,28 @@ def test_rows_agree_with_log_and_records_through_the_life_of_versions(kinds: Kin
             for package in packages.values():
                 found += untrue_facts(known_, registry.public, package)
         assert found == [], more
+
+
+def test_a_repair_is_advised_for_no_package_that_it_would_leave_alone(work: Workspace) -> None:
+    alter(work, "UPDATE module_versions SET archive = repeat('b', 64) WHERE version = '1.0.0'")
+    flip(work.public / ZIP)
+
+    ran = run_here(work, "fsck")
+    found = run_here(work, "--json", "fsck").json
+
+    hints = {item["key"]: item["hint"] for item in found["findings"] if item["code"] != "PUB038"}
+    assert "see PUB038 first" in hints[ARCHIVE]
+    assert "--repair" in hints[ZIP], "of another package"
+    assert {item["hint"] for item in found["findings"] if item["code"] == "PUB038"} == {codes.LEDGER_DIFFERS.fix}
+    assert [item["address"] for item in found["broken"]] == [WIDGET], "of the module nobody can say"
+    assert f"broken {WIDGET} 1.0.0" in ran.out
+    assert "registry-gen withdraw" not in ran.out, "nobody has tried a repair"
+
+
+def test_a_row_that_a_repair_mends_says_so(work: Workspace) -> None:
+    alter(work, "UPDATE documents SET etag = 'another' WHERE key = 'v1/modules/acme/network/aws/1.0.0/download'")
+    (finding,) = run_here(work, "--json", "fsck").json["findings"]
+    assert (finding["code"], "fsck --repair" in finding["hint"]) == ("PUB038", True)
+    alter(work, "UPDATE module_versions SET commit = repeat('b', 40) WHERE version = '1.0.0'")
+    hints = {item["hint"] for item in run_here(work, "--json", "fsck").json["findings"] if item["key"] == LEAF}
+    assert not any("--repair" in hint for hint in hints), "but not while its package is in doubt"

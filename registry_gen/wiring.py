@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 from registry_gen.catalog.codes import FOREIGN_STATE
 from registry_gen.catalog.config import load_config
-from registry_gen.catalog.load import load_catalog
+from registry_gen.catalog.load import load_catalog, shown_folder, shown_path
 from registry_gen.errors import InputError, LedgerError
-from registry_gen.sources.files import catalog_commit, read_catalog, read_registry_file
+from registry_gen.sources.files import read_catalog, read_registry_file
+from registry_gen.sources.former_catalog import checked_out, read_former_catalog
 from registry_gen.sources.git_command import GitCommand
 from registry_gen.sources.identity import identity
 from registry_gen.verify.openpgp import parse_key
@@ -46,13 +47,15 @@ MADE_HERE: Final = ".made-here"
 class Workspace:
     """A folder with registry.yaml and a catalog, as read; ``problems`` are those of the catalog.
 
-    ``changed`` are the packages that differ from an earlier revision; None where all may.
+    ``changed`` are the packages that differ from an earlier revision; None where all may. ``uncommitted`` is the first
+    file that is not as in the commit that is checked out, "" where all are, or the catalog is in no git repository.
     """
 
     config: Config
     catalog: Catalog
     problems: tuple[RegistryError, ...]
     changed: frozenset[Address] | None = None
+    uncommitted: str = ""
 
 
 def read_settings(path: Path) -> Config:
@@ -68,16 +71,17 @@ def read_workspace(path: Path, since: str | None = None) -> Workspace:
     config = read_settings(path)
     git = GitCommand((), config.limits.git_seconds)
     files = read_catalog(config)
-    loaded = load_catalog(files, config, parse_key, catalog_commit(config, git))
+    found = checked_out(config, git, files)
+    loaded = load_catalog(files, config, parse_key, found.commit)
     changed = None if since is None else _changed(path, since, config, files, loaded.catalog)
-    return Workspace(config, loaded.catalog, loaded.problems, changed)
+    uncommitted = shown_path(shown_folder(config), found.differs) if found.differs else ""
+    return Workspace(config, loaded.catalog, loaded.problems, changed, uncommitted)
 
 
 def _changed(
     path: Path, since: str, config: Config, files: Sequence[CatalogFile], catalog: Catalog
 ) -> frozenset[Address] | None:
     from registry_gen.catalog.changes import changed_packages
-    from registry_gen.sources.former_catalog import read_former_catalog
 
     git = GitCommand((), config.limits.git_seconds)
     former = read_former_catalog(config, git, since, (path.name, read_registry_file(path)), files)

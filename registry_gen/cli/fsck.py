@@ -9,7 +9,7 @@ import click
 
 from registry_gen import wiring
 from registry_gen.cli.output import counted
-from registry_gen.cli.selection import not_in_catalog, read_parameter
+from registry_gen.cli.selection import not_in_catalog, read_parameter, say_uncommitted
 from registry_gen.cli.show_error import failure_text
 from registry_gen.errors import printable
 from registry_gen.model.address import parse_address
@@ -44,6 +44,7 @@ def command(output: Output, mend: bool, quick: bool, only: tuple[str, ...]) -> i
     workspace = wiring.read_workspace(output.config)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         if mend:
+            say_uncommitted(output, workspace)
             run = Run(registry.actor, registry.run_url, workspace.catalog.commit, datetime.now(UTC))
             done = repair(registry, wiring.open_keys(registry).log, run, progress)
             checked, mended, problems = done.after, done.mended, done.problems

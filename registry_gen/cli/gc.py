@@ -10,6 +10,7 @@ import click
 
 from registry_gen import wiring
 from registry_gen.cli.confirm import confirmed, require_somebody
+from registry_gen.cli.selection import say_uncommitted
 from registry_gen.cli.show_gc import collected_json, collected_text, outlook_json, outlook_text
 from registry_gen.model.intent import Run
 from registry_gen.plan.collect import Extent
@@ -43,6 +44,7 @@ def command(output: Output, dry_run: bool, at_once: bool, records: bool, yes: bo
             output.json(outlook_json(found, extent))
             output.result(outlook_text(found, extent))
             return 0
+        say_uncommitted(output, workspace)
         if found.goes and not yes:
             click.echo(outlook_text(found, extent), err=True)
             if not confirmed(output, "Delete this for good?", yes=yes):

@@ -10,6 +10,7 @@ import click
 
 from registry_gen import wiring
 from registry_gen.cli.output import counted
+from registry_gen.cli.selection import say_uncommitted
 from registry_gen.errors import printable
 from registry_gen.model.intent import Run
 
@@ -48,6 +49,7 @@ def rebuild(output: Output, from_bucket: bool, key: tuple[str, ...], audit: Path
         raise click.UsageError("Say --from-bucket: a ledger is made again from nothing else.")
     workspace = wiring.read_workspace(output.config)
     vkeys = key or wiring.open_log_keys(workspace.config).vkeys
+    say_uncommitted(output, workspace)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         run = Run(registry.actor, registry.run_url, workspace.catalog.commit, datetime.now(UTC))
         rebuilt = rebuild_ledger(registry, vkeys, run, progress, audit=audit, force=force)

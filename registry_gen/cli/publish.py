@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen import wiring
-from registry_gen.cli.selection import CHANGED_SINCE, selected
+from registry_gen.cli.selection import CHANGED_SINCE, say_uncommitted, selected
 from registry_gen.cli.show_plan import notes_text, report_text
 from registry_gen.plan.as_json import refusal_json
 from registry_gen.publish.run import Report, publish
@@ -47,6 +47,7 @@ def command(
     """
     workspace = wiring.read_workspace(output.config, changed_since)
     catalog = selected(workspace, only)
+    say_uncommitted(output, workspace)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         patient = replace(registry, lock_seconds=lock_timeout)
         keys = wiring.open_keys(registry)

@@ -9,12 +9,13 @@ import click
 
 from registry_gen.catalog.problems import ProblemsError, nearest
 from registry_gen.cli import codes
-from registry_gen.errors import InputError
+from registry_gen.errors import InputError, printable
 from registry_gen.model.address import parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Set
 
+    from registry_gen.cli.output import Output
     from registry_gen.model.address import Address
     from registry_gen.model.entries import Catalog
     from registry_gen.wiring import Workspace
@@ -47,6 +48,13 @@ def selected(workspace: Workspace, only: tuple[str, ...]) -> Catalog:
         gone = frozenset() if only else workspace.changed - catalog.entries.keys()
         catalog = replace(_part(catalog, workspace.changed), gone=gone)
     return catalog
+
+
+def say_uncommitted(output: Output, workspace: Workspace) -> None:
+    """Tell, where something is about to be recorded, that no commit of the catalog can be recorded with it."""
+    if workspace.uncommitted:
+        file = printable(workspace.uncommitted)
+        output.say(f"{file} is not as committed: what is done now is recorded without a commit of the catalog.")
 
 
 def _part(catalog: Catalog, addresses: Set[Address]) -> Catalog:

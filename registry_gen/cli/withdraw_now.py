@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from registry_gen import wiring
-from registry_gen.cli.selection import selected
+from registry_gen.cli.selection import say_uncommitted, selected
 from registry_gen.cli.show_gc import collected_json, collected_text
 from registry_gen.cli.show_plan import refusals_text, report_text
 from registry_gen.model.intent import Run
@@ -26,6 +26,7 @@ def withdraw_now(output: Output, address: Address, about: Constraints | None) ->
     """
     workspace = wiring.read_workspace(output.config)
     catalog = selected(workspace, (str(address),))
+    say_uncommitted(output, workspace)
     now = datetime.now(UTC)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         keys = wiring.open_keys(registry)

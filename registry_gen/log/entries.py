@@ -1,7 +1,7 @@
 """What the log says: one entry for each change of a package that matters to those who install it.
 
 An entry is a JSON object in canonical form. All have ``type``, ``kind`` and ``address`` of the package, its
-``revision`` after the change, ``time`` (RFC 3339, UTC), and ``catalog_commit`` where the catalog is in git.
+``revision`` after the change, ``time`` (RFC 3339, UTC), and ``catalog_commit`` where the catalog is in git as read.
 What does not apply is left out; nothing is null. The index is not part of it: the tree gives it.
 """
 

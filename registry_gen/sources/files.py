@@ -1,4 +1,4 @@
-"""The catalog's folder: its files, bounded in number and size, and the commit that is checked out.
+"""The catalog's folder: its files, bounded in number and size.
 
 No symbolic link is followed below registry.yaml's folder, so that nothing outside of it is read.
 """
@@ -13,17 +13,13 @@ from typing import TYPE_CHECKING, Final
 from registry_gen.catalog import codes as catalog_codes
 from registry_gen.catalog.identity import is_ignored
 from registry_gen.catalog.load import shown_folder
-from registry_gen.errors import InputError, Position, RegistryError, SourceError
-from registry_gen.model.digest import parse_commit
-from registry_gen.sources.git_command import CommandError, OutputError
+from registry_gen.errors import InputError, Position, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from registry_gen.errors import Code
     from registry_gen.model.config import Config
-    from registry_gen.model.digest import Commit
-    from registry_gen.sources.git_command import GitCommand
 
 MAX_FILES: Final = 200_000
 MAX_FILE_BYTES: Final = 1_000_000
@@ -84,18 +80,6 @@ def require_beside(config: Config) -> None:
     for part in (below, *below.parents):
         if part.parts and (root / part).is_symlink():
             raise _problem(catalog_codes.CATALOG_OUTSIDE, str(root / part), found="a symbolic link")
-
-
-def catalog_commit(config: Config, git: GitCommand) -> Commit | None:
-    """The commit that is checked out where the catalog's folder is in a git repository, else None.
-
-    Changes that are not committed do not show in it.
-    """
-    try:
-        said = git.run("rev-parse", "--verify", "--end-of-options", "HEAD^{commit}", limit=200, folder=config.catalog)
-        return parse_commit(said.decode("ascii").strip())
-    except (CommandError, OutputError, SourceError, InputError, OSError, UnicodeDecodeError):
-        return None
 
 
 def _walk(folder: str, prefix: str, shown: str, depth: int) -> Iterator[CatalogFile]:

@@ -1,4 +1,4 @@
-"""The catalog as it was at a commit of its own repository."""
+"""The catalog as it is at a commit of its own repository: the one that is checked out, or an earlier one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from registry_gen.catalog.identity import is_ignored
 from registry_gen.errors import InputError, SourceError
+from registry_gen.model.digest import parse_commit
 from registry_gen.sources import codes
 from registry_gen.sources.files import MAX_FILES, MAX_TOTAL_BYTES
 from registry_gen.sources.git_command import CommandError, OutputError
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry_gen.model.config import Config
+    from registry_gen.model.digest import Commit
     from registry_gen.sources.files import CatalogFile
     from registry_gen.sources.git_command import GitCommand
 
@@ -32,6 +35,35 @@ class Former:
 
     files: tuple[CatalogFile, ...]
     same_registry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOut:
+    """The commit that a catalog is of, byte for byte; None where there is no such commit.
+
+    ``differs`` is then the first file that is not as committed, or "" where the catalog is in no git repository.
+    """
+
+    commit: Commit | None
+    differs: str = ""
+
+
+def checked_out(config: Config, git: GitCommand, files: Iterable[CatalogFile]) -> CheckedOut:
+    """Whether ``files``, all that was read of the catalog, is what the commit holds that is checked out.
+
+    What was changed, added or taken away since is in no commit: to name one would be to say what is not so.
+    """
+    try:
+        said = _ask(git, config.catalog, "rev-parse", "--verify", "--end-of-options", "HEAD^{commit}")
+        commit = parse_commit(said.decode("ascii").strip())
+        there = {path: blob for path, blob in _tree(git, config.catalog, commit) if not is_ignored(path)}
+    except (CommandError, OutputError, SourceError, InputError, ValueError, OSError):
+        return CheckedOut(None)
+    for path, data in files:
+        blob = there.pop(path, "")
+        if not isinstance(data, bytes) or blob_id(data, blob) != blob:
+            return CheckedOut(None, path)
+    return CheckedOut(None, min(there)) if there else CheckedOut(commit)
 
 
 def read_former_catalog(

@@ -9,8 +9,10 @@ import pytest
 
 from registry_gen.catalog.config import load_config
 from registry_gen.errors import InputError
+from registry_gen.model.digest import parse_commit
 from registry_gen.sources import files
-from registry_gen.sources.files import catalog_commit, read_catalog, read_registry_file
+from registry_gen.sources.files import read_catalog, read_registry_file
+from registry_gen.sources.former_catalog import CheckedOut, checked_out
 from registry_gen.sources.git_command import GitCommand
 from tests.support.catalogs import REGISTRY
 
@@ -218,15 +220,53 @@ def git(folder: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
+def found(config: Config) -> CheckedOut:
+    return checked_out(config, GitCommand(("https",), 30), read_catalog(config))
+
+
 def test_the_commit_of_the_catalog_is_that_of_its_repository(config: Config, tmp_path: Path) -> None:
-    command = GitCommand(("https",), 30)
-    outside = catalog_commit(config, command)
+    outside = found(config)
     git(tmp_path, "init", "-q")
-    unborn = catalog_commit(config, command)
+    unborn = found(config)
     git(tmp_path, "commit", "-q", "--allow-empty", "-m", "one")
 
-    assert (outside, unborn) == (None, None)
-    assert catalog_commit(config, command) == git(tmp_path, "rev-parse", "HEAD")
+    assert outside == unborn == CheckedOut(None)
+    assert found(config) == CheckedOut(parse_commit(git(tmp_path, "rev-parse", "HEAD")))
+
+
+@pytest.mark.parametrize("format_", ["sha1", "sha256"])
+def test_a_catalog_that_is_not_as_committed_is_of_no_commit(config: Config, tmp_path: Path, format_: str) -> None:
+    folder = config.catalog / "modules" / "acme"
+    folder.mkdir(parents=True)
+    file = folder / "a.yaml"
+    file.write_bytes(b"one")
+    git(tmp_path, "init", "-q", f"--object-format={format_}")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "nothing of it")
+    untracked = found(config)
+    git(tmp_path, "add", ".")
+    added = found(config)
+    git(tmp_path, "commit", "-q", "-m", "all of it")
+    good = CheckedOut(parse_commit(git(tmp_path, "rev-parse", "HEAD")))
+
+    assert untracked == added == CheckedOut(None, "modules/acme/a.yaml")
+    assert found(config) == good
+    (config.catalog / "README.md").write_bytes(b"for people")
+    (tmp_path / "elsewhere.txt").write_bytes(b"no part of the catalog")
+    assert found(config) == good
+    (folder / "b.yaml").write_bytes(b"new")
+    (tmp_path / ".gitignore").write_bytes(b"b.yaml\n")
+    assert found(config) == CheckedOut(None, "modules/acme/b.yaml"), "ignored by git, but read"
+    (folder / "b.yaml").unlink()
+    file.write_bytes(b"two")
+    assert found(config) == CheckedOut(None, "modules/acme/a.yaml")
+    file.unlink()
+    assert found(config) == CheckedOut(None, "modules/acme/a.yaml")
+    file.write_bytes(b"one")
+    assert found(config) == good
+    git(tmp_path, "add", "catalog/README.md")
+    git(tmp_path, "commit", "-q", "-m", "for people")
+    (config.catalog / "README.md").write_bytes(b"changed, and never read")
+    assert found(config) == CheckedOut(parse_commit(git(tmp_path, "rev-parse", "HEAD")))
 
 
 def test_a_bare_repository_among_the_files_is_not_taken_for_that_of_the_catalog(config: Config, tmp_path: Path) -> None:
@@ -237,12 +277,10 @@ def test_a_bare_repository_among_the_files_is_not_taken_for_that_of_the_catalog(
     for part in ("HEAD", "config", "objects", "refs"):
         (tmp_path / "planted" / part).rename(tmp_path / part)
 
-    assert catalog_commit(config, GitCommand(("https",), 30)) is None
+    assert found(config) == CheckedOut(None)
 
 
-def test_without_git_or_folder_there_is_no_commit(
-    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_git_or_folder_there_is_no_commit(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
 
-    assert catalog_commit(config, GitCommand(("https",), 30)) is None
+    assert found(config) == CheckedOut(None)

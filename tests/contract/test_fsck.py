@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -26,7 +27,6 @@ from tests.support.workspace import NOW, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from registry_gen.publish.findings import Checked
     from registry_gen.publish.registry import Registry
@@ -179,15 +179,31 @@ def test_orphans_are_deleted_when_they_are_old_and_foreign_objects_never(work: W
     assert named(mend(work).after) == {("PUB036", young), ("PUB037", foreign)}
 
 
-def test_a_record_that_is_gone_cannot_be_had_again_and_is_said_so(work: Workspace) -> None:
+@pytest.mark.parametrize(
+    ("harm", "code"),
+    [
+        (Path.unlink, "PUB030"),
+        (flip, "PUB031"),
+        (lambda path: rewrite(path, path.read_bytes()[:-3]), "PUB031"),  # its digest is known, its size is not
+        (lambda path: rewrite(path, b""), "PUB031"),
+    ],
+    ids=["missing", "altered", "cut short", "emptied"],
+)
+def test_a_record_that_is_not_as_logged_cannot_be_had_again_and_is_said_so(
+    work: Workspace, harm: Callable[[Path], object], code: str
+) -> None:
     with work.registry() as registry:
         address = next(iter(registry.ledger.heads()))
         facts = registry.ledger.packages([address])[address].versions[0]
     key = paths.record(facts.record)
-    (work.public / key).unlink()
+    harm(work.public / key)
+    harmed = work.tree()
+    assert named(check(work)) == {(code, key)}
+    assert [finding.hint[:24] for finding in check(work).findings] == ["It cannot be made again."]
     done = mend(work)
-    assert ("PUB030", key) in named(done.after)
+    assert (named(done.after), done.mended) == ({(code, key)}, ())
     assert [problem.where for problem in done.problems if problem.code.id == "PUB020"] == [key]
+    assert work.tree() == harmed, "what is left of it stays, for whoever compares it with a copy"
 
 
 def test_an_archive_whose_source_is_gone_is_left_as_it_is_and_said_so(kinds: Kinds, work: Workspace) -> None:

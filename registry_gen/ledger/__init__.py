@@ -228,7 +228,10 @@ class Publication(Protocol):
         """Append to the hash-chained audit log."""
 
     def start_run(self, catalog_commit: str | None, actor: str, at: datetime) -> int:
-        """Record that a publish began; returns its number."""
+        """Record that a publish began, and that those before it were interrupted which have not ended.
+
+        Returns its number.
+        """
 
     def finish_run(self, run: int, status: RunStatus, summary: Mapping[str, int], at: datetime) -> None:
         """Record how it ended, with counts such as {"versions": 3, "refused": 1, "puts": 12}."""

@@ -49,6 +49,10 @@ _START_RUN: Final = """
 INSERT INTO sync_runs (generation, catalog_commit, actor, started_at) VALUES (%s, %s, %s, %s)
 ON CONFLICT (generation, started_at) DO UPDATE SET actor = excluded.actor RETURNING id
 """
+# One that only stages for long, and holds no lock meanwhile, is among them: it says later how it ended.
+_INTERRUPT_OTHERS: Final = """
+UPDATE sync_runs SET status = 'interrupted', ended_at = greatest(started_at, %s) WHERE status = 'running' AND id <> %s
+"""
 
 
 class PostgresPublication:
@@ -238,12 +242,16 @@ class PostgresPublication:
             audit.append_rows(connection, rows)
 
     def start_run(self, catalog_commit: str | None, actor: str, at: datetime) -> int:
-        """Record that a publish began; the same moment under the same lock is the same run."""
+        """Record that a publish began; the same moment under the same lock is the same run.
+
+        One that began before and has not ended is called interrupted, until it says something else itself.
+        """
         with self._fenced() as connection:
             row = connection.execute(_START_RUN, (self._generation, catalog_commit, actor, at)).fetchone()
             if row is None:
                 raise LedgerError(codes.DATABASE_ERROR, where=self._where, hint=codes.DATABASE_ERROR.fix)
             run: int = row[0]
+            connection.execute(_INTERRUPT_OTHERS, (at, run))
             return run
 
     def finish_run(self, run: int, status: RunStatus, summary: Mapping[str, int], at: datetime) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from registry_gen import wiring
 from tests.support.command_line import Running, run_here, until
 from tests.support.git_repo import GitRepo
 from tests.support.http_server import HttpServer, Reply
@@ -72,6 +73,9 @@ def test_a_download_that_hangs_is_left_at_once(
     check_reachable(work.public)
     assert run_here(work, "publish").code == 0
     assert check_reachable(work.public) == 2
+    with psycopg.connect(wiring.read_settings(work.root / "registry.yaml").ledger) as connection:
+        runs = connection.execute("SELECT status FROM sync_runs ORDER BY id").fetchall()
+    assert runs == [("interrupted",), ("succeeded",)]
 
 
 def test_a_git_that_hangs_is_ended_with_it(work: Workspace, tmp_path: Path) -> None:

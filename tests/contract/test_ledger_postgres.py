@@ -479,6 +479,21 @@ def test_violations_that_were_told_apart_by_their_acknowledgement_become_one(pos
         postgres.drop("alarms_of_before")
 
 
+def test_a_run_that_never_said_how_it_ended_was_interrupted(ledger: PostgresLedger, database: str) -> None:
+    later = NOW + timedelta(hours=1)
+    with ledger.publication(0) as held:
+        ended, killed = held.start_run(None, "ada", NOW), held.start_run(None, "ada", later)
+        held.finish_run(ended, "succeeded", {}, later)
+    assert run(database, "SELECT status FROM sync_runs ORDER BY id") == [("succeeded",), ("running",)], "slow, not dead"
+
+    with ledger.publication(0) as held:  # whose clock is behind, and who repeats what may not have been committed
+        assert held.start_run(None, "eve", NOW) == held.start_run(None, "eve", NOW)
+
+    found = run(database, "SELECT id, status, ended_at FROM sync_runs ORDER BY id")
+    assert found[:2] == [(ended, "succeeded", later), (killed, "interrupted", later)]
+    assert [row[1:] for row in found[2:]] == [("running", None)]
+
+
 def test_a_new_holder_finishes_what_the_last_one_logged(ledger: PostgresLedger) -> None:
     with ledger.publication(0) as held:
         opened = publish(held, intent_of(MODULE, module_version("1.0.0")))

@@ -1,23 +1,53 @@
-"""``log``: the key that people verify the log with, and its change."""
+"""``log``: what the log says, the key that people verify it with, and the change of that key."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from registry_gen import wiring
+from registry_gen.cli.selection import read_parameter
+from registry_gen.errors import printable
+from registry_gen.model.address import parse_address
 from registry_gen.publish.log_key import require_settled
+from registry_gen.publish.past import newest_entries
+from registry_gen.render.version_documents import rfc3339
 from registry_gen.signing.log import retire_log_key, rotate_log_key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from registry_gen.cli.output import Output
+    from registry_gen.log.read_entries import LoggedEntry
     from registry_gen.signing.log import LogSigner
+
+_SHOWN: Final = 50
 
 
 @click.group("log")
 def command() -> None:
-    """Look after the key of the log: print it, and change it without losing those who verify."""
+    """List the log, and look after its key: print it, and change it without losing those who verify."""
+
+
+@command.command("list", short_help="Show the newest entries.")
+@click.argument("address", metavar="[ADDRESS]", required=False)
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(min=1), default=_SHOWN, show_default=True, help="At most N entries."
+)
+@click.pass_obj
+def list_entries(output: Output, address: str | None, limit: int) -> None:
+    """Show the newest entries of the log, or of those about one package, newest first.
+
+    Each begins with its position: what rollback --to and plan --as-of take, to go back to right after it.
+    """
+    about = None if address is None else read_parameter(parse_address, address, "ADDRESS")
+    with wiring.open_ledger(wiring.read_settings(output.config)) as ledger:
+        ledger.migrate()
+        entries = newest_entries(ledger, limit, about)
+    output.json({"format": 1, "entries": [_entry_json(entry) for entry in entries]})
+    nothing = f"Nothing of {about} is in the log." if about else "The log is empty."
+    output.result("\n".join(_entry_line(entry) for entry in entries) or nothing)
 
 
 @command.command("key", short_help="Print the verifier key.")
@@ -62,6 +92,27 @@ def retire(output: Output) -> None:
     retire_log_key(config.signing.log, config.state)
     _show(output, wiring.open_log_keys(config))
     output.say("Only this key signs from now on. Whoever monitors the log by a former one must have it by now.")
+
+
+def _entry_line(entry: LoggedEntry) -> str:
+    position = click.style(f"{entry.index + 1:>6}", dim=True)
+    version = f" {entry.version}" if entry.version else ""
+    about = click.style(str(entry.address), bold=True) + version if entry.address else ""
+    return f"{position}  {entry.time:%Y-%m-%d %H:%M:%S}  {printable(entry.type):<15}  {about}".rstrip()
+
+
+def _entry_json(entry: LoggedEntry) -> Mapping[str, object]:
+    return {
+        "index": entry.index,
+        "position": entry.index + 1,
+        "time": rfc3339(entry.time),
+        "type": entry.type,
+        "kind": entry.address.kind if entry.address else None,
+        "address": str(entry.address) if entry.address else None,
+        "version": str(entry.version) if entry.version else None,
+        "revision": entry.revision,
+        "catalog_commit": entry.catalog_commit,
+    }
 
 
 def _show(output: Output, signer: LogSigner) -> None:

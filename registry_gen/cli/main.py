@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "fsck": "Compare the bucket with the ledger, and mend it.",
     "gc": "Delete what is left of withdrawn versions.",
     "ledger": "Look after the database.",
-    "log": "Look after the log's key.",
+    "log": "List the log, and look after its key.",
     "plan": "Show what publish would do.",
     "publish": "Publish what the catalog says.",
     "rollback": "Bring the catalog back to what the registry said once.",

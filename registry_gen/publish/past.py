@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from registry_gen.errors import InputError
 from registry_gen.log import codes
 from registry_gen.log.history import replay
+from registry_gen.log.read_entries import read_entry
 from registry_gen.log.tree import HASH_BYTES, Tail, grow_hashes, leaf_hash, root
 from registry_gen.plan.rollback import changed_since, roll_back
 from registry_gen.publish.checkpoint import PAGE
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from registry_gen.ledger import Ledger
     from registry_gen.log.history import History
     from registry_gen.log.moment import Moment
+    from registry_gen.log.read_entries import LoggedEntry
+    from registry_gen.model.address import Address
     from registry_gen.model.entries import Catalog
     from registry_gen.plan.rollback import Rollback
 
@@ -56,6 +59,21 @@ def look_back(ledger: Ledger, moment: Moment | None = None) -> Past:
 def _entries(ledger: Ledger, upto: int) -> Iterator[bytes]:
     for start in range(0, upto, PAGE):
         yield from ledger.log_entries(start, min(start + PAGE, upto))
+
+
+def newest_entries(ledger: Ledger, limit: int, address: Address | None = None) -> tuple[LoggedEntry, ...]:
+    """The last ``limit`` entries of the log, newest first, or of those about one package.
+
+    No others are read, or kept. Raises RefusalError LOG008 for one that cannot be read.
+    """
+    with ledger.inspection() as known:
+        if address is not None:
+            found = known.log_entries_of([address])[-limit:]
+            return tuple(read_entry(payload, index) for index, payload in reversed(found))
+        size = known.log_head().tail.size
+        start = max(size - limit, 0)
+        payloads = known.log_entries(start, size)
+    return tuple(read_entry(payload, start + at) for at, payload in reversed(tuple(enumerate(payloads))))
 
 
 @dataclass(frozen=True, slots=True)

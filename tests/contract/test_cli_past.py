@@ -6,8 +6,10 @@ import base64
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
+from registry_gen import wiring
 from registry_gen.log.note import stated
 from tests.support.command_line import run_here
 from tests.support.git_repo import GitRepo
@@ -120,3 +122,54 @@ def test_what_makes_no_sense_for_the_past_is_wrong_usage(work: Workspace, argume
     ran = run_here(work, "plan", "--as-of", *arguments)
     assert (ran.code, ran.out) == (64, "")
     assert "--as-of" in ran.err
+
+
+def test_the_log_is_listed_with_the_positions_that_the_past_is_asked_by(work: Workspace) -> None:
+    ran = run_here(work, "log", "list", "acme/network/aws")
+    day = {number: (NOW + number * DAY).date() for number in range(3)}
+    assert (ran.code, ran.err) == (0, "")
+    assert (
+        ran.out
+        == f"""\
+     7  {day[2]} 03:04:05  deprecated       acme/network/aws
+     6  {day[2]} 03:04:05  withdrawn        acme/network/aws 1.0.0
+     2  {day[0]} 03:04:05  published        acme/network/aws 1.1.0
+     1  {day[0]} 03:04:05  published        acme/network/aws 1.0.0
+"""
+    )
+    assert listed(as_of(work, "6"))["acme/network/aws"] == ["1.1.0"]
+    assert listed(as_of(work, "5"))["acme/network/aws"] == ["1.0.0", "1.1.0"]
+    assert run_here(work, "log", "list", "acme/network/aws", "--limit", "1").out == ran.out.splitlines(True)[0]
+
+
+def test_the_newest_entries_of_the_whole_log_come_first_and_no_others_are_read(work: Workspace) -> None:
+    everything = run_here(work, "--json", "log", "list").json
+    assert everything["format"] == 1
+    entries = everything["entries"]
+    assert [(entry["index"], entry["position"]) for entry in entries] == [(at, at + 1) for at in reversed(range(8))]
+    assert entries[0]["type"] == "audit-head"
+    assert entries[0]["address"] is entries[0]["version"] is None
+    assert entries[-1] == {
+        "index": 0,
+        "position": 1,
+        "time": "2026-01-02T03:04:05Z",
+        "type": "published",
+        "kind": "module",
+        "address": "acme/network/aws",
+        "version": "1.0.0",
+        "revision": 1,
+        "catalog_commit": None,
+    }
+    with psycopg.connect(wiring.read_settings(work.root / "registry.yaml").ledger) as connection:
+        connection.execute("ALTER TABLE log_entries DISABLE TRIGGER ALL")
+        connection.execute("UPDATE log_entries SET payload = 'x' WHERE index = 0")
+    assert run_here(work, "--json", "log", "list", "--limit", "7").json["entries"] == entries[:7]
+    broken = run_here(work, "log", "list")
+    assert (broken.code, broken.out, "LOG008" in broken.err, "entry 0 of the log" in broken.err) == (1, "", True, True)
+
+
+def test_a_log_without_entries_says_so(tmp_path: Path, database: str) -> None:
+    work = Workspace(tmp_path / "work", database)
+    assert run_here(work, "log", "list").out == "The log is empty.\n"
+    assert run_here(work, "log", "list", "acme/wigdet").out == "Nothing of acme/wigdet is in the log.\n"
+    assert run_here(work, "log", "list", "Acme").code == 64

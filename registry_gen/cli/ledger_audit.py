@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from registry_gen.ledger.audit import StoredAuditRow, VerifiedAudit
 
 _SHOWN_ROWS: Final = 50
-_SHOWN_CHANGE: Final = 120
+_SHOWN_CHANGES: Final = 12
+_SHOWN_VALUE: Final = 60
 
 
 @click.group("audit")
@@ -125,15 +126,19 @@ def _lines(rows: Iterable[StoredAuditRow]) -> Iterator[str]:
 
 
 def _change(row: StoredAuditRow) -> str:
-    """What is other than before, as ``name value``."""
+    """What is other than before, as ``name value``: each is cut by itself, so that no long one hides the others."""
     before, after = orjson.loads(row.before), orjson.loads(row.after)
     changed = [(name, value) for name, value in after.items() if name not in before or before[name] != value]
-    text = ", ".join(f"{name} {_plain(value)}" for name, value in changed)
-    return text if len(text) <= _SHOWN_CHANGE else f"{text[:_SHOWN_CHANGE]}…"
+    text = ", ".join(f"{_cut(name)} {_cut(_plain(value))}" for name, value in changed[:_SHOWN_CHANGES])
+    return f"{text}, …" if len(changed) > _SHOWN_CHANGES else text
 
 
 def _plain(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_VALUE else f"{text[:_SHOWN_VALUE]}…"
 
 
 def _verified_text(verified: VerifiedAudit) -> str:

@@ -48,6 +48,26 @@ def test_the_list_shows_who_did_what_newest_first(work: Workspace) -> None:
     assert older[0].endswith("  publish acme/network/aws")
 
 
+def test_what_was_withdrawn_is_shown_however_much_was_published_with_it(
+    tmp_path: Path, database: str, repo: GitRepo
+) -> None:
+    work = Workspace(tmp_path / "work", database)
+    work.module("acme/network/aws", repo.url)
+    assert run_here(work, "publish").code == 0
+    for number in range(2, 32):
+        repo.tag(f"v1.0.{number}")
+    gone = f'withdrawn:\n  - versions: "1.0.0"\n    reason: It {"leaks " * 100}.\n'
+    work.module("acme/network/aws", repo.url, gone)
+    assert run_here(work, "publish", "--allow-mass-withdrawal").code == 0
+
+    change = run_here(work, "ledger", "audit", "list", "--limit", "1").out.splitlines()[2]
+
+    assert 'withdrawn {"1.0.0":"It leaks leaks ' in change
+    assert 'published ["1.0.2",' in change
+    assert "revision 2" in change
+    assert len(change) < 250
+
+
 def test_the_list_is_of_one_package_or_of_a_few_rows(work: Workspace) -> None:
     def shown(*arguments: str) -> list[int]:
         return [row["seq"] for row in run_here(work, "--json", "ledger", "audit", "list", *arguments).json["rows"]]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen.cli.show_error import failure_text
+from registry_gen.cli.show_plan import warning_text
 from registry_gen.errors import printable
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from registry_gen.log.history import LoggedVersion, PackageHistory
     from registry_gen.model.address import Address
-    from registry_gen.model.facts import Deprecation
     from registry_gen.publish.past import Past
 
 SHOWN_VERSIONS = 12
@@ -94,18 +94,12 @@ def _package_lines(package: PackageHistory) -> Iterator[str]:
     for logged in _withdrawn(package):
         yield f"  {click.style('-', fg='red')} {logged.version}  withdrawn: {printable(logged.withdrawn or '')}"
     for warning in package.warnings:
-        yield f"  {click.style('!', fg='yellow')} {_warning(warning)}"
+        yield f"  {click.style('!', fg='yellow')} {warning_text(warning)}"
     signers = _signers(package)
     if package.keys is not None:
         yield f"  {click.style('keys:', dim=True)} {', '.join(map(printable, package.keys)) or 'none'}"
     elif signers:
         yield f"  {click.style('signed by:', dim=True)} {', '.join(map(printable, signers))}"
-
-
-def _warning(warning: Deprecation) -> str:
-    about = f"deprecated {warning.versions}" if warning.versions else "deprecated"
-    instead = f" (use {printable(warning.replacement)})" if warning.replacement else ""
-    return f"{about}: {printable(warning.message)}{instead}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from registry_gen.model.address import Platform
+    from registry_gen.model.facts import Deprecation
     from registry_gen.model.intent import Intent
     from registry_gen.publish.run import Report
 
@@ -59,6 +60,13 @@ def notes_text(notes: Iterable[Note]) -> str:
     lines = [f"  {word}  {note.address}: {printable(note.text)}" for note in notes]
     more = [f"  {word}  {len(lines) - SHOWN_NOTES} more; --json has all"] if len(lines) > SHOWN_NOTES else []
     return "\n".join([*lines[:SHOWN_NOTES], *more])
+
+
+def warning_text(warning: Deprecation) -> str:
+    """A deprecation in one line: which versions, what users are told, and what to use instead."""
+    about = f"deprecated {warning.versions}" if warning.versions else "deprecated"
+    instead = f" (use {printable(warning.replacement)})" if warning.replacement else ""
+    return f"{about}: {printable(warning.message)}{instead}"
 
 
 def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:
@@ -158,7 +166,18 @@ def _action(action: Action, width: int) -> str:
         case Relist():
             return f"{version}  {click.style('listed again', dim=True)}"
         case ChangeState():
-            return f"{click.style('~', fg='yellow')} documents change: {printable(action.why)}"
+            lines = [f"{click.style('~', fg='yellow')} documents change: {printable(action.why)}"]
+            return "\n    ".join([*lines, *_warning_lines(action.warnings)])
+
+
+def _warning_lines(warnings: Sequence[Deprecation] | None) -> Iterator[str]:
+    mark = click.style("!", fg="yellow")
+    if warnings is not None and not warnings:
+        yield f"{mark} deprecated no more"
+    for warning in (warnings or ())[:SHOWN_VERSIONS]:
+        yield f"{mark} {warning_text(warning)}"
+    if warnings and len(warnings) > SHOWN_VERSIONS:
+        yield f"{mark} {len(warnings) - SHOWN_VERSIONS} more; --json has all"
 
 
 def _rehosted(action: PublishModule | PublishProvider | MirrorProvider) -> str:

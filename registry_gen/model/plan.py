@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from registry_gen.errors import RegistryError
     from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, Platform, ProviderAddress
     from registry_gen.model.digest import Commit, Sha256
-    from registry_gen.model.facts import PackageState, VersionFacts
+    from registry_gen.model.facts import Deprecation, PackageState, VersionFacts
     from registry_gen.model.intent import Artifact
     from registry_gen.model.version import Version
 
@@ -159,10 +159,14 @@ class MirrorProvider:
 
 @dataclass(frozen=True, slots=True)
 class ChangeState:
-    """The package's documents change without a new version: keys or the deprecation notice; ``why`` in words."""
+    """The package's documents change without a new version: keys or the deprecation notice; ``why`` in words.
+
+    ``warnings`` are all that it has afterwards where these change, else None.
+    """
 
     address: Address
     why: str
+    warnings: tuple[Deprecation, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

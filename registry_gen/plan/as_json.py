@@ -75,7 +75,8 @@ def action_json(action: Action) -> Mapping[str, object]:
         case Relist():
             return {"action": "relist", "version": str(action.version)}
         case ChangeState():
-            return {"action": "change-documents", "why": action.why}
+            told = {"deprecated": [dict(each.as_json()) for each in action.warnings or ()]}
+            return {"action": "change-documents", "why": action.why, **({} if action.warnings is None else told)}
 
 
 def _kind(action: PublishProvider | MirrorProvider, new: str) -> str:

@@ -166,7 +166,7 @@ def _add(
     total.refusals.extend(outcome.refusals)
     actions: list[Action] = [*outcome.actions, *life]
     if published and package and package.head.state != state:
-        actions.append(ChangeState(entry.address, _why(package.head.state, state)))
+        actions.append(_changed(entry.address, package.head.state, state))
     if not seen and not actions:
         return
     offers_nothing = not (published or actions or outcome.refusals)
@@ -289,7 +289,7 @@ def state_of(
             return PackageState(rendering=context.rendering)
 
 
-def _why(before: PackageState, after: PackageState) -> str:
+def _changed(address: Address, before: PackageState, after: PackageState) -> ChangeState:
     changed = []
     if before.signing_keys != after.signing_keys:
         changed.append("signing keys")
@@ -297,7 +297,9 @@ def _why(before: PackageState, after: PackageState) -> str:
         changed.append("deprecation notice")
     if before.rendering != after.rendering:
         changed.append("site URL or renderer")
-    return " and ".join(changed)
+    return ChangeState(
+        address, " and ".join(changed), after.deprecated if before.deprecated != after.deprecated else None
+    )
 
 
 def _no_longer_listed(catalog: Catalog, heads: Mapping[Address, PackageHead]) -> list[Note]:

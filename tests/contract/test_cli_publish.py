@@ -225,8 +225,10 @@ def test_a_change_of_documents_alone_is_told_as_such(work: Workspace) -> None:
     file = work.root / "catalog/providers/acme/widget.yaml"
     file.write_text(file.read_text() + "deprecated: Use acme/gadget.\n")
     plan = run_here(work, "plan").out
-    assert "  ~ documents change: deprecation notice\n" in plan
+    assert "  ~ documents change: deprecation notice\n    ! deprecated: Use acme/gadget.\n" in plan
     assert plan.endswith("Plan: new documents for 1 package. 1 package unchanged.\n")
     ran = run_here(work, "publish")
     assert ran.out.startswith("  ✓ provider  acme/widget  new documents\n\nPublished new documents in 1 package with ")
     assert work.document("v1/providers/acme/widget/versions")["warnings"] == ["Use acme/gadget."]
+    file.write_text(file.read_text().replace("deprecated: Use acme/gadget.\n", ""))
+    assert "  ~ documents change: deprecation notice\n    ! deprecated no more\n" in run_here(work, "plan").out

@@ -446,19 +446,21 @@ def _fields(state: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("before", "why"),
+    ("before", "why", "warnings"),
     [
-        ({"signing_keys": (REGISTRY_KEY,)}, "signing keys"),
-        ({"deprecated": "use other"}, "deprecation notice"),
-        ({"rendering": "0 https://old.example.com/"}, "site URL or renderer"),
-        ({"deprecated": "x", "signing_keys": ()}, "signing keys and deprecation notice"),
+        ({"signing_keys": (REGISTRY_KEY,)}, "signing keys", None),
+        ({"deprecated": "use other"}, "deprecation notice", ()),
+        ({"rendering": "0 https://old.example.com/"}, "site URL or renderer", None),
+        ({"deprecated": "x", "signing_keys": ()}, "signing keys and deprecation notice", ()),
     ],
 )
-def test_a_change_of_keys_notice_or_renderer_changes_documents_only(before: dict[str, object], why: str) -> None:
+def test_a_change_of_keys_notice_or_renderer_changes_documents_only(
+    before: dict[str, object], why: str, warnings: tuple[()] | None
+) -> None:
     entry = provider()
     seen = ProviderSighting(WIDGET, (release("1.0.0", LINUX),))
     planned = plan_with(entry, seen, {WIDGET: published_state(entry, **before)})
-    assert planned.packages[0].actions == (ChangeState(WIDGET, why),)
+    assert planned.packages[0].actions == (ChangeState(WIDGET, why, warnings),)
 
 
 def test_a_key_that_signed_a_listed_version_cannot_be_dropped() -> None:
@@ -750,7 +752,7 @@ def test_a_plan_says_in_json_what_it_does_and_refuses() -> None:
     text = orjson.loads(orjson.dumps(value))
     assert text["packages"][0]["actions"] == [
         {"action": "publish", "version": "1.1.0", "tag": "v1.1.0", "commit": commit("v1.1.0")},
-        {"action": "change-documents", "why": "deprecation notice"},
+        {"action": "change-documents", "why": "deprecation notice", "deprecated": [{"message": "gone"}]},
     ]
     assert text["packages"][1]["actions"][0]["platforms"] == ["linux_amd64"]
     assert text["packages"][2]["actions"][0]["action"] == "add-platforms"

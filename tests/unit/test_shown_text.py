@@ -7,11 +7,12 @@ import pytest
 
 from registry_gen.catalog.problems import MAX_PROBLEMS, ProblemsError
 from registry_gen.cli.show_error import failure_text, problems_text
-from registry_gen.cli.show_plan import notes_text, refusals_text
+from registry_gen.cli.show_plan import notes_text, plan_text, refusals_text
 from registry_gen.errors import Code, InputError, Position, RefusalError, printable
 from registry_gen.model.address import ModuleAddress
 from registry_gen.model.digest import Commit
-from registry_gen.model.plan import Note, Refusal, Tag
+from registry_gen.model.facts import Deprecation, PackageState
+from registry_gen.model.plan import ChangeState, Note, PackagePlan, Plan, Refusal, Tag
 from registry_gen.sources.git import parse_tags
 from registry_gen.verify import codes as verify_codes
 from registry_gen.verify.names import check_path
@@ -50,6 +51,16 @@ def test_a_block_of_an_error_keeps_its_lines_below_each_other_and_escapes_the_re
     assert lines[1] == r"  where     \x1bhere"
     assert lines[2:4] == [r"  found     first\x1b", "            second"]
     assert all(line.startswith("  ") for line in lines[1:]), "nothing of it can pass for a line of ours"
+
+
+def test_what_users_will_be_told_is_shown_escaped_and_of_many_warnings_the_first() -> None:
+    warnings = tuple(Deprecation(HOSTILE, HOSTILE) for _ in range(20))
+    change = ChangeState(ADDRESS, "deprecation notice", warnings)
+    planned = PackagePlan(ADDRESS, 1, PackageState(), (change,), None, None)
+    shown = click.unstyle(plan_text(Plan((planned,), (), (), 0))).splitlines()
+    assert shown[1] == "  ~ documents change: deprecation notice"
+    assert set(shown[2:14]) == {f"    ! deprecated: {HARMLESS} (use {HARMLESS})"}
+    assert shown[14:16] == ["    ! 8 more; --json has all", ""]
 
 
 def test_notes_and_refusals_are_escaped() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +9,7 @@ import click
 from registry_gen.cli.show_error import failure_text
 from registry_gen.cli.show_plan import warning_text
 from registry_gen.errors import printable
+from registry_gen.log.tree import root_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ def past_json(past: Past, only: Sequence[Address]) -> Mapping[str, object]:
     return {
         "format": 1,
         "size": history.size,
-        "root": base64.b64encode(past.root).decode(),
+        "root": root_text(past.root),
         "entries": past.entries,
         "packages": [_package_json(package) for package in _chosen(past, only)],
         "log_keys": None if history.log_keys is None else list(history.log_keys),
@@ -84,7 +84,7 @@ def _lines(past: Past, only: Sequence[Address]) -> Iterator[str]:
     yield click.style(f"After {history.size} of {past.entries} log entries: ", bold=True) + (
         f"{_count(listed, 'version')} listed in {_count(len(chosen), 'package')}."
     )
-    yield f"Root of the log then: {base64.b64encode(past.root).decode()}"
+    yield f"Root of the log then: {root_text(past.root)}"
 
 
 def _package_lines(package: PackageHistory) -> Iterator[str]:

@@ -10,6 +10,7 @@ from registry_gen.cli.output import counted
 from registry_gen.cli.show_error import details
 from registry_gen.errors import printable
 from registry_gen.inspect.findings import Counted
+from registry_gen.log.tree import root_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +47,7 @@ def report_json(report: Report) -> Mapping[str, object]:
 def _checkpoint_json(checkpoint: Checkpoint | None) -> Mapping[str, object] | None:
     if checkpoint is None:
         return None
-    return {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()}
+    return {"origin": checkpoint.origin, "size": checkpoint.size, "root": root_text(checkpoint.root)}
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -75,11 +76,11 @@ def _log_lines(report: Report) -> Iterator[str]:
     if now is None:
         yield _line("log", "no checkpoint that can be believed")
         return
-    yield _line("log", f"{printable(now.origin)}: {_entries(now)}, root {now.root.hex()}")
+    yield _line("log", f"{printable(now.origin)}: {_entries(now)}, root {root_text(now.root)}")
     if kept is None:
         yield _line("", "seen for the first time: compare this root with what others see")
     else:
-        yield _line("", f"last time {_entries(kept)}, root {kept.root.hex()}")
+        yield _line("", f"last time {_entries(kept)}, root {root_text(kept.root)}")
 
 
 def _problem_lines(problem: RegistryError) -> Iterator[str]:

@@ -14,7 +14,7 @@ from registry_gen.log.codes import BAD_PROOF
 from registry_gen.log.note import MAX_NOTE_BYTES, parse_checkpoint, parse_verifier_key
 from registry_gen.log.proofs import consistency_proof, inclusion_proof, verify_consistency, verify_inclusion
 from registry_gen.log.tiles import MAX_ENTRY_BYTES, parse_bundle
-from registry_gen.log.tree import HASH_BYTES, TILE_BYTES, TILE_WIDTH, leaf_hash
+from registry_gen.log.tree import HASH_BYTES, TILE_BYTES, TILE_WIDTH, leaf_hash, root_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,8 +156,8 @@ def rewritten(kept: Checkpoint, now: Checkpoint, why: str = "") -> RefusalError:
     return RefusalError(
         codes.REWRITTEN,
         where=f"{paths.CHECKPOINT} of {now.origin}",
-        expected=f"a log that begins with the {kept.size} entries of root {kept.root.hex()}",
-        found=f"{now.size} entries of root {now.root.hex()}{why}",
+        expected=f"a log that begins with the {kept.size} entries of root {root_text(kept.root)}",
+        found=f"{now.size} entries of root {root_text(now.root)}{why}",
     )
 
 

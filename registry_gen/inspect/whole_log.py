@@ -17,7 +17,17 @@ from registry_gen.inspect.public_log import Tiles, altered_entry, require_contin
 from registry_gen.inspect.side_by_side import side_by_side
 from registry_gen.log.history import replay
 from registry_gen.log.read_entries import KeysEntry, read_entry
-from registry_gen.log.tree import HASH_BYTES, TILE_WIDTH, Tail, Tile, grow_hashes, leaf_hash, leaves_per_hash, root
+from registry_gen.log.tree import (
+    HASH_BYTES,
+    TILE_WIDTH,
+    Tail,
+    Tile,
+    grow_hashes,
+    leaf_hash,
+    leaves_per_hash,
+    root,
+    root_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -241,8 +251,8 @@ class _Reading:
             yield from self._altered
             yield from self._higher(self._tiled)
         elif not self._unread:
-            found = root(self._served.tail).hex()
-            yield RefusalError(codes.ROOT_DIFFERS, where=paths.CHECKPOINT, expected=now.root.hex(), found=found)
+            found = root_text(root(self._served.tail))
+            yield RefusalError(codes.ROOT_DIFFERS, where=paths.CHECKPOINT, expected=root_text(now.root), found=found)
             yield from self._altered
         if kept:
             # With entries that cannot be believed, only the tiles may still show that the log goes on.

@@ -17,7 +17,7 @@ from registry_gen.ledger.audit import BEFORE_THE_FIRST, REBUILD, Anchor, StoredA
 from registry_gen.ledger.rows import utc
 from registry_gen.log.note import stated
 from registry_gen.log.read_entries import AuditHead, read_entry
-from registry_gen.log.tree import Tail, append, root
+from registry_gen.log.tree import Tail, append, root, root_text
 from registry_gen.model.digest import parse_sha256
 
 if TYPE_CHECKING:
@@ -181,7 +181,9 @@ def _require_head(connection: Connection[TupleRow], tail: Tail, where: str) -> N
     if size != tail.size:
         raise _log_broken(where, f"{size} entries", f"{tail.size}")
     if stored != tail.to_bytes() or head_root != root(tail):
-        raise _log_broken(where, f"entries of the root {head_root.hex()}", f"others, of the root {root(tail).hex()}")
+        raise _log_broken(
+            where, f"entries of the root {root_text(head_root)}", f"others, of the root {root_text(root(tail))}"
+        )
     if checkpoint is None:
         return
     try:
@@ -191,8 +193,8 @@ def _require_head(connection: Connection[TupleRow], tail: Tail, where: str) -> N
     if (signed.size, signed.root) != (tail.size, head_root):
         raise _log_broken(
             where,
-            f"what was signed, {signed.size} entries of the root {signed.root.hex()}",
-            f"{tail.size} of the root {head_root.hex()}",
+            f"what was signed, {signed.size} entries of the root {root_text(signed.root)}",
+            f"{tail.size} of the root {root_text(head_root)}",
         )
 
 

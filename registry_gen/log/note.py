@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from registry_gen.errors import RefusalError
 from registry_gen.log import codes
-from registry_gen.log.tree import HASH_BYTES
+from registry_gen.log.tree import HASH_BYTES, root_text
 
 MAX_NOTE_BYTES: Final = 262_144
 """Room for many more than the 16 signatures that a verifier must accept, post-quantum ones among them."""
@@ -45,7 +45,7 @@ def checkpoint_body(origin: str, size: int, root: bytes) -> bytes:
     """The text that is signed: name, size and root in base64, a line each."""
     if not is_name(origin) or size < 0 or len(root) != HASH_BYTES:
         raise ValueError("a checkpoint needs a name without spaces and plus, a size and a root of 32 bytes")
-    return f"{origin}\n{size}\n{_encode(root)}\n".encode()
+    return f"{origin}\n{size}\n{root_text(root)}\n".encode()
 
 
 def note(body: bytes, name: str, key_id: bytes, signature: bytes) -> bytes:

@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 from registry_gen.errors import RefusalError
 from registry_gen.log import codes
-from registry_gen.log.tree import EMPTY_ROOT, HASH_BYTES, TILE_WIDTH, leaves_per_hash, node_hash, perfect_root
+from registry_gen.log.tree import (
+    EMPTY_ROOT,
+    HASH_BYTES,
+    TILE_WIDTH,
+    leaves_per_hash,
+    node_hash,
+    perfect_root,
+    root_text,
+)
 
 TileReader = Callable[[int, int, int], bytes]
 """Gives the hashes of a tile by its level, index and width, as ``paths.log_tile`` names it."""
@@ -131,7 +139,7 @@ def _split_point(count: int) -> int:
 
 def _require(expected: bytes, found: bytes) -> None:
     if expected != found:
-        raise _bad(f"the root {expected.hex()}", found.hex())
+        raise _bad(f"the root {root_text(expected)}", root_text(found))
 
 
 def _bad(expected: str, found: str) -> RefusalError:

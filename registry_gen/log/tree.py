@@ -6,6 +6,7 @@ partial tiles are the digits of the tree's size in base 256, and these tiles are
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -124,6 +125,11 @@ def grow_hashes(tail: Tail, added: bytes) -> tuple[Tail, tuple[Tile, ...]]:
         levels.append(row[cut:])
         added = b"".join(perfect_root(tile.hashes) for tile in done)
     return Tail(tuple(levels)), tuple(full)
+
+
+def root_text(root: bytes) -> str:
+    """A root as people compare it, and as a checkpoint has it: in base64."""
+    return base64.b64encode(root).decode()
 
 
 def root(tail: Tail) -> bytes:

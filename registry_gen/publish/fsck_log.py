@@ -10,7 +10,7 @@ from registry_gen import paths
 from registry_gen.errors import RefusalError
 from registry_gen.log.note import parse_checkpoint, parse_verifier_key, stated
 from registry_gen.log.tiles import parse_bundle
-from registry_gen.log.tree import TILE_WIDTH, Tail, append, root
+from registry_gen.log.tree import TILE_WIDTH, Tail, append, root, root_text
 from registry_gen.publish import codes
 from registry_gen.publish.findings import WRONG_BYTES, Finding, in_the_way, wrong_labels
 from registry_gen.publish.inventory import PAGE, log_objects
@@ -50,7 +50,7 @@ def check_log(
     wrong = [*_checkpoint(storage, stored, head, made)]
     yield from wrong
     if root(_grown(known, made, head.tail.size)) != root(head.tail):
-        yield _contradiction(f"entries with the root {root(head.tail).hex()}", "entries with another root")
+        yield _contradiction(f"entries with the root {root_text(root(head.tail))}", "entries with another root")
     ours = stored is not None and not any(finding.code in {*WRONG_BYTES, codes.LOG_AHEAD} for finding in wrong)
     beyond = [key for key in there if is_tile(key) and paths.tile_end(key) > head.tail.size]
     doubtful = set(going_on(storage, known.log_entries, head.tail.size, beyond)) if ours else {*beyond}
@@ -145,7 +145,7 @@ def _not_ours(body: bytes, head: LogHead, expected_root: bytes) -> str:
     if head.stored_size < found.size <= head.tail.size:
         return ""
     if found.size != head.stored_size or found.root != expected_root:
-        return f"one of {found.size} entries with the root {found.root.hex()}"
+        return f"one of {found.size} entries with the root {root_text(found.root)}"
     return ""
 
 

@@ -43,6 +43,7 @@ def as_json(ran: Ran) -> Any:
 def test_a_good_registry_is_told_in_a_few_lines(made: MadeRegistry) -> None:
     ran = verify(str(made.folder), "--key", made.vkey)
     root = as_json(verify(str(made.folder), "--json"))["log"]["root"]
+    assert root == made.get("log/checkpoint").splitlines()[2].decode(), "as everybody finds it in the checkpoint"
 
     assert (ran.code, ran.err) == (0, "")
     assert (
@@ -70,13 +71,14 @@ Good: all of this is what was logged.
 
 def test_the_next_time_needs_no_key_and_tells_what_was_seen_before(made: MadeRegistry) -> None:
     verify(str(made.folder), "--key", made.vkey)
+    before = made.get("log/checkpoint").splitlines()[2].decode()
     made.module(NETWORK, "1.2.0")
     made.write()
     ran = verify(f"file://{made.folder}", NETWORK, "--version", "1.2.0")
 
     assert ran.code == 0
     assert f"{NETWORK} 1.2.0" in ran.out.splitlines()[0]
-    assert "last time 4 entries, root " in ran.out
+    assert f"last time 4 entries, root {before}\n" in ran.out
 
 
 def test_each_problem_says_where_what_and_what_to_do(made: MadeRegistry) -> None:

@@ -32,7 +32,8 @@ TLS_FAILED = Code(
     "NET005",
     "the host's certificate was not accepted",
     "Without a certificate that a known authority signed for this name, anyone on the way could have answered.",
-    "If the host uses an authority of your own, name its PEM file in network.ca_file.",
+    "Where the host uses an authority of your own, name its PEM file in network.ca_file of registry.yaml. verify reads "
+    "no registry.yaml: SSL_CERT_FILE=ca.pem registry-gen verify ...",
 )
 NOT_FOUND = Code(
     "NET006",

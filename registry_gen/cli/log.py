@@ -82,15 +82,18 @@ def rotate(output: Output, lost: bool) -> None:
 def retire(output: Output) -> None:
     """Delete the former key. Whoever monitors the log must know the present one by now.
 
-    Refused while the log in the bucket does not stand under the present key.
+    Refused while the log in the bucket does not stand under the present key. Without a former key nothing is done.
     """
     config = wiring.read_settings(output.config)
     with wiring.open_ledger(config) as ledger:
         ledger.migrate()
         head = ledger.log_head()
     require_settled(head, wiring.open_log_keys(config), config.site.log_origin)
-    retire_log_key(config.signing.log, config.state)
+    retired = retire_log_key(config.signing.log, config.state)
     _show(output, wiring.open_log_keys(config))
+    if not retired:
+        output.say("There is no former key: nothing was to be retired.")
+        return
     output.say("Only this key signs from now on. Whoever monitors the log by a former one must have it by now.")
 
 

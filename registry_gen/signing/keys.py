@@ -87,13 +87,16 @@ def replace_key(own: Path, former: Path, make: Callable[[], bytes]) -> None:
         raise _unreadable(own, error) from error
 
 
-def remove_key(path: Path) -> None:
-    """Delete a key of the registry's own for good, where it is there; raises InputError KEY006."""
+def remove_key(path: Path) -> bool:
+    """Delete a key of the registry's own for good; False where there is none. Raises InputError KEY006."""
     try:
-        path.unlink(missing_ok=True)
+        path.unlink()
         _settle(path.parent)
+    except FileNotFoundError:
+        return False
     except OSError as error:
         raise _unreadable(path, error) from error
+    return True
 
 
 def read_reference(reference: str) -> bytes:

@@ -119,13 +119,13 @@ def rotate_log_key(reference: str | None, state: Path, *, lost: bool) -> None:
         rotate_key(own, state / FORMER_KEY_FILE, make_log_key)
 
 
-def retire_log_key(reference: str | None, state: Path) -> None:
-    """Delete the own former key, where there is one.
+def retire_log_key(reference: str | None, state: Path) -> bool:
+    """Delete the own former key; False where there is none.
 
     Raises InputError KEY006, and KEY008 where the present key is not an own one.
     """
     _require_own(reference)
-    remove_key(state / FORMER_KEY_FILE)
+    return remove_key(state / FORMER_KEY_FILE)
 
 
 def _require_own(reference: str | None) -> None:

@@ -320,10 +320,10 @@ class TestRotation:
         assert both.vkey != old.vkey
         for path in (tmp_path / "keys").iterdir():
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        retire_log_key(None, tmp_path)
+        assert retire_log_key(None, tmp_path)
         assert open_log_signer(None, tmp_path, NAME, create=False).vkeys == (both.vkey,)
         assert [path.name for path in (tmp_path / "keys").iterdir()] == ["log.key"]
-        retire_log_key(None, tmp_path)
+        assert not retire_log_key(None, tmp_path), "nothing is left to retire"
 
     def test_a_second_rotation_waits_for_the_end_of_the_first(self, tmp_path: Path) -> None:
         open_log_signer(None, tmp_path, NAME, create=True)

@@ -90,5 +90,5 @@ def _as_json(counts: Counts) -> dict[str, int]:
 
 def _text(counts: Counts) -> str:
     packages, versions = counted(counts.packages, "package"), counted(counts.versions, "version")
-    entries = f"{counts.log_entries} log {'entry' if counts.log_entries == 1 else 'entries'}"
+    entries = counted(counts.log_entries, "log entry", "log entries")
     return f"{packages}, {versions} and {entries}"

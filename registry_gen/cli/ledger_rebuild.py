@@ -75,7 +75,7 @@ def _lines(rebuilt: Rebuilt) -> Iterator[str]:
     for key in rebuilt.removed:
         yield f"  {click.style('removed', fg='yellow')}  {printable(key)}"
     packages, versions = counted(rebuilt.packages, "package"), counted(rebuilt.versions, "version")
-    entries = f"{rebuilt.size} log {'entry' if rebuilt.size == 1 else 'entries'}"
+    entries = counted(rebuilt.size, "log entry", "log entries")
     yield f"The ledger holds {packages}, {versions} and {entries} again."
     if rebuilt.lost_rows:
         first, last = rebuilt.lost_rows

@@ -29,9 +29,9 @@ def color() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things: "1 package", "2 packages"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number of things: "1 package", "2 packages"; ``plural`` where an s is not enough."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"
 
 
 def show_failure(error: RegistryError, *, as_json: bool) -> None:
@@ -40,7 +40,7 @@ def show_failure(error: RegistryError, *, as_json: bool) -> None:
     if as_json:
         _print_json({"problems": [problem.as_json() for problem in problems]})
     if isinstance(error, ProblemsError):
-        count = f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}, so nothing was done."
+        count = f"{counted(len(problems), 'problem')}, so nothing was done."
         text = f"{problems_text(problems)}\n{click.style(count, fg='red', bold=True)}"
     else:
         text = failure_text(error)

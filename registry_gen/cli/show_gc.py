@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen import paths
+from registry_gen.cli.output import counted
 from registry_gen.cli.show_plan import refusals_text
 from registry_gen.model.facts import WithdrawalStage
 from registry_gen.plan.as_json import refusal_json
@@ -109,8 +110,8 @@ def _what(goes: Goes) -> str:
         parts.append(f"{by_stage[WithdrawalStage.COLLECTED]}: everything stored")
     if not parts:
         parts.append("records of collected versions")
-    counts = [_count(len(goes.documents), "document")] if goes.documents else []
-    counts += [_count(len(goes.intent.removes), "object")] if goes.intent.removes else []
+    counts = [counted(len(goes.documents), "document")] if goes.documents else []
+    counts += [counted(len(goes.intent.removes), "object")] if goes.intent.removes else []
     return f"{'; '.join(parts)} ({' and '.join(counts) or 'nothing is stored'})"
 
 
@@ -143,9 +144,5 @@ def _sum(goes: Sequence[Goes]) -> str:
     documents = sum(len(each.documents) for each in goes)
     objects = sum(len(each.intent.removes) for each in goes)
     size = size_text(sum(each.size for each in goes))
-    packages = _count(len(goes), "package")
-    return f"{_count(documents, 'document')} and {_count(objects, 'object')} with {size} in {packages}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    packages = counted(len(goes), "package")
+    return f"{counted(documents, 'document')} and {counted(objects, 'object')} with {size} in {packages}"

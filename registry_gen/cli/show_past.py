@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_gen.cli.output import counted
 from registry_gen.cli.show_error import failure_text
 from registry_gen.cli.show_plan import warning_text
 from registry_gen.errors import printable
@@ -82,7 +83,7 @@ def _lines(past: Past, only: Sequence[Address]) -> Iterator[str]:
         yield failure_text(error)
     listed = sum(len(package.listed) for package in chosen)
     yield click.style(f"After {history.size} of {past.entries} log entries: ", bold=True) + (
-        f"{_count(listed, 'version')} listed in {_count(len(chosen), 'package')}."
+        f"{counted(listed, 'version')} listed in {counted(len(chosen), 'package')}."
     )
     yield f"Root of the log then: {root_text(past.root)}"
 
@@ -100,7 +101,3 @@ def _package_lines(package: PackageHistory) -> Iterator[str]:
         yield f"  {click.style('keys:', dim=True)} {', '.join(map(printable, package.keys)) or 'none'}"
     elif signers:
         yield f"  {click.style('signed by:', dim=True)} {', '.join(map(printable, signers))}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -21,6 +21,30 @@ if TYPE_CHECKING:
 
 _LABEL: Final = 8
 _SHOWN_PROBLEMS: Final = 200
+_ONE: Final[Mapping[str, str]] = {
+    Counted.ENTRIES: "entry of the log",
+    Counted.PACKAGES: "package",
+    Counted.PROVIDERS: "provider",
+    Counted.LOCKED_HASHES: "locked hash",
+    Counted.VERSIONS: "version",
+    Counted.WITHDRAWN: "withdrawn version",
+    Counted.DOCUMENTS: "version document",
+    Counted.RECORDS: "record",
+    Counted.LEAVES: "protocol document",
+    Counted.ARCHIVES: "archive",
+    Counted.ZIPS: "zip",
+    Counted.LINKED_REPOSITORIES: "linked repository",
+    Counted.LINKED_ARCHIVES: "linked archive",
+    Counted.LINKED_ZIPS: "linked zip",
+    Counted.STATEMENTS: "statement of origin",
+    Counted.SIGNATURES: "signature of sums",
+    Counted.NOT_FETCHED: "artifact not fetched",
+    Counted.RECORDS_GONE: "record of a withdrawn version that is gone",
+    Counted.STATEMENTS_UNKNOWN: "statement of origin by a key that is not known here",
+    Counted.NOT_SERVED: "provider that is not served here",
+    Counted.MAYBE_UNKNOWN: "hash that may be that of a platform which is not held here",
+}
+"""What is said differently of a single one."""
 
 
 def report_text(report: Report) -> str:
@@ -56,7 +80,7 @@ def _lines(report: Report) -> Iterator[str]:
     for label, left_out in (("checked", False), ("left out", True)):
         counts = [(what, count) for what, count in report.counts.items() if Counted(what).left_out is left_out]
         for index, (what, count) in enumerate(counts):
-            yield _line(label if not index else "", f"{count:>6}  {what}")
+            yield _line(label if not index else "", f"{count:>6}  {_ONE.get(what, what) if count == 1 else what}")
     for index, note in enumerate(report.notes):
         yield _line("notes" if not index else "", printable(note))
     for problem in report.problems[:_SHOWN_PROBLEMS]:
@@ -102,4 +126,4 @@ def _line(label: str, text: str) -> str:
 
 
 def _entries(checkpoint: Checkpoint) -> str:
-    return "1 entry" if checkpoint.size == 1 else f"{checkpoint.size} entries"
+    return counted(checkpoint.size, "entry", "entries")

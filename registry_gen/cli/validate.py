@@ -8,6 +8,7 @@ import click
 
 from registry_gen import wiring
 from registry_gen.catalog.problems import ProblemsError
+from registry_gen.cli.output import counted
 
 if TYPE_CHECKING:
     from registry_gen.cli.output import Output
@@ -28,10 +29,7 @@ def command(output: Output) -> int:
     output.json({"problems": [problem.as_json() for problem in problems]})
     output.problems(problems)
     if problems:
-        count = f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}."
-        output.result(click.style(count, fg="red", bold=True))
+        output.result(click.style(f"{counted(len(problems), 'problem')}.", fg="red", bold=True))
         return 1
-    output.result(
-        click.style(f"The catalog is good: {entries} {'package' if entries == 1 else 'packages'}.", bold=True)
-    )
+    output.result(click.style(f"The catalog is good: {counted(entries, 'package')}.", bold=True))
     return 0

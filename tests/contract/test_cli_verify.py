@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from registry_gen.cli.main import run
+from registry_gen.cli.show_verify import report_text
+from registry_gen.inspect.findings import Counted, Report
 from tests.support.command_line import Ran
 from tests.support.http_server import HttpServer
 from tests.support.made_registry import MadeRegistry
@@ -61,12 +63,24 @@ def test_a_good_registry_is_told_in_a_few_lines(made: MadeRegistry) -> None:
                  2  archives
                  3  zips
                  2  statements of origin
-                 1  signatures of sums
+                 1  signature of sums
                  2  sums and signatures
 
 Good: all of this is what was logged.
 """
     )
+
+
+def test_of_a_single_thing_nothing_is_said_as_of_many() -> None:
+    def shown(what: Counted, number: int) -> str:
+        report = Report("https://x.example/", "the whole registry", None, None, (), (), {what: number}, complete=True)
+        return next(line for line in report_text(report).splitlines() if f" {number}  " in line).partition(
+            f"{number}  "
+        )[2]
+
+    alike = [what for what in Counted if shown(what, 1) == shown(what, 2)]
+    assert alike == [Counted.SUMS, Counted.LINKED]
+    assert [shown(Counted.ENTRIES, number) for number in (1, 2)] == ["entry of the log", "entries of the log"]
 
 
 def test_the_next_time_needs_no_key_and_tells_what_was_seen_before(made: MadeRegistry) -> None:

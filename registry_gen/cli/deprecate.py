@@ -10,6 +10,7 @@ import click
 from registry_gen import wiring
 from registry_gen.catalog.edit import deprecate_edit, undo_deprecate_edit
 from registry_gen.catalog.fields import message as sentence
+from registry_gen.catalog.identity import package_path
 from registry_gen.cli.edit_catalog import edit_catalog, show_edits
 from registry_gen.cli.selection import read_parameter
 from registry_gen.model.address import parse_address
@@ -42,10 +43,13 @@ def command(
         )
     if undo == (message is not None) or (undo and replacement is not None):
         raise click.UsageError("Say either --message, or --undo alone.")
+    other = None if replacement is None else read_parameter(parse_address, replacement, "--replacement")
     if message is None:
         edit = partial(undo_deprecate_edit, versions=about)
     else:
-        other = "" if replacement is None else str(read_parameter(parse_address, replacement, "--replacement"))
-        rule = Deprecation(read_parameter(sentence, message, "--message"), other, about)
+        rule = Deprecation(read_parameter(sentence, message, "--message"), str(other or ""), about)
         edit = partial(deprecate_edit, rules=(rule,))
-    show_edits(output, edit_catalog(wiring.read_settings(output.config), {package: edit}))
+    config = wiring.read_settings(output.config)
+    show_edits(output, edit_catalog(config, {package: edit}))
+    if other is not None and not (config.catalog / package_path(other)).is_file():
+        output.say(f"{other} is not in this catalog: users are told to use what may not be there.")

@@ -106,6 +106,18 @@ def test_deprecate_makes_a_list_of_a_message_that_is_there(work: Workspace) -> N
     assert "deprecated" not in text(work, file)
 
 
+def test_a_replacement_that_the_catalog_does_not_have_is_noted(work: Workspace) -> None:
+    words = ("--message", "Use another.", "--replacement")
+    unknown = run_here(work, "deprecate", "acme/network/aws", *words, "acme/netwrok/aws", "--versions", "< 1.0.0")
+    assert unknown.code == 0, "it may come with the next change"
+    assert unknown.err.endswith(
+        "acme/netwrok/aws is not in this catalog: users are told to use what may not be there.\n"
+    )
+    work.module("acme/vpc/aws", "./vpc")
+    known = run_here(work, "deprecate", "acme/network/aws", *words, "acme/vpc/aws", "--versions", "< 0.5.0")
+    assert (known.code, "not in this catalog" in known.err) == (0, False)
+
+
 def test_json_names_the_file_and_the_lines(work: Workspace) -> None:
     done = run_here(work, "--json", "deprecate", "acme/network/aws", "--message", "Old.")
 

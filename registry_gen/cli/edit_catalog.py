@@ -66,7 +66,7 @@ def edit_catalog(config: Config, edits: Mapping[Address, MakeEdit], *, write: bo
 def show_edits(output: Output, edited: Iterable[Edited]) -> None:
     """Tell which lines changed, and what to do for it to take effect."""
     edited = tuple(edited)
-    output.json({"format": 1, "changed": [edited_json(each) for each in edited]})
+    output.json({"changed": [edited_json(each) for each in edited]})
     output.result("\n".join(edited_text(each) for each in edited))
     output.say("Nothing is published yet. Commit the change, see what 'registry-gen plan' says, then publish.")
 

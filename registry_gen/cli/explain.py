@@ -26,7 +26,7 @@ def command(output: Output, code: str | None) -> None:
     """Say what CODE, such as PLN001, means, why it is refused and what to do; without CODE, list all."""
     known = all_codes()
     if code is None:
-        output.json([_as_json(known[name]) for name in sorted(known)])
+        output.json({"codes": [_as_json(known[name]) for name in sorted(known)]})
         output.result("\n".join(f"{name}  {known[name].title}" for name in sorted(known)))
         return
     found = known.get(code.upper())

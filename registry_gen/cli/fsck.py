@@ -111,7 +111,6 @@ def _finding_lines(finding: Finding, hint: str) -> Iterator[str]:
 
 def _as_json(checked: Checked, mended: Iterable[Finding], problems: Iterable[RegistryError]) -> Mapping[str, object]:
     return {
-        "format": 1,
         "objects": checked.objects,
         "bytes": checked.size,
         "findings": [

@@ -45,7 +45,7 @@ def list_entries(output: Output, address: str | None, limit: int) -> None:
     with wiring.open_ledger(wiring.read_settings(output.config)) as ledger:
         ledger.migrate()
         entries = newest_entries(ledger, limit, about)
-    output.json({"format": 1, "entries": [_entry_json(entry) for entry in entries]})
+    output.json({"entries": [_entry_json(entry) for entry in entries]})
     nothing = f"Nothing of {about} is in the log." if about else "The log is empty."
     output.result("\n".join(_entry_line(entry) for entry in entries) or nothing)
 

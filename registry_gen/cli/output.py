@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -16,12 +16,15 @@ from registry_gen.cli.show_error import failure_text, problems_text
 from registry_gen.publish.progress import Progress, Silent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rich.progress import Progress as Bars
 
     from registry_gen.errors import RegistryError
+
+FORMAT: Final = 1
+"""Of all that --json prints; it grows when a member changes its meaning or goes."""
 
 
 def color() -> bool | None:
@@ -38,7 +41,7 @@ def show_failure(error: RegistryError, *, as_json: bool) -> None:
     """Tell why a command ended early: on stderr for people, with --json on stdout too."""
     problems = error.problems if isinstance(error, ProblemsError) else (error,)
     if as_json:
-        _print_json({"problems": [problem.as_json() for problem in problems]})
+        _print_json({"format": FORMAT, "problems": [problem.as_json() for problem in problems]})
     if isinstance(error, ProblemsError):
         count = f"{counted(len(problems), 'problem')}, so nothing was done."
         text = f"{problems_text(problems)}\n{click.style(count, fg='red', bold=True)}"
@@ -66,10 +69,10 @@ class Output:
         if not self.as_json:
             click.echo(text)
 
-    def json(self, value: object) -> None:
-        """Print a result for machines, where --json asked for it."""
+    def json(self, value: Mapping[str, object]) -> None:
+        """Print a result for machines, where --json asked for it, with the number of its format."""
         if self.as_json:
-            _print_json(value)
+            _print_json({"format": FORMAT, **value})
 
     def say(self, text: str) -> None:
         """Tell on stderr what goes on."""

@@ -72,7 +72,6 @@ def command(
 
 def _as_json(report: Report) -> Mapping[str, object]:
     return {
-        "format": 1,
         "published": [
             {
                 "kind": intent.address.kind,

@@ -84,7 +84,6 @@ def _verdict(each: Compared) -> str:
 
 def _as_json(address: Address, facts: VersionFacts, found: Rebuilt) -> Mapping[str, object]:
     return {
-        "format": 1,
         "kind": address.kind,
         "address": str(address),
         "version": str(facts.version),

@@ -63,7 +63,6 @@ def command(output: Output, moment: str, write: bool) -> int:
 def _as_json(planned: PlannedRollback, edited: Sequence[Edited], *, written: bool) -> Mapping[str, object]:
     rollback = planned.rollback
     return {
-        "format": 1,
         "position": planned.position,
         "entries": planned.entries,
         "packages": [

@@ -73,7 +73,6 @@ def size_text(size: int) -> str:
 
 def _json(goes: Sequence[Goes], waiting: Sequence[Step], extent: Extent) -> Mapping[str, object]:
     return {
-        "format": 1,
         "steps": [_step_json(step) for each in goes for step in each.steps],
         "documents": [key for each in goes for key in each.documents],
         "objects": [key for each in goes for key in each.intent.removes],

@@ -26,7 +26,6 @@ def past_json(past: Past, only: Sequence[Address]) -> Mapping[str, object]:
     """The packages as of then, sorted by address; of ``only`` those that are named, all where none is."""
     history = past.history
     return {
-        "format": 1,
         "size": history.size,
         "root": root_text(past.root),
         "entries": past.entries,

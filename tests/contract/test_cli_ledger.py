@@ -27,7 +27,7 @@ def test_migrate_applies_every_migration_and_then_none(tmp_path: Path, database:
     names = [migration.name for migration in shipped()]
     assert run_here(work, "ledger", "migrate") == Ran(0, "".join(f"applied {name}\n" for name in names), "")
     assert run_here(work, "ledger", "migrate") == Ran(0, "The ledger is up to date.\n", "")
-    assert run_here(work, "--json", "ledger", "migrate").json == {"applied": []}
+    assert run_here(work, "--json", "ledger", "migrate").json == {"format": 1, "applied": []}
 
 
 def test_the_first_use_migrates_too(tmp_path: Path, database: str) -> None:

@@ -85,7 +85,15 @@ def test_the_audit_log_verifies_against_the_log(work: Workspace) -> None:
 
     assert run_here(work, "ledger", "audit", "verify") == Ran(0, text, "")
     told = run_here(work, "--json", "ledger", "audit", "verify").json
-    assert {**told, "hash": ""} == {"first": 1, "last": 2, "hash": "", "anchors": 2, "unchecked": 0, "lost": []}
+    assert {**told, "hash": ""} == {
+        "format": 1,
+        "first": 1,
+        "last": 2,
+        "hash": "",
+        "anchors": 2,
+        "unchecked": 0,
+        "lost": [],
+    }
 
 
 def test_an_empty_audit_log_is_whole(tmp_path: Path, database: str) -> None:

@@ -73,7 +73,7 @@ def test_explain_says_what_a_code_means_why_and_what_to_do(work: Workspace) -> N
     for typed in ("PLN001", "pln001"):
         ran = run_here(work, "explain", typed)
         assert ran == Ran(0, f"PLN001  {code.title}\n\nWhy: {code.why}\n\nWhat to do: {code.fix}\n", "")
-    expected = {"code": "PLN001", "title": code.title, "why": code.why, "fix": code.fix}
+    expected = {"format": 1, "code": "PLN001", "title": code.title, "why": code.why, "fix": code.fix}
     assert run_here(work, "--json", "explain", "PLN001").json == expected
 
 
@@ -82,7 +82,7 @@ def test_explain_alone_lists_every_code_of_every_room_in_order(work: Workspace) 
     listed = [line.split("  ")[0] for line in ran.out.splitlines()]
     assert listed == sorted(all_codes())
     assert {"ADR", "CAT", "CFG", "CLI", "GIT", "LED", "NET", "PLN", "PUB", "SIG", "STO"} <= {id_[:3] for id_ in listed}
-    assert [code["code"] for code in run_here(work, "--json", "explain").json] == listed
+    assert [code["code"] for code in run_here(work, "--json", "explain").json["codes"]] == listed
 
 
 @pytest.mark.parametrize("command", ["validate", "plan", "publish", "serve", "ledger migrate"])
@@ -103,7 +103,9 @@ def test_a_broken_registry_yaml_is_told_in_full_and_nothing_is_done(work: Worksp
     assert "registry.yaml:4:1: CAT006 unknown key 'storrage'\n  hint: Did you mean storage?\n" in ran.err
     assert "CAT006 unknown key 'stat'" in ran.err
     assert ran.err.endswith("3 problems, so nothing was done.\n")
-    codes = [problem["code"] for problem in run_here(work, "--json", *command.split()).json["problems"]]
+    found = run_here(work, "--json", *command.split()).json
+    codes = [problem["code"] for problem in found["problems"]]
+    assert found["format"] == 1
     assert sorted(codes) == ["CAT006", "CAT006", "CAT007"]
     assert not (work.root / "state").exists()
 
@@ -121,7 +123,10 @@ def test_schema_writes_one_schema_for_each_kind_of_file(work: Workspace) -> None
     written = sorted(path.name for path in (work.root / "made").iterdir())
     assert ran.out.splitlines() == [f"wrote made/{name}" for name in written]
     assert "module.schema.json" in written
-    assert run_here(work, "--json", "schema").json == {"written": [f"schemas/{name}" for name in written]}
+    assert run_here(work, "--json", "schema").json == {
+        "format": 1,
+        "written": [f"schemas/{name}" for name in written],
+    }
 
 
 def test_schema_says_why_it_cannot_write(work: Workspace) -> None:
@@ -177,4 +182,4 @@ def _close_stdout() -> None:
 def test_results_are_json_alone_on_stdout_where_asked_for(work: Workspace) -> None:
     ran = run_here(work, "--json", "validate")
     assert (ran.code, ran.err) == (0, "")
-    assert json.loads(ran.out) == {"problems": []}
+    assert json.loads(ran.out) == {"format": 1, "problems": []}

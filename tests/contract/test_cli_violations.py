@@ -45,7 +45,7 @@ def test_without_violations_there_is_nothing_to_see(tmp_path: Path, database: st
     work = Workspace(tmp_path / "work", database)
 
     assert run_here(work, "violations") == Ran(0, "No violations.\n", "")
-    assert run_here(work, "--json", "violations").json == {"violations": []}
+    assert run_here(work, "--json", "violations").json == {"format": 1, "violations": []}
 
 
 def test_a_moved_tag_is_listed_with_both_values(work: Workspace, repo: GitRepo) -> None:

@@ -299,11 +299,13 @@ def test_a_hostile_upstream_changes_nothing_and_is_handled_as_written(place: Pla
 
 
 def test_the_way_back_to_an_earlier_day_as_written(place: Place) -> None:
-    past, back = steps("Back to an earlier day")
+    positions, past, back = steps("Back to an earlier day")
     size = stated((place.work.public / paths.CHECKPOINT).read_bytes()).size
     place.repo.tag("v1.2.0", place.repo.commit({"main.tf": 'variable "c" {}\n'}))
     place.shell.run("registry-gen publish")
     assert size == 4, "two versions, a provider and the audit log's head"
+    first, *_ = (line.split() for line in place.shell.run(positions).splitlines() if line.endswith(f"{MODULE} 1.2.0"))
+    assert first[0] == str(size + 1), "the page's own position is right before it"
     assert "1.2.0" not in place.shell.run(past)
     place.shell.run(back)
     place.shell.run("registry-gen publish")

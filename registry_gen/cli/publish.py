@@ -74,13 +74,13 @@ def _as_json(report: Report) -> Mapping[str, object]:
     return {
         "published": [
             {
-                "kind": intent.address.kind,
-                "address": str(intent.address),
-                "revision": intent.base + 1,
-                "versions": [str(facts.version) for facts in intent.versions if facts.withdrawn is None],
-                "withdrawn": [str(facts.version) for facts in intent.versions if facts.withdrawn],
+                "kind": package.address.kind,
+                "address": str(package.address),
+                "revision": package.revision,
+                "versions": [str(version) for version in package.published],
+                "withdrawn": [str(version) for version in package.withdrawn],
             }
-            for intent in (*report.recovered, *report.published)
+            for package in (*report.recovered, *report.published)
         ],
         "refusals": [refusal_json(refusal) for refusal in report.refusals],
         "notes": [{"address": str(note.address), "text": note.text} for note in report.notes],

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from registry_gen.model.address import Platform
     from registry_gen.model.facts import Deprecation
-    from registry_gen.model.intent import Intent
-    from registry_gen.publish.run import Report
+    from registry_gen.publish.run import Changed, Report
 
 SHOWN_PLATFORMS = 4
 SHOWN_VERSIONS = 12
@@ -103,12 +102,13 @@ def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:
 
 def _report_lines(report: Report) -> Iterator[str]:
     changed = [*report.recovered, *report.published]
-    kinds = max((len(intent.address.kind) for intent in changed), default=0)
-    addresses = max((len(str(intent.address)) for intent in changed), default=0)
-    for intent in changed:
-        earlier = click.style("  begun by an earlier run", dim=True) if intent in report.recovered else ""
-        kind = click.style(f"{intent.address.kind:<{kinds}}", dim=True)
-        yield f"  {click.style('✓', fg='green')} {kind}  {intent.address!s:<{addresses}}  {_versions(intent)}{earlier}"
+    kinds = max((len(package.address.kind) for package in changed), default=0)
+    addresses = max((len(str(package.address)) for package in changed), default=0)
+    for number, package in enumerate(changed):
+        earlier = click.style("  begun by an earlier run", dim=True) if number < len(report.recovered) else ""
+        kind = click.style(f"{package.address.kind:<{kinds}}", dim=True)
+        done = f"{package.address!s:<{addresses}}  {_versions(package)}{earlier}"
+        yield f"  {click.style('✓', fg='green')} {kind}  {done}"
     if changed:
         yield ""
     for key in report.altered:
@@ -120,9 +120,9 @@ def _report_lines(report: Report) -> Iterator[str]:
         yield ""
     if any(refusal.violation for refusal in report.refusals):
         yield f"{_ALARMED}\n"
-    all_facts = [facts for intent in changed for facts in intent.versions]
-    gone = sum(facts.withdrawn is not None for facts in all_facts)
-    counts = [f"Published {counted(len(all_facts) - gone, 'version')}"] if len(all_facts) > gone else []
+    come = sum(len(package.published) for package in changed)
+    gone = sum(len(package.withdrawn) for package in changed)
+    counts = [f"Published {counted(come, 'version')}"] if come else []
     counts += [f"{'withdrew' if counts else 'Withdrew'} {counted(gone, 'version')}"] if gone else []
     counts = counts or (["Published new documents"] if changed else [])
     if counts:
@@ -132,8 +132,10 @@ def _report_lines(report: Report) -> Iterator[str]:
     yield _summary(head, report.refusals, report.plan.unchanged)
 
 
-def _versions(intent: Intent) -> str:
-    versions = [f"{facts.version}{' withdrawn' if facts.withdrawn else ''}" for facts in intent.versions]
+def _versions(package: Changed) -> str:
+    gone = [(version, " withdrawn") for version in package.withdrawn]
+    both = sorted([*((version, "") for version in package.published), *gone])
+    versions = [f"{version}{note}" for version, note in both]
     if len(versions) > SHOWN_VERSIONS:
         versions = [*versions[:3], "…", *versions[-3:]]
     return ", ".join(versions) or "new documents"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from registry_gen.model.entries import Catalog
     from registry_gen.model.facts import Package
     from registry_gen.model.intent import Intent
+    from registry_gen.model.version import Version
     from registry_gen.plan import Settled
     from registry_gen.publish.bucket import Bucket
     from registry_gen.publish.progress import Progress
@@ -47,6 +48,16 @@ KEEP_SECONDS: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """What became visible of a package at ``revision``; its facts, which may be large, are the ledger's to keep."""
+
+    address: Address
+    revision: int
+    published: tuple[Version, ...]
+    withdrawn: tuple[Version, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """How a run ended: the plan, what became visible, and everything that was refused or noted on the way.
 
@@ -55,8 +66,8 @@ class Report:
     """
 
     plan: Plan
-    published: tuple[Intent, ...]
-    recovered: tuple[Intent, ...]
+    published: tuple[Changed, ...]
+    recovered: tuple[Changed, ...]
     refusals: tuple[Refusal, ...]
     notes: tuple[Note, ...]
     altered: tuple[str, ...]
@@ -124,8 +135,8 @@ class _Total:
         self.log_key_changed = log_key_changed
         self.refusals = [*recovered.refusals]
         self.notes: list[Note] = []
-        self.recovered = recovered.finished
-        self.published: list[Intent] = []
+        self.recovered = tuple(changed(item.intent) for item in recovered.finished)
+        self.published: list[Changed] = []
         self.altered = [*recovered.altered]
         self.puts = recovered.puts
 
@@ -135,7 +146,7 @@ class _Total:
         self.notes += plan.notes
 
     def add(self, committed: Committed) -> None:
-        self.published += [item.intent for item in committed.finished]
+        self.published += [changed(item.intent) for item in committed.finished]
         self.refusals += committed.refusals
         self.altered += committed.altered
         self.puts += committed.puts
@@ -144,13 +155,23 @@ class _Total:
         return Report(
             plan=self.plan,
             published=tuple(self.published),
-            recovered=tuple(item.intent for item in self.recovered),
+            recovered=self.recovered,
             refusals=tuple(self.refusals),
             notes=tuple(self.notes),
             altered=tuple(self.altered),
             puts=self.puts,
             log_key_changed=self.log_key_changed,
         )
+
+
+def changed(intent: Intent) -> Changed:
+    """What an intent that is finished made visible."""
+    return Changed(
+        intent.address,
+        intent.base + 1,
+        tuple(facts.version for facts in intent.versions if facts.withdrawn is None),
+        tuple(facts.version for facts in intent.versions if facts.withdrawn),
+    )
 
 
 def _without(catalog: Catalog, waiting: frozenset[Address]) -> Catalog:
@@ -234,7 +255,7 @@ def _settle(publication: Publication, plan: Plan) -> None:
 def _close(publication: Publication, report: Report, run: int, status: RunStatus) -> None:
     _record_alarms(publication, report.refusals)
     summary = {
-        "versions": sum(len(intent.versions) for intent in report.published),
+        "versions": sum(len(package.published) + len(package.withdrawn) for package in report.published),
         "packages": len(report.published),
         "refused": len(report.refusals),
         "puts": report.puts,

@@ -127,7 +127,10 @@ def test_the_embedded_ledger_is_restored_into_a_new_one(tmp_path: Path, repo: Gi
     shutil.rmtree(work.root / "state/postgres")
 
     ran = run_apart(work, "--json", "ledger", "restore", "ledger.dump")
-    assert (ran.code, ran.json) == (0, {"file": "ledger.dump", "packages": 1, "versions": 1, "log_entries": 2})
+    assert (ran.code, ran.json) == (
+        0,
+        {"format": 1, "file": "ledger.dump", "packages": 1, "versions": 1, "log_entries": 2},
+    )
     assert run_apart(work, "plan").out == "No changes. 1 package unchanged.\n"
 
 

@@ -113,7 +113,7 @@ def test_a_platform_added_to_the_catalog_is_added_to_the_published_version(work:
     work.provider("acme/gadget", tmp_path / "gadget", "platforms: [linux_amd64, darwin_arm64]\n")
     report = work.publish()
     assert report.refusals == ()
-    assert [entry.type for intent in report.published for entry in intent.entries] == ["platform-added"]
+    assert [entry["type"] for entry in work.logged("acme/gadget")] == ["published", "platform-added"]
     platforms = work.document("v1/providers/acme/gadget/versions")["versions"][0]["platforms"]
     assert platforms == [{"os": "darwin", "arch": "arm64"}, {"os": "linux", "arch": "amd64"}]
 
@@ -200,7 +200,7 @@ def test_a_changed_key_leaves_published_versions_installable(work: Workspace, tm
     work.write("catalog/providers/acme/widget.yaml", f"{source}signing_keys: [old.asc, new.asc]\n")
     report = work.publish()
     assert report.refusals == ()
-    assert [entry.type for intent in report.published for entry in intent.entries] == ["published", "key-changed"]
+    assert [entry["type"] for entry in work.logged("acme/widget")[-2:]] == ["published", "key-changed"]
     for version in ("1.0.0", "1.1.0"):
         leaf = work.document(f"v1/providers/acme/widget/{version}/download/linux/amd64")
         assert len(leaf["signing_keys"]["gpg_public_keys"]) == 2

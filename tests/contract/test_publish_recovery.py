@@ -26,7 +26,7 @@ from registry_gen.model.entries import Catalog
 from registry_gen.publish import commit, run, stage
 from registry_gen.publish.fsck import fsck
 from registry_gen.publish.progress import Silent
-from registry_gen.publish.run import Report
+from registry_gen.publish.run import Report, changed
 from registry_gen.publish.run import publish as publish_registry
 from registry_gen.storage.file import FileStorage
 from tests.support.faults import BROKEN, CrashError, disturbed_ledger, stuck_storage
@@ -159,7 +159,7 @@ def test_a_package_that_stays_stuck_stops_no_other_and_is_finished_once_it_can_b
 
     third = publish(work, now=LATER)
     assert third.refusals == ()
-    assert third.recovered == (begun.intent,)
+    assert third.recovered == (changed(begun.intent),)
     assert begun.intent.created_at == NOW, "finished as it was begun, not begun again"
     assert listed(work, STUCK) == listed(work, FINE)
     for version in ("1.0.0", "1.1.0"):
@@ -437,7 +437,8 @@ def test_a_plan_waits_for_what_another_publisher_has_not_finished(work: Workspac
     assert "an unfinished change" in found(report, "acme/stuck/aws")
     again = publish(work, now=LATER)
     assert again.refusals == ()
-    assert [intent.created_at for intent in again.recovered] == [NOW]
+    assert [str(package.address) for package in again.recovered] == ["acme/stuck/aws"]
+    assert [entry["time"] for entry in work.logged("acme/stuck/aws")] == ["2026-01-02T03:04:05Z"]
 
 
 @pytest.fixture

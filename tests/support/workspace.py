@@ -104,6 +104,12 @@ network:
         with wiring.open_registry(workspace) as registry:
             return publish(registry, wiring.open_keys(registry), selected(workspace, ()), now, Silent())
 
+    def logged(self, address: str) -> list[Any]:
+        """What the ledger's log says of a package, from its beginning."""
+        with self.registry() as registry:
+            entries = map(json.loads, registry.ledger.log_entries(0, registry.ledger.log_head().tail.size))
+            return [entry for entry in entries if entry.get("address") == address]
+
     def plan(self, now: datetime = NOW) -> Plan:
         """Plan in this process."""
         workspace = wiring.read_workspace(self.root / "registry.yaml")

@@ -15,6 +15,7 @@ from registry_gen.inspect.reader import MAX_ARTIFACT
 from registry_gen.model.config import MEGABYTE
 from registry_gen.model.digest import dirhash, sha256
 from registry_gen.sources.codes import TOO_LARGE
+from registry_gen.sources.hashing import hashing_beside
 from registry_gen.sources.http import Downloaded
 from registry_gen.verify.archives import read_archive
 from registry_gen.verify.zips import check_zip
@@ -50,7 +51,10 @@ def require_zip(copy: Copy, digest: Sha256, size: int | None, h1: H1 | None, whe
     """A provider's zip must have this SHA-256, and these contents by h1, where one was logged; raises as above."""
     with tempfile.TemporaryFile() as file:
         got = _fetch(copy, file, digest, size, where)
-        contents = check_zip(file, got.size, max_unpacked=_MAX_UNPACKED, max_entries=_MAX_FILES, where=where)
+        with hashing_beside() as hasher:
+            contents = check_zip(
+                file, got.size, max_unpacked=_MAX_UNPACKED, max_entries=_MAX_FILES, where=where, hasher=hasher
+            )
         if h1 is not None:
             require_h1(h1, contents.h1, where)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from registry_gen.errors import RefusalError
 from registry_gen.model.facts import ProviderPackage
 from registry_gen.publish import codes
+from registry_gen.sources.hashing import hashing_beside
 from registry_gen.verify.zips import check_zip, require_binary
 
 if TYPE_CHECKING:
@@ -54,13 +55,15 @@ def stage_zip(
     with workshop.staging.file() as out:
         got = download(out, workshop.limits.provider_bytes)
         require_digest(promised, got.sha256, f"{where}: {filename}")
-        contents = check_zip(
-            out,
-            got.size,
-            max_unpacked=workshop.limits.provider_unpacked_bytes,
-            max_entries=MAX_ENTRIES,
-            where=f"{where}: {filename}",
-        )
+        with hashing_beside() as hasher:
+            contents = check_zip(
+                out,
+                got.size,
+                max_unpacked=workshop.limits.provider_unpacked_bytes,
+                max_entries=MAX_ENTRIES,
+                where=f"{where}: {filename}",
+                hasher=hasher,
+            )
         require_binary(contents.names, type_, f"{where}: {filename}")
         package = ProviderPackage(platform, filename, promised, contents.h1, got.size, url)
         return package, workshop.staging.keep(out, key, promised) if key else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from isal import isal_zlib
+from isal import igzip_lib, isal_zlib
 
 from registry_gen.errors import RefusalError
 from registry_gen.model.digest import H1, Sha256, dirhash
@@ -15,10 +15,21 @@ from registry_gen.verify import codes
 from registry_gen.verify.zip_directory import STORED, ZipEntry, read_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO
 
-CHUNK: Final = 262_144
+CHUNK: Final = 524_288
+"""In bytes. Smaller ones cost more in passing them on than in hashing them."""
+
+
+class Hasher(Protocol):
+    """A running SHA-256, as hashlib has it."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in the next bytes."""
+
+    def hexdigest(self) -> str:
+        """The digest of all that was taken in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +41,20 @@ class ZipContents:
     unpacked: int
 
 
-def check_zip(file: BinaryIO, size: int, *, max_unpacked: int, max_entries: int, where: str) -> ZipContents:
+def check_zip(
+    file: BinaryIO,
+    size: int,
+    *,
+    max_unpacked: int,
+    max_entries: int,
+    where: str,
+    hasher: Callable[[], Hasher] = hashlib.sha256,
+) -> ZipContents:
     """Check all of a provider's zip of ``size`` bytes and compute its h1; the SHA-256 of the zip is the caller's.
 
     ``file`` must be seekable. Memory does not depend on sizes; nothing is inflated before the whole directory has
-    been judged. Raises RefusalError ARC001 to ARC013.
+    been judged. ``hasher`` makes what each file is hashed with: one that works elsewhere meanwhile saves half the time.
+    Raises RefusalError ARC001 to ARC013.
     """
     entries = read_directory(file, size, max_unpacked=max_unpacked, max_entries=max_entries, where=where)
     for entry in entries:
@@ -46,7 +66,7 @@ def check_zip(file: BinaryIO, size: int, *, max_unpacked: int, max_entries: int,
         raise RefusalError(codes.EMPTY_TREE, where=where)
     digests = []
     for entry in entries:
-        digest = hashlib.sha256()
+        digest = hasher()
         for chunk in unpack(file, entry, where):
             digest.update(chunk)
         digests.append((entry.name, Sha256(digest.hexdigest())))
@@ -68,7 +88,7 @@ def require_binary(names: Sequence[str], type_: str, where: str) -> None:
 
 
 def unpack(file: BinaryIO, entry: ZipEntry, where: str) -> Iterator[bytes]:
-    """The contents of an entry in pieces of at most 256 kB; raises RefusalError ARC012 where size or CRC differ."""
+    """The contents of an entry in pieces of at most ``CHUNK``; raises RefusalError ARC012 where size or CRC differ."""
     crc = 0
     size = 0
     for piece in _stored(file, entry) if entry.method == STORED else _inflated(file, entry, where):
@@ -89,7 +109,7 @@ def _stored(file: BinaryIO, entry: ZipEntry) -> Iterator[bytes]:
 
 def _inflated(file: BinaryIO, entry: ZipEntry, where: str) -> Iterator[bytes]:
     """Inflate never more than the declared size, and refuse a stream that ends early, late or not at all."""
-    stream = isal_zlib.decompressobj(-15)
+    stream = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_DEFLATE)
     left = entry.size
     # The empty piece at the end asks for what the decompressor still holds.
     pieces = chain(_stored(file, entry), (b"",))
@@ -98,8 +118,8 @@ def _inflated(file: BinaryIO, entry: ZipEntry, where: str) -> Iterator[bytes]:
         full = True
         while full and not stream.eof:
             inflated = _step(stream, pending, entry, where)
-            pending = stream.unconsumed_tail
-            full = bool(pending) or len(inflated) == CHUNK
+            pending = b""  # it keeps what it could not inflate yet
+            full = not stream.needs_input or len(inflated) == CHUNK
             left -= len(inflated)
             if left < 0:
                 raise RefusalError(codes.HEADERS_DISAGREE, where=where, found=f"more contents of {entry.name}")
@@ -110,8 +130,8 @@ def _inflated(file: BinaryIO, entry: ZipEntry, where: str) -> Iterator[bytes]:
         raise RefusalError(codes.HEADERS_DISAGREE, where=where, found=f"other contents of {entry.name}")
 
 
-def _step(stream: isal_zlib.Decompress, data: bytes, entry: ZipEntry, where: str) -> bytes:
+def _step(stream: igzip_lib.IgzipDecompressor, data: bytes, entry: ZipEntry, where: str) -> bytes:
     try:
         return stream.decompress(data, CHUNK)
-    except isal_zlib.error:  # type: ignore[misc] # isal's stub gives the class as an instance
+    except igzip_lib.error:  # type: ignore[misc] # isal's stub gives the class as an instance
         raise RefusalError(codes.HEADERS_DISAGREE, where=where, found=f"broken contents of {entry.name}") from None

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from registry_gen.model.config import MEGABYTE
-from tests.bench.rows import memory_row, registry_rows, rows_of_bytes
+from tests.bench.rows import memory_rows, registry_rows, rows_of_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def main(full: bool, out: Path) -> None:
 
 def _rows(*, full: bool) -> Iterator[Row]:
     size = LARGEST if full else LARGE
-    yield memory_row((size // 10, size))  # first, for a process once large stays so
+    yield from memory_rows(size)  # first, for a process once large stays so
     yield from rows_of_bytes(size)
     yield from registry_rows(ALL_PACKAGES if full else PACKAGES)
 

@@ -1,8 +1,8 @@
 """A server in a process of its own, as far away as asked: it sends so many bytes to whoever asks, and nothing else.
 
-    python -m tests.bench.far BYTES MILLISECONDS        # prints its port
+    python -m tests.bench.far BYTES MILLISECONDS [FILE]        # prints its port
 
-The bytes are the beginning of a fixed pattern. It is as simple as can be, so that what is measured is the client.
+The bytes are those of a file or of a fixed pattern. It is as simple as can be, so that what is measured is the client.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ PATTERN: Final = bytes(range(256)) * 4096
 
 
 @contextmanager
-def far_server(size: int, milliseconds: int = 0) -> Iterator[int]:
-    """The port of a server that sends ``size`` bytes, a round trip of so long after each request."""
-    command = [sys.executable, "-m", "tests.bench.far", str(size), str(milliseconds)]
+def far_server(size: int, milliseconds: int = 0, file: Path | None = None) -> Iterator[int]:
+    """The port of a server that sends ``size`` bytes (of ``file``), a round trip of so long after each request."""
+    command = [sys.executable, "-m", "tests.bench.far", str(size), str(milliseconds), *([str(file)] if file else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout
@@ -39,16 +40,16 @@ def body(size: int) -> Iterator[bytes]:
         yield PATTERN[: min(len(PATTERN), size - start)]
 
 
-def _serve(size: int, seconds: float) -> None:
+def _serve(size: int, seconds: float, file: Path | None) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         sys.stdout.write(f"{listener.getsockname()[1]}\n")
         sys.stdout.flush()
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=_answer, args=(connection, size, seconds), daemon=True).start()
+            threading.Thread(target=_answer, args=(connection, size, seconds, file), daemon=True).start()
 
 
-def _answer(connection: socket.socket, size: int, seconds: float) -> None:
+def _answer(connection: socket.socket, size: int, seconds: float, file: Path | None) -> None:
     with connection, connection.makefile("rb") as requests:
         while True:
             line = requests.readline()
@@ -58,9 +59,13 @@ def _answer(connection: socket.socket, size: int, seconds: float) -> None:
                 pass
             time.sleep(seconds)
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/zip\r\nContent-Length: %d\r\n\r\n" % size)
+            if file:
+                with file.open("rb") as source:
+                    connection.sendfile(source)
+                continue
             for piece in body(size):
                 connection.sendall(piece)
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]), int(sys.argv[2]) / 1000)
+    _serve(int(sys.argv[1]), int(sys.argv[2]) / 1000, Path(sys.argv[3]) if len(sys.argv) > 3 else None)

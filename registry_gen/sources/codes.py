@@ -95,6 +95,12 @@ CANNOT_WRITE = Code(
     "The disk of this machine refused the bytes; nothing was published from them.",
     "Free some space in the state folder, or move it to a larger disk.",
 )
+NOT_THE_REST = Code(
+    "NET016",
+    "the rest of a download that broke off does not fit its beginning",
+    "A file put together from two answers is that file only where the host says that both are of the same one.",
+    f"The whole was asked for from then on, and broke off as well. {_RETRIED}",
+)
 
 BAD_GIT_URL = Code(
     "GIT001",

@@ -15,7 +15,8 @@ from urllib.parse import quote
 from registry_gen.errors import SourceError
 from registry_gen.model.digest import Sha256
 from registry_gen.sources import codes
-from registry_gen.sources.http import Downloaded, writing
+from registry_gen.sources.http import Downloaded
+from registry_gen.sources.http_failures import writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,6 +5,7 @@
         server.route("/busy", Reply.busy(retry_after="1"), Reply(body=b"at last"))   # in turn; the last one stays
         server.route("/cut", Reply(body=b"x" * 100, cut_at=10))   # promises 100 bytes, closes after 10
         server.route("/held", Reply(body=b"x" * 100, hold_at=10)) # sends 10, then nothing until server.release()
+        server.route("/x", lambda request: Reply(body=request.headers["range"].encode()))   # by what is asked
         server.folder("/releases/", tmp_path)                     # files as they are; 404 for the rest
         server.url("/a.json"), server.host, server.requests
 
@@ -81,7 +82,7 @@ class HttpServer:
     ) -> None:
         self.requests: list[Request] = []
         self._lock = threading.Lock()
-        self._routes: dict[str, list[Reply]] = {}
+        self._routes: dict[str, list[Reply | Callable[[Request], Reply]]] = {}
         self._folders: dict[str, Path] = {}
         self._mounts: dict[str, Callable[[http.server.BaseHTTPRequestHandler], None]] = {}
         self._released = threading.Event()
@@ -120,7 +121,7 @@ class HttpServer:
         """The URL of a path, on any name that stands for this server."""
         return f"{self.scheme}://{host}:{self.port}{path}"
 
-    def route(self, path: str, *replies: Reply) -> None:
+    def route(self, path: str, *replies: Reply | Callable[[Request], Reply]) -> None:
         """Answer a path (with its query) with these replies in turn; the last one answers for good."""
         with self._lock:
             self._routes[path] = list(replies)
@@ -149,15 +150,17 @@ class HttpServer:
     def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         """Answer one request; called by the handler."""
         headers = {name.lower(): value for name, value in handler.headers.items()}
+        request = Request(handler.command, handler.path, headers)
         with self._lock:
-            self.requests.append(Request(handler.command, handler.path, headers))
+            self.requests.append(request)
         for prefix, mounted in self._mounts.items():
             if handler.path.startswith(prefix):
                 mounted(handler)
                 return
-        self._send(handler, self._find(handler.path))
+        reply = self._find(handler.path)
+        self._send(handler, reply if isinstance(reply, Reply) else reply(request))
 
-    def _find(self, path: str) -> Reply:
+    def _find(self, path: str) -> Reply | Callable[[Request], Reply]:
         with self._lock:
             replies = self._routes.get(path)
             if replies:

@@ -121,4 +121,5 @@ def _limits(shape: LimitsShape) -> Limits:
         git_seconds=shape.git_time,
         http_seconds=shape.http_time,
         workers=shape.workers,
+        per_host=shape.per_host,
     )

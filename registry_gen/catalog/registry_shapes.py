@@ -217,6 +217,7 @@ class LimitsShape(Shape):
     git_time: Annotated[Seconds, Field(description="One call of git (300 s).")] = _LIMITS.git_seconds
     http_time: Annotated[Seconds, Field(description="One download (600 s).")] = _LIMITS.http_seconds
     workers: Annotated[Workers, Field(description="Things done at the same time (8).")] = _LIMITS.workers
+    per_host: Annotated[Workers, Field(description="Of these, requests to one host (8).")] = _LIMITS.per_host
 
 
 class RegistryFile(Shape):

@@ -41,7 +41,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on hostile input; sizes in bytes, times in seconds."""
+    """Bounds on hostile input; sizes in bytes, times in seconds; ``per_host`` of one host's requests at once."""
 
     module_bytes: int = 100 * MEGABYTE
     module_files: int = 20_000
@@ -50,6 +50,7 @@ class Limits:
     git_seconds: float = 300.0
     http_seconds: float = 600.0
     workers: int = 8
+    per_host: int = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,11 +49,11 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 class Connections:
     """Keeps connections open for the next request. Safe to use from several threads."""
 
-    def __init__(self, ca_file: Path | None, workers: int) -> None:
+    def __init__(self, ca_file: Path | None, per_host: int) -> None:
         context = ssl.create_default_context()
         if ca_file is not None:
             context.load_verify_locations(cafile=ca_file)
-        self._pools = urllib3.PoolManager(num_pools=_HOSTS, maxsize=workers, ssl_context=context)
+        self._pools = urllib3.PoolManager(num_pools=_HOSTS, maxsize=per_host, ssl_context=context)
         self._pools.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
 
     def get(self, target: Target, address: str, headers: Mapping[str, str], seconds: float) -> BaseHTTPResponse:

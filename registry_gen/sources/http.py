@@ -39,6 +39,7 @@ from registry_gen.sources.http_failures import (
     wrong_content,
 )
 from registry_gen.sources.partial import Partial
+from registry_gen.sources.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,7 +96,8 @@ class _Call:
 class Fetcher:
     """Reads from URLs. Safe to use from several threads.
 
-    ``limits.http_seconds`` bounds one call, with all its attempts and pauses. ``resolve``, ``clock`` (monotonic
+    ``limits.http_seconds`` bounds one call, with all its attempts and pauses but not the waits until the host has less
+    than ``limits.per_host`` requests of this fetcher in hand. ``resolve``, ``clock`` (monotonic
     seconds), ``now`` (wall clock, for Retry-After dates) and ``sleep`` are the outside world.
     """
 
@@ -114,7 +116,8 @@ class Fetcher:
         self._clock = clock
         self._now = now
         self._sleep = sleep
-        self._connections = Connections(network.ca_file, limits.workers)
+        self._connections = Connections(network.ca_file, limits.per_host)
+        self._turns = Turns(limits.per_host)
 
     def get(self, url: str, *, limit: int, accept: str = "*/*") -> Fetched:
         """Read a document of at most ``limit`` bytes, unpacked where it comes gzipped.
@@ -207,16 +210,14 @@ class Fetcher:
 
     @contextlib.contextmanager
     def _open(self, target: Target, call: _Call) -> Iterator[BaseHTTPResponse]:
-        """Send one request; a connection whose answer was not read to its end is closed, others are kept."""
-        try:
-            addresses = self._guard.addresses(target)
-        except SourceError as error:
-            raise RetryableError(error) if error.code is codes.UNREACHABLE else error from None
-        response = self._request(target, addresses, call)
-        try:
-            yield response
-        finally:
-            response.close()
+        """Send one request when it is its turn; a connection whose answer was not read to its end is closed."""
+        with self._turns.turn(target.host, call.deadline):
+            try:
+                addresses = self._guard.addresses(target)
+            except SourceError as error:
+                raise RetryableError(error) if error.code is codes.UNREACHABLE else error from None
+            with contextlib.closing(self._request(target, addresses, call)) as response:
+                yield response
 
     def _request(self, target: Target, addresses: tuple[str, ...], call: _Call) -> BaseHTTPResponse:
         """Ask the first judged address that answers."""

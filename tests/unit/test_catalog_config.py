@@ -59,6 +59,7 @@ limits:
   git_time: 5 min
   http_time: 1h
   workers: 4
+  per_host: 3
 """
     found = config(text, {"B": "https://b.internal/mirror/"})
 
@@ -81,7 +82,7 @@ limits:
             "c.example.com": "env:C",
         },
     )
-    assert found.limits == Limits(64 * 2**20, 10, 1_500_000_000, 1000, 300.0, 3600.0, 4)
+    assert found.limits == Limits(64 * 2**20, 10, 1_500_000_000, 1000, 300.0, 3600.0, 4, 3)
 
 
 def test_storages_may_lie_in_the_state_folder() -> None:

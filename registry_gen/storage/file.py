@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +32,8 @@ from registry_gen.storage.file_objects import (
     stored_at,
     write,
 )
-from registry_gen.storage.folders import STAGING, failing, open_file, open_folder, open_root, opened_staging
+from registry_gen.storage.file_walk import walk
+from registry_gen.storage.folders import failing, open_file, open_folder, open_root, opened_staging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -57,6 +58,7 @@ class FileStorage:
     def __init__(self, root: Path, *, durable: bool = True) -> None:
         """Look whether the folder can be used; nothing in it changes."""
         self._root = root.absolute()
+        self._name = self._root.as_uri()
         self._durable = durable
         self._found = False
         self._cleaned = False
@@ -66,7 +68,7 @@ class FileStorage:
     @property
     def name(self) -> str:
         """``file:///srv/registry``."""
-        return self._root.as_uri()
+        return self._name
 
     def put_new(self, key: str, body: bytes | Path, sha256: Sha256) -> Stored:
         """Write an immutable object, once for good: see ``Storage.put_new``."""
@@ -280,27 +282,16 @@ class FileStorage:
         return digest, size
 
     def _walk(self, folder: str, prefix: str) -> Iterator[Stored]:
-        """Objects below ``folder`` ("" or ending in "/") in order of keys."""
-        for name in self._names(folder):
-            key = folder + name
-            if not key.startswith(prefix):
-                continue
-            if name.endswith("/"):
-                yield from self._walk(key, prefix)
-                continue
-            with failing(f"{self.name}/{key}"), self._existing(key) as file:
-                found = stored_at(key, file) if file is not None else None
-            if found:
-                yield found
-
-    def _names(self, folder: str) -> Sequence[str]:
-        """Files and folders in ``folder``; a folder's name ends in "/", so that names sort as their keys do."""
-        with failing(f"{self.name}/{folder}"):
-            try:
-                with self._reading() as root, self._folder(root, folder) as (opened, _), os.scandir(opened) as entries:
-                    return sorted(filter(None, (_shown(entry) for entry in entries if folder or entry.name != STAGING)))
-            except (FileNotFoundError, NotADirectoryError):
-                return ()
+        """Objects below ``folder`` ("" or ending in "/"); none where there is no such folder."""
+        with ExitStack() as stack:
+            with failing(f"{self.name}/{folder}"):
+                try:
+                    root = stack.enter_context(self._reading())
+                    opened, _ = stack.enter_context(self._folder(root, folder))
+                    found = walk(opened, folder, prefix, self.name)
+                except (FileNotFoundError, NotADirectoryError):
+                    return
+            yield from found
 
     def _remove_empty_folders(self, root: int, key: str) -> None:
         while "/" in key:
@@ -317,9 +308,3 @@ class FileStorage:
     def _sync(self, file: int) -> None:
         if self._durable:
             os.fsync(file)
-
-
-def _shown(entry: os.DirEntry[str]) -> str:
-    if entry.is_dir(follow_symlinks=False):
-        return f"{entry.name}/"
-    return entry.name if entry.is_file(follow_symlinks=False) else ""

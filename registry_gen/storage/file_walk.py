@@ -1,0 +1,87 @@
+"""Going through a folder storage in order of keys, each folder open for as long as what is in it is looked at."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from registry_gen.storage.file_objects import stored_at
+from registry_gen.storage.folders import STAGING, failing, open_file, open_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry_gen.storage import Stored
+
+
+def walk(folder: int, path: str, prefix: str, storage: str) -> Iterator[Stored]:
+    """Objects below an open folder whose key starts with ``prefix``; ``path`` is "" or ends in "/".
+
+    Links and special files are no objects, and what vanishes meanwhile is left out. Raises StorageError that names the
+    key below ``storage``.
+    """
+    levels = [(folder, path, _names(folder, path))]
+    try:
+        while levels:
+            opened, at, names = levels[-1]
+            name = next(names, None)
+            if name is None:
+                _leave(levels)
+                continue
+            key = at + name
+            if not key.startswith(prefix):
+                continue
+            found = None
+            with failing(f"{storage}/{key}"), suppress(FileNotFoundError):
+                if name.endswith("/"):
+                    levels.append(_entered(opened, key, name))
+                else:
+                    found = _object(opened, key, name)
+            if found:
+                yield found
+    finally:
+        while levels:
+            _leave(levels)
+
+
+_Level = tuple[int, str, "Iterator[str]"]
+
+
+def _leave(levels: list[_Level]) -> None:
+    """The first folder is the caller's, and stays open."""
+    opened, _, _ = levels.pop()
+    if levels:
+        os.close(opened)
+
+
+def _entered(above: int, key: str, name: str) -> _Level:
+    try:
+        folder = open_folder(above, name.removesuffix("/"))
+    except NotADirectoryError:
+        raise FileNotFoundError(key) from None  # it was a folder, and another thing took its place
+    try:
+        return folder, key, _names(folder, key)
+    except OSError:
+        os.close(folder)
+        raise
+
+
+def _object(above: int, key: str, name: str) -> Stored:
+    file = open_file(above, name)
+    try:
+        return stored_at(key, file)
+    finally:
+        os.close(file)
+
+
+def _names(folder: int, path: str) -> Iterator[str]:
+    """Files and folders in order; a folder's name ends in "/", so that names sort as their keys do."""
+    with os.scandir(folder) as entries:
+        return iter(sorted(filter(None, (_shown(entry) for entry in entries if path or entry.name != STAGING))))
+
+
+def _shown(entry: os.DirEntry[str]) -> str:
+    if entry.is_dir(follow_symlinks=False):
+        return f"{entry.name}/"
+    return entry.name if entry.is_file(follow_symlinks=False) else ""

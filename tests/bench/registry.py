@@ -72,6 +72,7 @@ class Made:
         self.modules = {_module(rank): size for rank, size in enumerate(made.modules)}
         self.providers = {_provider(rank): sizes for rank, sizes in enumerate(made.providers)}
         self.extra: dict[Address, int] = {}
+        self._seen: dict[Address, Sighting] = {}
         for module in self.modules:
             source = f"source:\n  git: {HOST}/{module.namespace}/{module.name}.git\nhosting: link\n"
             self.work.write(f"catalog/modules/{module}.yaml", source)
@@ -81,6 +82,7 @@ class Made:
     def add(self, address: Address) -> None:
         """One more version of a package."""
         self.extra[address] = self.extra.get(address, 0) + 1
+        self._seen.pop(address, None)
         if isinstance(address, ProviderAddress):
             self._write(address)
 
@@ -101,7 +103,7 @@ class Made:
         """Sources and downloads are this registry's."""
 
         def look(catalog: Catalog, *_: object) -> Mapping[Address, Sighting]:
-            return {address: self.sighting(address) for address in catalog.entries}
+            return {address: self._sighting(address) for address in catalog.entries}
 
         with (
             patch.object(planning, "look", look),
@@ -109,6 +111,12 @@ class Made:
             patch.object(stage, "_stage", _stage),
         ):
             yield
+
+    def _sighting(self, address: Address) -> Sighting:
+        """Made once, and in hand from then on."""
+        if address not in self._seen:
+            self._seen[address] = self.sighting(address)
+        return self._seen[address]
 
     def sighting(self, address: Address) -> Sighting:
         """What the source of a package says."""

@@ -46,14 +46,19 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """What certificates are checked by: the system's authorities, and those of ``ca_file``."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
 class Connections:
     """Keeps connections open for the next request. Safe to use from several threads."""
 
     def __init__(self, ca_file: Path | None, per_host: int) -> None:
-        context = ssl.create_default_context()
-        if ca_file is not None:
-            context.load_verify_locations(cafile=ca_file)
-        self._pools = urllib3.PoolManager(num_pools=_HOSTS, maxsize=per_host, ssl_context=context)
+        self._pools = urllib3.PoolManager(num_pools=_HOSTS, maxsize=per_host, ssl_context=tls_context(ca_file))
         self._pools.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
 
     def get(self, target: Target, address: str, headers: Mapping[str, str], seconds: float) -> BaseHTTPResponse:

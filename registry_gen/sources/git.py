@@ -1,6 +1,7 @@
 """Git repositories: which tags there are, and the exact bytes of a tagged commit.
 
-Git itself is the client, held by ``git_command`` and ``git_url``. Nothing is ever checked out.
+Tags are listed over smart HTTP where the host speaks it (``git_http``). For all else git itself is the client, held by
+``git_command`` and ``git_url``. Nothing is ever checked out.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from registry_gen.sources import codes
 from registry_gen.sources.git_cache import GitCache
 from registry_gen.sources.git_command import CommandError, GitCommand, OutputError
 from registry_gen.sources.git_failures import failure, last_words
+from registry_gen.sources.git_http import SmartHttp
 from registry_gen.sources.git_tree import DamagedCacheError, read_tree
-from registry_gen.sources.git_url import remote
+from registry_gen.sources.git_url import host_of, remote
 from registry_gen.sources.guard import Guard, Resolver, shown, system_resolver
+from registry_gen.sources.hosts import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,16 +50,26 @@ _AUTHORITIES: Final = (
 class Git:
     """Reads repositories, keeping what was fetched in ``state``/git. Safe to use from several threads and processes.
 
-    ``limits.git_seconds`` bounds each command. Private repositories are read over ssh with the keys of this user's
-    agent or ~/.ssh; https carries no credentials.
+    ``limits.git_seconds`` bounds each command and each listing. Private repositories are read over ssh with the keys
+    of this user's agent or ~/.ssh; https carries no credentials. ``hosts`` is how much is asked of a host.
     """
 
-    def __init__(self, state: Path, network: Network, limits: Limits, *, resolve: Resolver = system_resolver) -> None:
+    def __init__(
+        self,
+        state: Path,
+        network: Network,
+        limits: Limits,
+        *,
+        resolve: Resolver = system_resolver,
+        hosts: Hosts | None = None,
+    ) -> None:
         self._folder = (state / "git").absolute()
         self._network = network
         self._limits = limits
         self._guard = Guard(network, resolve)
         self._command = GitCommand(network.schemes, limits.git_seconds)
+        self._smart = SmartHttp(self._guard, network.ca_file, limits.git_seconds)
+        self._hosts = hosts or Hosts()
         self._cache = GitCache(self._folder, self._command)
         self._bundle_lock = threading.Lock()
         self._bundle: Path | None = None
@@ -65,13 +78,12 @@ class Git:
         """All tags of a repository with the ids that they peel to, sorted by name.
 
         Names that git's own grammar does not allow are left out. A tag of something else than a commit cannot be
-        told here; ``fetch`` refuses it. Raises SourceError GIT001 to GIT015, NET002 to NET005.
+        told here; ``fetch`` refuses it. Raises SourceError GIT001 to GIT015, NET001 to NET005, NET008; of a host that
+        failed for others several times in a row, the same at once.
         """
-        place = remote(url, self._guard)
-        with self._own_files():
-            listed = self._list(url, place, "--tags")
-            anything = listed or self._list(url, place)
-        if not anything:
+        host = host_of(url)
+        listed = self._listed(url) if host is None else self._hosts.ask(host, url, lambda: self._listed(url))
+        if not listed:
             # Git reads a page that is no repository as the listing of an empty one (the old "dumb" protocol).
             raise SourceError(
                 codes.NO_REPOSITORY,
@@ -80,6 +92,16 @@ class Git:
                 hint=codes.WRONG_CONTENT.fix,
             )
         return parse_tags(listed)
+
+    def _listed(self, url: str) -> bytes:
+        """Lines of ``git ls-remote``, all tags among them; none where the repository has no refs at all."""
+        listed = self._smart.listed(url, _LISTING_BYTES)
+        return self._listed_by_git(url) if listed is None else listed
+
+    def _listed_by_git(self, url: str) -> bytes:
+        place = remote(url, self._guard)
+        with self._own_files():
+            return self._list(url, place, "--tags") or self._list(url, place)
 
     def fetch(self, url: str, tags: Sequence[Tag]) -> None:
         """Bring the commits of these tags, without history, into the cache.
@@ -153,7 +175,9 @@ class Git:
         return SourceError(codes.CACHE, where=str(self._folder), found=found, hint=codes.CACHE.fix)
 
     def close(self) -> None:
-        """Kill every git that runs at this moment; meant for the end, also that by Ctrl-C."""
+        """End whatever runs or waits at this moment; meant for the end, also that by Ctrl-C."""
+        self._hosts.close()
+        self._smart.close()
         self._command.close()
 
     def _list(self, url: str, place: Remote, *only: str) -> bytes:
@@ -238,7 +262,7 @@ def _was_killed(error: Exception) -> bool:
 
 
 def parse_tags(listed: bytes) -> tuple[Tag, ...]:
-    """Read the output of ``ls-remote --tags``: a tag object's peeled id stands in a second line, ending in ^{}."""
+    """Read the tags in lines of ``git ls-remote``: a tag object's peeled id stands in a second line, ending in ^{}."""
     plain: dict[str, Commit] = {}
     peeled: dict[str, Commit] = {}
     for line in listed.split(b"\n"):

@@ -37,22 +37,42 @@ def remote(url: str, guard: Guard) -> Remote:
     """
     if url.startswith(("/", "file:")):
         return _local(url, guard)
+    target = _checked(url, guard)
+    addresses = guard.addresses(target)
+    if target.scheme == "ssh":
+        return Remote(url, environment={"GIT_SSH_COMMAND": _ssh(target, addresses[0])})
+    return Remote(url, _pinned(target, addresses))
+
+
+def web_target(url: str, guard: Guard) -> Target | None:
+    """Check an http or https URL as ``remote`` does, but resolve nothing; None for other schemes.
+
+    Raises SourceError GIT001, NET001 to NET003.
+    """
+    return _checked(url, guard) if url.startswith(("https://", "http://")) else None
+
+
+def host_of(url: str) -> str | None:
+    """Whose patience a URL takes: its host and port in lower case, unchecked; None for a folder."""
+    if url.startswith(("/", "file:")):
+        return None
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2].lower()}"[:300]
+
+
+def _checked(url: str, guard: Guard) -> Target:
     if not url.isascii() or "://" not in url or "#" in url or "?" in url:
         raise _bad(url, "https://host/path or ssh://user@host/path")
     scheme, _, rest = url.partition("://")
     if scheme not in ("https", "http", "ssh") or not guard.allows_scheme(scheme):
         raise SourceError(codes.BAD_SCHEME, where=shown(url), found=repr(scheme[:20]), hint=codes.BAD_SCHEME.fix)
-    user = ""
     if scheme == "ssh" and "@" in rest.partition("/")[0]:
         user, _, rest = rest.partition("@")
         if not _USER.fullmatch(user):
             raise _bad(url, "a plain user name without a password")
     target = guard.target(f"{scheme}://{rest}")
     _check_path(url, target.path)
-    addresses = guard.addresses(target)
-    if scheme == "ssh":
-        return Remote(url, environment={"GIT_SSH_COMMAND": _ssh(target, addresses[0])})
-    return Remote(url, _pinned(target, addresses))
+    return target
 
 
 def _pinned(target: Target, addresses: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ import time
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 from urllib.parse import urljoin
@@ -39,6 +38,7 @@ from registry_gen.sources.http_failures import (
     wrong_content,
 )
 from registry_gen.sources.partial import Partial
+from registry_gen.sources.retry import ATTEMPTS, LONGEST_PAUSE, PAUSE, retry_after
 from registry_gen.sources.turns import Turns
 
 if TYPE_CHECKING:
@@ -52,13 +52,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_REDIRECTS: Final = 5
-_ATTEMPTS: Final = 4
 _FURTHER: Final = 16 * 1024 * 1024
 """Bytes by which an attempt must get further than all before, for the count of attempts to begin anew."""
-_PAUSE: Final = 0.5
-"""Seconds before the second attempt; doubled before each further one."""
-_LONGEST_PAUSE: Final = 60.0
-"""Seconds. A host that asks for more (Retry-After) is left for the next run."""
 _CHUNK: Final = 256 * 1024
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,64}")
 _BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -166,18 +161,18 @@ class Fetcher:
         return Deadline(self._seconds, self._clock)
 
     def _attempts(self, call: _Call, read: Callable[[BaseHTTPResponse, str], T]) -> T:
-        """Try until it works, at most ``_ATTEMPTS`` times without getting much further than ever before."""
-        pause, failed, furthest = _PAUSE, 0, 0
+        """Try until it works, at most ``ATTEMPTS`` times without getting much further than ever before."""
+        pause, failed, furthest = PAUSE, 0, 0
         while True:
             try:
                 return self._follow(call, read)
             except RetryableError as failure:
                 reached = call.partial.size if call.partial else 0
                 if reached >= furthest + _FURTHER:
-                    pause, failed, furthest = _PAUSE, 0, reached
+                    pause, failed, furthest = PAUSE, 0, reached
                 failed += 1
                 wait = pause if failure.wait is None else failure.wait
-                if failed == _ATTEMPTS or wait > _LONGEST_PAUSE or wait >= call.deadline.left():
+                if failed == ATTEMPTS or wait > LONGEST_PAUSE or wait >= call.deadline.left():
                     raise failure.error from None
                 self._sleep(wait)
                 pause *= 2
@@ -255,7 +250,7 @@ class Fetcher:
                 raise wrong_content(url, "a file", "an HTML page")
             return
         if status in _BUSY:
-            wait = _retry_after(response.headers.get("Retry-After"), self._now())
+            wait = retry_after(response.headers.get("Retry-After"), self._now())
             asked = "" if wait is None else f", asking to wait for {wait:.0f} s"
             raise RetryableError(bad_status(codes.BUSY, url, status, asked), wait)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -315,21 +310,6 @@ def _gunzip(packed: bytes, url: str, limit: int) -> bytes:
     if not unpacker.eof:
         raise SourceError(codes.TRUNCATED, where=shown(url), hint=codes.TRUNCATED.fix)
     return plain
-
-
-def _retry_after(text: str | None, now: datetime) -> float | None:
-    """Seconds to wait by a Retry-After header (RFC 9110, 10.2.3: seconds or a date), None where there is none."""
-    if text is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", text.strip()):
-        return float(text)
-    try:
-        when = parsedate_to_datetime(text)
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        return max(0.0, (when - now).total_seconds())
-    except (ValueError, OverflowError):  # nonsense, or a year, day or zone beyond what dates can hold
-        return None
 
 
 def _onward(here: str, location: str, url: str) -> str:

@@ -41,7 +41,7 @@ def server(tmp_path: Path) -> Iterator[HttpServer]:
 @pytest.fixture
 def work(tmp_path: Path, database: str, server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A module in a folder, and a provider behind the server, which is the one that gets into trouble."""
-    monkeypatch.setattr("registry_gen.sources.http._PAUSE", 0.0)
+    monkeypatch.setattr("registry_gen.sources.http.PAUSE", 0.0)
     repo = GitRepo(tmp_path / "network.git")
     repo.tag("v1.0.0", repo.commit({"main.tf": "# network\n"}))
     made = Workspace(tmp_path / "work", database, network=f"  ca_file: {tmp_path}/authority/ca.pem\n")

@@ -20,9 +20,11 @@ from registry_gen.model.plan import Tag
 from registry_gen.model.tree import TreeFile
 from registry_gen.sources import codes
 from registry_gen.sources.git import Git
+from registry_gen.sources.hosts import Hosts
 from tests.support.git_repo import Executable, File, GitRepo, Link, Submodule
 from tests.support.git_server import serve_git
 from tests.support.http_server import HttpServer, Reply
+from tests.support.made_time import MadeTime
 from tests.support.tls import Authority
 
 if TYPE_CHECKING:
@@ -55,7 +57,14 @@ def server(authority: Authority, tmp_path: Path) -> Iterator[HttpServer]:
 
 def online(tmp_path: Path, authority: Authority, *, seconds: float = 60.0, pinned: str = "127.0.0.1") -> Git:
     network = Network(allow_private=("127.0.0.0/8",), ca_file=authority.ca_file)
-    return Git(tmp_path / "state", network, Limits(git_seconds=seconds), resolve=lambda _host, _port: [pinned])
+    time = MadeTime()
+    return Git(
+        tmp_path / "state",
+        network,
+        Limits(git_seconds=seconds),
+        resolve=lambda _host, _port: [pinned],
+        hosts=Hosts(clock=time.clock, sleep=time.sleep),
+    )
 
 
 def refused(code: Code, call: Callable[[], object]) -> RegistryError:
@@ -544,8 +553,9 @@ def test_a_repository_that_does_not_exist_is_told(
     [
         (Reply(401, headers={"WWW-Authenticate": 'Basic realm="x"'}), codes.NO_REPOSITORY),
         (Reply(403), codes.NO_REPOSITORY),
-        (Reply(429, headers={"Retry-After": "1"}), codes.GIT_UNREACHABLE),
-        (Reply(503), codes.GIT_UNREACHABLE),
+        (Reply(429, headers={"Retry-After": "1"}), codes.BUSY),
+        (Reply(503), codes.BUSY),
+        (Reply(500), codes.GIT_UNREACHABLE),
         (Reply(drop=True), codes.GIT_UNREACHABLE),
         (Reply.html(), codes.NO_REPOSITORY),
     ],

@@ -45,13 +45,12 @@ class TooLongError(Exception):
     """An answer has more bytes than allowed."""
 
 
-class BrokenOffError(Exception):
-    """An answer has fewer bytes than it says."""
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a host answers: its media type ("" where it is odd) and, where the status is 200, the body."""
+    """What a host answers: its media type ("" where it is odd) and, where the status is 200, the body.
+
+    The body of a broken connection may be shorter than was announced: git's answers say themselves where they end.
+    """
 
     status: int
     content_type: str
@@ -84,7 +83,7 @@ class GitConnections:
     def ask(self, target: Target, path: str, post: Post | None, *, limit: int, deadline: float) -> Answer:
         """One request to ``path`` at the host of ``target``, a GET where there is nothing to post.
 
-        ``deadline`` is in seconds of ``time.monotonic``. Raises TooLongError, BrokenOffError, OSError (TimeoutError
+        ``deadline`` is in seconds of ``time.monotonic``. Raises TooLongError, OSError (TimeoutError
         where time is up), HTTPException, and SourceError NET003 or NET004 of a host that has no judged address.
         """
         request = _request(target, path, post)
@@ -181,8 +180,6 @@ class _Connection:
             body = response.read((limit if good else _IGNORED_BYTES) + 1)
             if good and len(body) > limit:
                 raise TooLongError
-            if good and response.length:
-                raise BrokenOffError
             answer = Answer(
                 response.status,
                 _media_type(response),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from registry_gen.errors import Code, SourceError
 from registry_gen.sources import codes
 from registry_gen.sources.git_command import Ended
-from registry_gen.sources.git_connections import BrokenOffError, GitConnections, Post, TooLongError
+from registry_gen.sources.git_connections import GitConnections, Post, TooLongError
 from registry_gen.sources.git_failures import failure
 from registry_gen.sources.git_url import web_target
 from registry_gen.sources.guard import shown
@@ -158,7 +158,7 @@ class SmartHttp:
             raise _CertificateError from None
         except SourceError as error:
             raise RetryableError(error) if error.code is codes.UNREACHABLE else error from None
-        except (BrokenOffError, HTTPException, OSError) as error:
+        except (HTTPException, OSError) as error:
             if time.monotonic() >= question.deadline:
                 raise failure(question.url, Ended(0, late=True, said=""), self._seconds) from None
             found = (isinstance(error, OSError) and error.strerror) or type(error).__name__

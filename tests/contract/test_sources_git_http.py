@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -476,6 +477,14 @@ def test_a_packed_answer_that_was_not_asked_for_is_left_to_git(no_git: None, git
     refused(codes.NO_GIT, lambda: git.tags(server.url("/a.git")))
 
 
+def test_a_certificate_that_is_not_accepted_here_is_left_to_git_to_judge(
+    no_git: None, git: Git, tmp_path: Path
+) -> None:
+    with HttpServer(authority=Authority(tmp_path / "other")) as server:
+        refused(codes.NO_GIT, lambda: git.tags(server.url("/a.git")))
+        assert server.requests == []
+
+
 @pytest.mark.parametrize("service", [ADVERTISE, ASK])
 def test_a_list_without_end_is_cut_off(
     no_git: None, git: Git, server: HttpServer, monkeypatch: pytest.MonkeyPatch, service: str
@@ -547,6 +556,22 @@ def test_what_may_pass_is_tried_again(
     assert time.pauses == [0.5]
 
 
+def test_a_name_that_does_not_resolve_for_a_moment_is_looked_up_again(
+    no_git: None, make: Made, server: HttpServer, time: MadeTime
+) -> None:
+    serve_tags(server, "/a.git")
+    asked: list[str] = []
+
+    def resolve(host: str, _port: int) -> Sequence[str]:
+        asked.append(host)
+        if len(asked) == 1:
+            raise OSError("Temporary failure in name resolution")
+        return ["127.0.0.1"]
+
+    assert make(resolve=resolve).tags(server.url("/a.git", "git.example.test"))
+    assert time.pauses == [0.5]
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_host_that_asks_to_wait_is_waited_for(
     no_git: None, git: Git, server: HttpServer, time: MadeTime, status: int
@@ -580,6 +605,27 @@ def test_a_host_that_keeps_refusing_is_not_hammered_by_the_rest_and_each_reposit
     assert [error.where for error in errors] == urls
     # What eight threads had begun may still end its attempts.
     assert len(server.requests) <= (FAILURES + 8) * ATTEMPTS
+
+
+def test_a_host_of_ssh_that_keeps_failing_is_left_alone_too(
+    make: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for ssh counts how often it is started."""
+    started = tmp_path / "started"
+    (tmp_path / "bin").mkdir()
+    ssh = tmp_path / "bin" / "ssh"
+    ssh.write_text(
+        f'#!/bin/sh\necho x >>{started}\necho "ssh: connect to host x port 22: Connection refused" >&2\nexit 255\n'
+    )
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
+    git = make()
+    for number in range(3 * FAILURES):
+        refused(codes.GIT_UNREACHABLE, lambda number=number: git.tags(f"ssh://git@git.example.test/{number}.git"))  # type: ignore[misc]
+    assert len(started.read_text().split()) == FAILURES
+    for number in range(FAILURES):
+        refused(codes.GIT_UNREACHABLE, lambda number=number: git.tags(f"ssh://git@other.example.test/{number}.git"))  # type: ignore[misc]
+    assert len(started.read_text().split()) == 2 * FAILURES
 
 
 def test_neighbours_of_a_broken_repository_are_listed(no_git: None, git: Git, server: HttpServer) -> None:

@@ -69,7 +69,7 @@ class Git:
         self._guard = Guard(network, resolve)
         self._command = GitCommand(network.schemes, limits.git_seconds)
         self._smart = SmartHttp(self._guard, network.ca_file, limits.git_seconds)
-        self._hosts = hosts or Hosts()
+        self._hosts = hosts or Hosts(limits.per_host)
         self._cache = GitCache(self._folder, self._command)
         self._bundle_lock = threading.Lock()
         self._bundle: Path | None = None

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-AT_ONCE: Final = 8
-"""Requests to one host at the same time: hosts begin to refuse at some dozens."""
 FAILURES: Final = 3
 """So many URLs in a row that fail, and the host is left alone: one broken repository must not stop its neighbours."""
 REST: Final = 300.0
@@ -41,7 +39,7 @@ _OF_THE_HOST: Final = frozenset(
 class _Host:
     """What is known of a host; ``lock`` guards the rest."""
 
-    turns: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_ONCE))
+    turns: threading.Semaphore
     lock: threading.Lock = field(default_factory=threading.Lock)
     pause_until: float = 0.0
     failures: int = 0
@@ -52,12 +50,18 @@ class _Host:
 class Hosts:
     """Takes turns. Safe to use from several threads.
 
-    ``clock`` (monotonic seconds) and ``sleep`` are the outside world; by default ``close`` ends all pauses.
+    ``at_once`` is how many requests one host gets at the same time. ``clock`` (monotonic seconds) and ``sleep`` are the
+    outside world; by default ``close`` ends all pauses.
     """
 
     def __init__(
-        self, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] | None = None
+        self,
+        at_once: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
+        self._at_once = at_once
         self._closed = threading.Event()
         self._clock = clock
         self._sleep = sleep or self._closed.wait
@@ -100,7 +104,7 @@ class Hosts:
         with self._lock:
             host = self._hosts.get(name)
             if host is None:
-                host = self._hosts[name] = _Host()
+                host = self._hosts[name] = _Host(threading.Semaphore(self._at_once))
             return host
 
     @contextmanager

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from registry_gen.model.config import MEGABYTE
+from tests.bench.polling import polling_row
 from tests.bench.rows import memory_rows, registry_rows, rows_of_bytes
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def _rows(*, full: bool) -> Iterator[Row]:
     size = LARGEST if full else LARGE
     yield from memory_rows(size)  # first, for a process once large stays so
     yield from rows_of_bytes(size)
+    yield polling_row()
     yield from registry_rows(ALL_PACKAGES if full else PACKAGES)
 
 

@@ -63,7 +63,7 @@ def online(tmp_path: Path, authority: Authority, *, seconds: float = 60.0, pinne
         network,
         Limits(git_seconds=seconds),
         resolve=lambda _host, _port: [pinned],
-        hosts=Hosts(clock=time.clock, sleep=time.sleep),
+        hosts=Hosts(Limits().per_host, clock=time.clock, sleep=time.sleep),
     )
 
 

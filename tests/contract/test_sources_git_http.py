@@ -82,7 +82,7 @@ class Made:
         self, *, seconds: float = 60.0, resolve: Callable[[str, int], Sequence[str]] = lambda *_: ["127.0.0.1"]
     ) -> Git:
         network = Network(allow_private=("127.0.0.0/8",), ca_file=self._authority.ca_file)
-        hosts = Hosts(clock=self._time.clock, sleep=self._time.sleep)
+        hosts = Hosts(Limits().per_host, clock=self._time.clock, sleep=self._time.sleep)
         git = Git(self._folder / "state", network, Limits(git_seconds=seconds), resolve=resolve, hosts=hosts)
         self.made.append(git)
         return git

@@ -1,7 +1,7 @@
 """Time that passes only while somebody sleeps.
 
 time = MadeTime()
-Hosts(clock=time.clock, sleep=time.sleep)
+Hosts(Limits().per_host, clock=time.clock, sleep=time.sleep)
 time.pauses     # every sleep, in seconds
 """
 

@@ -8,7 +8,7 @@ import pytest
 
 from registry_gen.errors import Code, SourceError
 from registry_gen.sources import codes
-from registry_gen.sources.hosts import AT_ONCE, FAILURES, REST, Hosts
+from registry_gen.sources.hosts import FAILURES, REST, Hosts
 from registry_gen.sources.http_failures import RetryableError
 from registry_gen.sources.retry import ATTEMPTS
 from tests.support.made_time import MadeTime
@@ -16,6 +16,7 @@ from tests.support.made_time import MadeTime
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+AT_ONCE = 8
 HOST = "https://git.example.test"
 
 
@@ -26,7 +27,7 @@ def time() -> MadeTime:
 
 @pytest.fixture
 def hosts(time: MadeTime) -> Hosts:
-    return Hosts(clock=time.clock, sleep=time.sleep)
+    return Hosts(AT_ONCE, clock=time.clock, sleep=time.sleep)
 
 
 class Failing:
@@ -79,7 +80,7 @@ def test_a_host_that_asks_for_a_pause_gets_it_from_everybody_while_other_hosts_a
             patient.ask(HOST, "y", lambda: work("the same host"))
         time.sleep(seconds)
 
-    patient = Hosts(clock=time.clock, sleep=sleep)
+    patient = Hosts(AT_ONCE, clock=time.clock, sleep=sleep)
     patient.ask(HOST, "x", lambda: work("first"))
     assert started[:3] == [("first", 1000.0), ("another host", 1000.0), ("the same host", 1030.0)]
 
@@ -167,7 +168,7 @@ def test_at_most_so_many_requests_go_to_a_host_at_the_same_time(hosts: Hosts) ->
 
 def test_closing_ends_pauses_and_attempts() -> None:
     """With the real clock: whoever pauses for a minute is woken up."""
-    hosts = Hosts()
+    hosts = Hosts(AT_ONCE)
     pausing = threading.Event()
     work = Failing(codes.BUSY, 59.0)
 

@@ -38,7 +38,8 @@ _LISTING_BYTES: Final = 32 * 1024 * 1024
 _TAGS_AT_ONCE: Final = 100
 _REF: Final = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64})\trefs/tags/(.+?)(\^\{\})?")
 # git-check-ref-format(1), one component after the other, narrowed to printable characters.
-_COMPONENT: Final = re.compile(r"(?!\.)(?:(?!\.\.|@\{)[^\x00-\x20\x7f-\xa0~^:?*\[\\/\ufffd])+(?<!\.)(?<!\.lock)")
+_COMPONENT: Final = r"(?!\.)(?:(?!\.\.|@\{)[^\x00-\x20\x7f-\xa0~^:?*\[\\/\ufffd])+(?<!\.)(?<!\.lock)"
+_NAME: Final = re.compile(f"{_COMPONENT}(?:/{_COMPONENT})*")
 _AUTHORITIES: Final = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -270,6 +271,6 @@ def parse_tags(listed: bytes) -> tuple[Tag, ...]:
         if found is None:
             continue
         name = found[2].decode(errors="replace")
-        if len(name) <= 255 and name.isprintable() and all(_COMPONENT.fullmatch(part) for part in name.split("/")):
+        if len(name) <= 255 and name.isprintable() and _NAME.fullmatch(name):
             (peeled if found[3] else plain)[name] = Commit(found[1].decode())
     return tuple(sorted(Tag(name, peeled.get(name, commit)) for name, commit in plain.items()))

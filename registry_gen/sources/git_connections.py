@@ -1,8 +1,8 @@
 """Connections to git hosts, kept open from one repository to the next; each request bounded in bytes and time.
 
-Polling asks one small question of each of many repositories, where urllib3's work for a request is most of its cost:
-docs/adr/0017. The rules are those of ``connections``: the name is for TLS and the Host header, the bytes go to an
-address that was judged, no proxy, no credentials, no redirect followed.
+Polling asks one small question of each of many repositories, where the timer threads of ``connections`` would be most
+of the cost: here the deadline is set at each read (docs/adr/0017). The rules are those of ``connections``: the name is
+for TLS and the Host header, the bytes go to an address that was judged; no proxy, no credentials, no redirects.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class GitConnections:
     def ask(self, target: Target, path: str, post: Post | None, *, limit: int, deadline: float) -> Answer:
         """One request to ``path`` at the host of ``target``, a GET where there is nothing to post.
 
-        ``deadline`` is in seconds of ``time.monotonic``. Raises TooLongError, OSError (TimeoutError
-        where time is up), HTTPException, and SourceError NET003 or NET004 of a host that has no judged address.
+        ``deadline`` is in seconds of ``time.monotonic``. Raises TooLongError, OSError (TimeoutError where time is up),
+        HTTPException, and SourceError NET003 or NET004 of a host that has no judged address.
         """
         request = _request(target, path, post)
         kept = self._take(target)

@@ -1,4 +1,4 @@
-"""Codes of the catalog (CAT) and of registry.yaml (CFG)."""
+"""Codes of the catalog (CAT), of registry.yaml (CFG), and of what is taken over from another registry (IMP)."""
 
 from registry_gen.errors import Code
 
@@ -262,4 +262,60 @@ CATALOG_OUTSIDE = Code(
     "the catalog is not a folder beside registry.yaml",
     "Links and paths that lead elsewhere would show the names and contents of files that nobody meant to.",
     "Name a folder below the one of registry.yaml that is reached without symbolic links.",
+)
+NOT_IN_LAYOUT = Code(
+    "IMP001",
+    "not a place that the layout has",
+    "A file's path is its address: modules/LETTER/NAMESPACE/NAME/SYSTEM.json, providers/LETTER/NAMESPACE/TYPE.json, "
+    "keys/LETTER/NAMESPACE/KEY.asc or keys/LETTER/NAMESPACE/TYPE/KEY.asc. One elsewhere could only be guessed at.",
+    "Give the folder that holds modules/, providers/ and keys/. A file that stands wrongly in it is for its "
+    "maintainers to move.",
+)
+BAD_METADATA = Code(
+    "IMP002",
+    "not the JSON that the layout has",
+    "A file of another shape, or beyond any real registry's size, is not understood in part.",
+    "Look at the file at the place named; the registry that wrote it may have a newer layout.",
+)
+TWICE = Code(
+    "IMP003",
+    "the same thing twice, and differently",
+    "Which of both is right, only the registry that wrote them can say; taking one would be guessing.",
+    "Remove the wrong one from the layout and import again, or write the package into the catalog by hand.",
+)
+NOT_BESIDE = Code(
+    "IMP004",
+    "not where a release has it",
+    "A catalog names one place for all files of a release, and each file has the name that clients expect.",
+    "Mirror the provider, or copy its files under their usual names to a place of your own and name that.",
+)
+OTHER_PLACE = Code(
+    "IMP005",
+    "this version lies elsewhere than the others",
+    "A package's file names one place of all its releases; the one with the most versions was taken.",
+    "Publish the version from a package of its own, or copy its release to where the others are.",
+)
+WITH_BUILD = Code(
+    "IMP006",
+    "build metadata in a version is not taken over",
+    "The + of 1.0.0+x reads as a space in some object storages, and two builds of one version have no order.",
+    "Do without the version. Where a repository has such a tag, exclude it: versions: '!= 1.0.0+x'.",
+)
+TWO_TAGS = Code(
+    "IMP007",
+    "two tags name this version",
+    "Which of them it is, only their commits can tell, and the layout has none.",
+    "Nothing needs to be done: the version is published as soon as a run saw both tags at one commit.",
+)
+OTHER_FILE = Code(
+    "IMP008",
+    "the catalog has another file there",
+    "Somebody may have written it or changed it since, and an import replaces nobody's work.",
+    "Compare both, for which --into FOLDER writes to another folder. Remove the file to have it written anew.",
+)
+NOTHING_LEFT = Code(
+    "IMP009",
+    "no version of it can be taken over",
+    "A package without versions offers nothing.",
+    "See what is said of its versions.",
 )

@@ -15,7 +15,7 @@ import registry_gen
 from registry_gen.errors import Code
 
 PREFIXES: Final = {
-    "catalog": {"CAT", "CFG"},
+    "catalog": {"CAT", "CFG", "IMP"},
     "model": {"ADR", "VER"},
     "verify": {"ARC", "SUM", "SIG", "ATT"},
     "render": {"DOC"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import keyword
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ COMMANDS: Final = {
     "explain": "Say what a code means and what to do.",
     "fsck": "Compare the bucket with the ledger, and mend it.",
     "gc": "Delete what is left of withdrawn versions.",
+    "import": "Take packages over from another registry.",
     "ledger": "Look after the database.",
     "log": "List the log, and look after its key.",
     "plan": "Show what publish would do.",
@@ -41,7 +43,10 @@ COMMANDS: Final = {
     "verify": "Check a registry from outside.",
     "withdraw": "Take versions of a package back.",
 }
-"""Each command, the ``command`` of the module of its name in this room; importing all would make each start slowly."""
+"""Each command, the ``command`` of the module of its name in this room; importing all would make each start slowly.
+
+A module whose name would be a word of Python's ends in "_".
+"""
 
 
 class _Commands(click.Group):
@@ -51,7 +56,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command = importlib.import_module(f"registry_gen.cli.{name}").command
+        module = f"{name}_" if keyword.iskeyword(name) else name
+        command = importlib.import_module(f"registry_gen.cli.{module}").command
         assert isinstance(command, click.Command)  # noqa: S101 - narrows for the type checker
         return command
 

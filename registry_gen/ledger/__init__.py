@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from registry_gen.model.address import Address
     from registry_gen.model.digest import Sha256
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
+    from registry_gen.model.imported import Imported, ImportedPackage
     from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent, Run
     from registry_gen.model.version import Version
 
@@ -107,6 +108,24 @@ class Contents:
     audit: Sequence[StoredAuditRow]
     anchored: AuditHead | None
     row: AuditRow
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """An address with version, and platform where it has one; what was imported first, and what is said now."""
+
+    about: str
+    kept: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCounts:
+    """How many tags and digests are new, and where an earlier import said something else, which stays."""
+
+    tags: int
+    zips: int
+    contradictions: tuple[Contradiction, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +246,12 @@ class Publication(Protocol):
     def audit(self, rows: Sequence[AuditRow]) -> None:
         """Append to the hash-chained audit log."""
 
+    def import_packages(self, packages: Sequence[ImportedPackage], row: AuditRow) -> ImportCounts:
+        """Keep what another registry says of versions: in bulk, and never to be changed.
+
+        ``row`` goes into the audit log where anything of it is new.
+        """
+
     def start_run(self, catalog_commit: str | None, actor: str, at: datetime) -> int:
         """Record that a publish began, and that those before it were interrupted which have not ended.
 
@@ -306,6 +331,9 @@ class Ledger(Protocol):
 
     def inspection(self) -> AbstractContextManager[Inspection]:
         """Reads that all see the same moment, for as long as the block runs."""
+
+    def imported(self, addresses: Sequence[Address]) -> Mapping[Address, Imported]:
+        """What was imported of these packages; those of which nothing was are left out."""
 
     def violations(self, *, acknowledged: bool = False) -> tuple[Alarm, ...]:
         """Every alarm that nobody has acknowledged, on request the others too; oldest first."""

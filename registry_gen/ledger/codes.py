@@ -211,3 +211,10 @@ NO_EXPORT = Code(
     "The file cannot be read, or a line is not one that an export has.",
     "Name a file that registry-gen ledger audit export wrote.",
 )
+IMPORTED_OTHERWISE = Code(
+    "LED042",
+    "an earlier import said something else",
+    "A zip that was replaced, or a tag that was renamed, after it was imported is what an import is to show.",
+    "Ask the publisher, or the registry that it was imported from, why. What was imported first is what counts: "
+    "exclude the version if that is not what its source has.",
+)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from psycopg.types.json import Jsonb
 
 from registry_gen.errors import LedgerError
-from registry_gen.ledger import audit, codes, intents, lock, log_key, reading, violations
+from registry_gen.ledger import audit, codes, imported, intents, lock, log_key, reading, violations
 from registry_gen.ledger.connection import translated
 from registry_gen.ledger.rebuild import rebuild
 from registry_gen.ledger.rows import instant
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
-    from registry_gen.ledger import Alarm, Contents, LogHead, RunStatus, Violation
+    from registry_gen.ledger import Alarm, Contents, ImportCounts, LogHead, RunStatus, Violation
     from registry_gen.model.address import Address
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
+    from registry_gen.model.imported import ImportedPackage
     from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent, Run
 
 _STORE_DOCUMENTS: Final = """
@@ -240,6 +241,14 @@ class PostgresPublication:
         """Append to the hash-chained audit log."""
         with self._fenced() as connection:
             audit.append_rows(connection, rows)
+
+    def import_packages(self, packages: Sequence[ImportedPackage], row: AuditRow) -> ImportCounts:
+        """Keep what another registry says of versions, and ``row`` where anything of it is new."""
+        with self._fenced() as connection:
+            counts = imported.store(connection, packages)
+            if counts.tags or counts.zips:
+                audit.append_rows(connection, [row])
+            return counts
 
     def start_run(self, catalog_commit: str | None, actor: str, at: datetime) -> int:
         """Record that a publish began; the same moment under the same lock is the same run.

@@ -48,7 +48,7 @@ def read_registry_file(path: Path) -> bytes:
     except OSError as error:
         raise _unreadable(str(path), error) from None
     if len(data) > MAX_FILE_BYTES:
-        raise _too_large(str(path))
+        raise _too_large(str(path), MAX_FILE_BYTES)
     return data
 
 
@@ -62,7 +62,7 @@ def read_catalog(config: Config) -> tuple[CatalogFile, ...]:
     require_beside(config)
     files: list[CatalogFile] = []
     total = 0
-    for path, data in _walk(str(config.catalog), "", shown, 0):
+    for path, data in walk(str(config.catalog), "", shown, MAX_FILE_BYTES):
         files.append((path, data))
         total += len(data) if isinstance(data, bytes) else 0
         if len(files) > MAX_FILES or total > MAX_TOTAL_BYTES:
@@ -82,7 +82,12 @@ def require_beside(config: Config) -> None:
             raise _problem(catalog_codes.CATALOG_OUTSIDE, str(root / part), found="a symbolic link")
 
 
-def _walk(folder: str, prefix: str, shown: str, depth: int) -> Iterator[CatalogFile]:
+def walk(folder: str, prefix: str, shown: str, limit: int, depth: int = 0) -> Iterator[CatalogFile]:
+    """Every file below ``folder`` by its path behind ``prefix``, in order, at most ``limit`` bytes of each.
+
+    ``shown`` is how people know what ``prefix`` begins in. No link is followed. Raises InputError CAT014 where the
+    first folder cannot be read; an inner one that cannot, stands in place of its files.
+    """
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
@@ -96,14 +101,14 @@ def _walk(folder: str, prefix: str, shown: str, depth: int) -> Iterator[CatalogF
         if is_ignored(path):
             continue
         if not entry.is_dir(follow_symlinks=False):
-            yield path, _read(entry, f"{shown}/{path}")
+            yield path, _read(entry, f"{shown}/{path}", limit)
         elif depth < MAX_DEPTH:
-            yield from _walk(entry.path, f"{path}/", shown, depth + 1)
+            yield from walk(entry.path, f"{path}/", shown, limit, depth + 1)
         else:
             yield path, _problem(catalog_codes.TOO_MUCH, f"{shown}/{path}", expected=f"at most {MAX_DEPTH} levels")
 
 
-def _read(entry: os.DirEntry[str], shown: str) -> bytes | RegistryError:
+def _read(entry: os.DirEntry[str], shown: str, limit: int) -> bytes | RegistryError:
     if not entry.is_file(follow_symlinks=False):
         return _problem(catalog_codes.LINK_IN_CATALOG, shown)
     try:
@@ -112,10 +117,10 @@ def _read(entry: os.DirEntry[str], shown: str) -> bytes | RegistryError:
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return _problem(catalog_codes.LINK_IN_CATALOG, shown)
-            data = file.read(MAX_FILE_BYTES + 1)
+            data = file.read(limit + 1)
     except OSError as error:
         return _unreadable(shown, error)
-    return data if len(data) <= MAX_FILE_BYTES else _too_large(shown)
+    return data if len(data) <= limit else _too_large(shown, limit)
 
 
 def _printable(name: str) -> str:
@@ -127,8 +132,8 @@ def _unreadable(shown: str, error: OSError) -> InputError:
     return _problem(catalog_codes.UNREADABLE, shown, found=error.strerror or type(error).__name__)
 
 
-def _too_large(shown: str) -> InputError:
-    return _problem(catalog_codes.LIMIT, shown, expected=f"at most {MAX_FILE_BYTES} bytes")
+def _too_large(shown: str, limit: int) -> InputError:
+    return _problem(catalog_codes.LIMIT, shown, expected=f"at most {limit} bytes")
 
 
 def _problem(code: Code, shown: str, *, expected: str = "", found: str = "") -> InputError:

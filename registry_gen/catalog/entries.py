@@ -77,6 +77,7 @@ def _module(address: ModuleAddress, file: File, around: Surroundings) -> Built:
         read_from = values.source.archives + "/"
         source = ArchiveSource(read_from, values.source.pattern)
         problems += _link_to_folder(checked, values.hosting, read_from)
+    problems += _unpinned_copy(checked, values)
     entry = ModuleEntry(
         address,
         Position(file.path),
@@ -88,6 +89,7 @@ def _module(address: ModuleAddress, file: File, around: Surroundings) -> Built:
         rules.withdrawn,
         rules.retention,
         values.prereleases,
+        values.allow_unpinned,
     )
     namespace = around.shared.namespaces.get(address.namespace, Namespace())
     return _built(entry, problems, namespace, _digest(entry, file, (namespace.data, read_from.encode())))
@@ -179,6 +181,16 @@ def _release_problems(checked: Checked[ProviderFile], values: ProviderFile) -> I
     if values.hosting == "link" and values.signature == "registry":
         detail = "hosting: link publishes the upstream's own sums, which this registry then cannot sign"
         yield _problem(codes.CONTRADICTION, checked.position("signature"), detail, "Use hosting: copy.")
+
+
+def _unpinned_copy(checked: Checked[ModuleFile], values: ModuleFile) -> Iterable[RegistryError]:
+    if values.allow_unpinned and (values.hosting != "link" or not isinstance(values.source, GitShape)):
+        detail = (
+            "allow_unpinned is about links to tags of a git repository; whatever is copied has a commit or a digest"
+        )
+        yield _problem(
+            codes.CONTRADICTION, checked.position("allow_unpinned"), detail, "Remove it, or use hosting: link."
+        )
 
 
 def _link_to_folder(

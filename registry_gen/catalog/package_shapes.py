@@ -121,6 +121,10 @@ class ModuleFile(Shape):
     deprecated: Deprecations = ()
     withdrawn: Withdrawals = ()
     retention: RetentionText = EVERYTHING
+    allow_unpinned: Annotated[
+        Flag,
+        Field(description="true: versions that were imported are linked to by their tag until its commit is seen."),
+    ] = False
 
 
 class ReleasesShape(Shape):

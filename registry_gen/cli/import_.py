@@ -49,8 +49,9 @@ def command() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Write the catalog's files there instead of into the catalog.",
 )
+@click.option("--allow-unpinned", is_flag=True, help="Write allow_unpinned: true into the files of modules.")
 @click.pass_obj
-def opentofu_registry(output: Output, folder: Path, into: Path | None) -> None:
+def opentofu_registry(output: Output, folder: Path, into: Path | None, allow_unpinned: bool) -> None:
     """Take over what DIR holds: a checkout of github.com/opentofu/registry, or a part of it.
 
     Each package becomes a file of the catalog with hosting: link. A file that is there already stays as it is. What
@@ -60,7 +61,7 @@ def opentofu_registry(output: Output, folder: Path, into: Path | None) -> None:
     layout = read_layout(read_layout_folder(folder), parse_key)
     # First what the files would lack: a publish beside this one must not fetch what it need not.
     kept = _keep(config, layout)
-    written = write_new_files(into or config.catalog, catalog_files(layout, allow_unpinned=False))
+    written = write_new_files(into or config.catalog, catalog_files(layout, allow_unpinned=allow_unpinned))
     not_taken = (*layout.problems, *written.problems, *_contradictions(kept))
     output.json(_as_json(layout, kept, written, not_taken))
     output.result("\n".join(_lines(layout, kept, written, not_taken)))

@@ -157,7 +157,8 @@ def _action(action: Action, width: int) -> str:
     version = f"{click.style('+', fg='green')} {_version(action):<{width}}"
     match action:
         case PublishModule(tag=tag, archive=archive):
-            source = f"tag {tag.name} at {tag.commit[:12]}" if tag else f"archive {archive.filename}" if archive else ""
+            known = f"archive {archive.filename}" if archive else f"tag {action.named}, unpinned"
+            source = f"tag {tag.name} at {tag.commit[:12]}" if tag else known
             return f"{version}  {click.style(_rehosted(action) + printable(source), dim=True)}"
         case PublishProvider() | MirrorProvider():
             what = _rehosted(action) or ("more platforms: " if action.added else "")

@@ -64,7 +64,8 @@ def module_leaf_problems(
     digests = pinned.digests
     assert isinstance(digests, ModuleDigests)  # noqa: S101 - entries of modules have no others
     if pinned.hosting is Hosting.LINK:
-        pin = f"?ref={pinned.commit}" if pinned.commit else f"?checksum=sha256:{digests.source}"
+        ref = pinned.commit or pinned.tag
+        pin = f"?ref={ref}" if ref else f"?checksum=sha256:{digests.source}"
         if location != record.location or not location.endswith(pin):
             yield _elsewhere(key, f"{shown(record.location or '')}, pinned by {pin}", location)
         return

@@ -60,7 +60,7 @@ def _check_archive(subject: Subject[ModuleAddress, ModuleRecord]) -> None:
     assert isinstance(digests, ModuleDigests)  # noqa: S101 - entries of modules have no others
     if subject.linked:
         _check_link(subject, digests)
-    elif digests.archive is None:
+    elif digests.archive is None or digests.h1 is None:
         raise RefusalError(codes.RECORD_DIFFERS, where=str(subject), expected="an archive", found="none")
     elif not subject.inspection.artifacts:
         subject.findings.count(Counted.NOT_FETCHED)
@@ -74,10 +74,12 @@ def _check_archive(subject: Subject[ModuleAddress, ModuleRecord]) -> None:
 def _check_link(subject: Subject[ModuleAddress, ModuleRecord], digests: ModuleDigests) -> None:
     """Follow it where that is asked for; ssh needs somebody's key, so a repository over ssh is never followed."""
     links, record, commit = subject.inspection.links, subject.record, subject.pinned.commit
-    if links and commit and record.source.url.startswith("https://"):
+    if links is None or digests.h1 is None:  # nobody fetched what was imported: there is nothing to compare
+        subject.findings.count(Counted.LINKED)
+    elif commit and record.source.url.startswith("https://"):
         require_h1(digests.h1, links.tree(record.source.url, commit, record.source.path, str(subject)), str(subject))
         subject.findings.count(Counted.LINKED_REPOSITORIES)
-    elif links and digests.source and record.location and record.location.startswith("https://"):
+    elif digests.source and record.location and record.location.startswith("https://"):
         url = record.location.partition("?")[0]
         require_archive(links.copy(url), url, digests.source, None, digests.h1, str(subject))
         subject.findings.count(Counted.LINKED_ARCHIVES)

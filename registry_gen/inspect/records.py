@@ -52,7 +52,7 @@ class ModuleRecord(_Record):
     source: _Source
     archive: _Archive
     location: str | None
-    tree: str
+    tree: str | None
     provenance: str | None = None
 
 
@@ -122,7 +122,9 @@ def _said_by(record: ModuleRecord | ProviderRecord, pinned: Pinned) -> Pinned:
     """What a record says pins the version; its digests are only compared, so their spelling is not judged."""
     if isinstance(record, ModuleRecord):
         source = record.source
-        digests = ModuleDigests(H1(record.tree), _digest(record.archive.sha256), _digest(source.archive))
+        digests = ModuleDigests(
+            H1(record.tree) if record.tree else None, _digest(record.archive.sha256), _digest(source.archive)
+        )
         commit = Commit(source.commit) if source.commit else None
         return Pinned(pinned.hosting, pinned.record, digests, tag=source.tag, commit=commit)
     zips: dict[Platform, ZipDigests] = {

@@ -102,7 +102,7 @@ def provenance_problems(
         "type": STATEMENT,
         "predicate": PREDICATE,
         "archive": digests.archive,
-        "h1": dir_hash(digests.h1),
+        "h1": digests.h1 and dir_hash(digests.h1),
         "address": str(address),
         "version": str(version),
         "tag": pinned.tag,

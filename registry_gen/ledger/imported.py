@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
@@ -26,18 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A table: its columns, the key first and the value last, and the rows that packages have for it."""
+    """A table: the columns of its key, and of what is said of each, the last of which is held against the first."""
 
     name: str
-    columns: tuple[str, ...]
-    key: sql.Composed = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "key", sql.SQL(", ").join(map(sql.Identifier, self.columns[:-1])))
+    key: tuple[str, ...]
+    values: tuple[str, ...]
 
 
-_TAGS: Final = _Table("imported_tags", ("address", "version", "tag"))
-_ZIPS: Final = _Table("imported_zips", ("address", "version", "os", "arch", "zh"))
+_TAGS: Final = _Table("imported_tags", ("address", "version"), ("git", "tag"))
+_ZIPS: Final = _Table("imported_zips", ("address", "version", "os", "arch"), ("zh",))
 _MOST_TOLD: Final = 1_000
 
 _NEW: Final = "CREATE TEMPORARY TABLE new_rows (LIKE {table}) ON COMMIT DROP"
@@ -47,7 +44,7 @@ SELECT concat_ws(' ', {key}), o.{value}, n.{value} FROM new_rows n JOIN {table} 
 WHERE n.{value} <> o.{value} ORDER BY 1 LIMIT {most}
 """
 _INSERT: Final = "INSERT INTO {table} ({columns}) SELECT {columns} FROM new_rows ON CONFLICT ({key}) DO NOTHING"
-_SOME_TAGS: Final = "SELECT address, version, tag FROM imported_tags WHERE address = ANY(%s)"
+_SOME_TAGS: Final = "SELECT address, version, git, tag FROM imported_tags WHERE address = ANY(%s)"
 _SOME_ZIPS: Final = "SELECT address, version, os, arch, zh FROM imported_zips WHERE address = ANY(%s)"
 
 
@@ -63,12 +60,17 @@ def read(connection: Connection[TupleRow], addresses: Sequence[Address]) -> Mapp
     """What is known of these packages; those that were never imported are left out."""
     by_text = {str(address): address for address in addresses}
     tags: dict[Address, dict[Version, str]] = {}
-    for address, version, tag in connection.execute(_SOME_TAGS, (list(by_text),)):
+    repositories: dict[Address, str] = {}
+    for address, version, git, tag in connection.execute(_SOME_TAGS, (list(by_text),)):
+        repositories[by_text[address]] = git
         tags.setdefault(by_text[address], {})[parse_version(version)] = tag
     zips: dict[Address, dict[Version, dict[Platform, Sha256]]] = {}
     for address, version, os, arch, zh in connection.execute(_SOME_ZIPS, (list(by_text),)):
         zips.setdefault(by_text[address], {}).setdefault(parse_version(version), {})[Platform(os, arch)] = zh
-    return {address: Imported(tags.get(address, {}), zips.get(address, {})) for address in tags.keys() | zips.keys()}
+    return {
+        address: Imported(repositories.get(address, ""), tags.get(address, {}), zips.get(address, {}))
+        for address in tags.keys() | zips.keys()
+    }
 
 
 def _store(
@@ -76,9 +78,9 @@ def _store(
 ) -> tuple[int, tuple[Contradiction, ...]]:
     parts = {
         "table": sql.Identifier(table.name),
-        "columns": sql.SQL(", ").join(map(sql.Identifier, table.columns)),
-        "key": table.key,
-        "value": sql.Identifier(table.columns[-1]),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, (*table.key, *table.values))),
+        "key": sql.SQL(", ").join(map(sql.Identifier, table.key)),
+        "value": sql.Identifier(table.values[-1]),
         "most": sql.Literal(_MOST_TOLD),
     }
     connection.execute(sql.SQL(_NEW).format(**parts))
@@ -91,12 +93,12 @@ def _store(
     return added, tuple(Contradiction(*other) for other in others)
 
 
-def _tag_rows(packages: Iterable[ImportedPackage]) -> Iterator[tuple[str, str, str]]:
+def _tag_rows(packages: Iterable[ImportedPackage]) -> Iterator[tuple[str, str, str, str]]:
     for package in packages:
         if isinstance(package, ImportedModule):
             address = str(package.address)
             for version, tag in package.tags.items():
-                yield address, str(version), tag
+                yield address, str(version), package.git, tag
 
 
 def _zip_rows(packages: Iterable[ImportedPackage]) -> Iterator[tuple[str, str, str, str, str]]:

@@ -225,14 +225,16 @@ def _changed(before: LoggedVersion, now: Pinned, type_: str) -> Iterator[tuple[s
     """Digests that are not those promised before. Hosting may change, and with it whether there is an archive here."""
     then = before.pinned
     since = f" as in entry {before.index}"
-    if (then.tag, then.commit) != (now.tag, now.commit):
+    pins = type_ == "hosting-changed" and then.unpinned and then.tag == now.tag
+    if (then.tag, then.commit) != (now.tag, now.commit) and not pins:
         yield f"tag {then.tag} at {then.commit}{since}", f"{now.tag} at {now.commit}"
     if then.hosting != now.hosting and type_ != "hosting-changed":
         yield f"hosting {then.hosting}{since}", now.hosting
     if isinstance(then.digests, ModuleDigests) and isinstance(now.digests, ModuleDigests):
         # A link has no archive here; where there was one, there can never be another.
         archives = {then.digests.archive, now.digests.archive} - {None}
-        if len(archives) > 1 or (then.digests.h1, then.digests.source) != (now.digests.h1, now.digests.source):
+        first = then.digests.h1 or now.digests.h1  # what was imported may be fetched later, once
+        if len(archives) > 1 or (first, then.digests.source) != (now.digests.h1, now.digests.source):
             yield f"{_digests(then.digests)}{since}", _digests(now.digests)
     elif not isinstance(then.digests, ModuleDigests) and not isinstance(now.digests, ModuleDigests):
         yield from _changed_zips(then.digests, now.digests, since)
@@ -250,7 +252,7 @@ def _changed_zips(
 
 
 def _digests(digests: ModuleDigests) -> str:
-    named = {"h1": digests.h1.removeprefix("h1:"), "archive": digests.archive, "source": digests.source}
+    named = {"h1": (digests.h1 or "").removeprefix("h1:"), "archive": digests.archive, "source": digests.source}
     return ", ".join(f"{name}:{value}" for name, value in named.items() if value)
 
 

@@ -34,9 +34,12 @@ _KINDS: Final = frozenset({"module", "provider", "mirror"})
 
 @dataclass(frozen=True, slots=True)
 class ModuleDigests:
-    """``archive`` of a copy, ``h1`` of the tree, ``source``: the archive that it was made from, where it was one."""
+    """``archive`` of a copy, ``h1`` of the tree, ``source``: the archive that it was made from, where it was one.
 
-    h1: H1
+    ``h1`` is None for a link that was imported and never fetched.
+    """
+
+    h1: H1 | None
     archive: Sha256 | None
     source: Sha256 | None
 
@@ -69,6 +72,11 @@ class Pinned:
     sums: LoggedSums | None = None
     tag: str | None = None
     commit: Commit | None = None
+
+    @property
+    def unpinned(self) -> bool:
+        """Whether only a tag is known, which may be moved."""
+        return self.tag is not None and self.commit is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +163,12 @@ class Members:
             raise NotSoError(f"{name}: expected a number")
         return value
 
+    def flag(self, name: str) -> bool:
+        """Whether there is such a member that is true; false is never written."""
+        if name in self._values and self._values[name] is not True:
+            raise NotSoError(f"{name}: expected true")
+        return name in self._values
+
     def parsed(self, name: str, parse: Callable[[str], _T]) -> _T:
         """A text that ``parse`` understands, and that is written in the one way in which we write it."""
         text = self.text(name)
@@ -203,23 +217,28 @@ def read_pinned(members: Members, kind: str) -> Pinned:
     record = members.parsed("record", parse_sha256)
     digests = members.inside("digests")
     if kind == "module":
-        return Pinned(
-            hosting,
-            record,
-            ModuleDigests(
-                digests.parsed("h1", parse_h1),
-                digests.maybe("archive", parse_sha256),
-                digests.maybe("source", parse_sha256),
-            ),
-            tag=members.maybe("tag", str),
-            commit=members.maybe("commit", parse_commit),
+        found = ModuleDigests(
+            digests.maybe("h1", parse_h1), digests.maybe("archive", parse_sha256), digests.maybe("source", parse_sha256)
         )
+        tag, commit = members.maybe("tag", str), members.maybe("commit", parse_commit)
+        _require_marked(members, hosting, found, tag, commit)
+        return Pinned(hosting, record, found, tag=tag, commit=commit)
     zips = {_platform(name): _zip(digests.inside(name)) for name in digests.names()}
     sums = members.inside("sums")
     signed = LoggedSums(
         sums.parsed("sha256", parse_sha256), sums.parsed("signature", parse_sha256), sums.text("signer")
     )
     return Pinned(hosting, record, zips, signed)
+
+
+def _require_marked(
+    members: Members, hosting: Hosting, digests: ModuleDigests, tag: str | None, commit: Commit | None
+) -> None:
+    """Only a link to a tag may lack the h1 of its files; one that lacks the commit says so of itself."""
+    if digests.h1 is None and (hosting is not Hosting.LINK or tag is None):
+        raise NotSoError("digests: expected an h1")
+    if members.flag("unpinned") != (tag is not None and commit is None):
+        raise NotSoError("unpinned: expected to be true where a tag has no commit, and nowhere else")
 
 
 def parse_time(text: str) -> datetime:

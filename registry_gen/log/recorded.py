@@ -181,7 +181,7 @@ def _module(members: Members, logged: LoggedVersion) -> ModuleVersion:
         path=source.text("path"),
         tag=source.maybe("tag", str),
         commit=source.maybe("commit", parse_commit),
-        tree=members.parsed("tree", parse_h1),
+        tree=members.maybe("tree", parse_h1),
         hosting=members.parsed("hosting", Hosting),
         archive=archive.maybe("sha256", parse_sha256),
         archive_size=archive.number("size") if "size" in archive else None,

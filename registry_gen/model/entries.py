@@ -81,7 +81,10 @@ class Selecting:
 
 @dataclass(frozen=True, slots=True)
 class ModuleEntry(Selecting):
-    """catalog/modules/NAMESPACE/NAME/SYSTEM.yaml."""
+    """catalog/modules/NAMESPACE/NAME/SYSTEM.yaml.
+
+    ``allow_unpinned`` lets versions of which an import knows the tag alone be published, unfetched, as links to it.
+    """
 
     address: ModuleAddress
     position: Position
@@ -93,6 +96,7 @@ class ModuleEntry(Selecting):
     withdrawn: tuple[WithdrawalRule, ...] = ()
     retention: Retention | None = None
     prereleases: bool = False
+    allow_unpinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

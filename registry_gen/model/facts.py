@@ -76,8 +76,9 @@ class ModuleVersion:
     ``source`` is the repository or archive URL as the catalog names it, never with credentials;
     ``path`` the folder inside it that became the archive's root ("" for all of it).
     ``archive`` and ``archive_size`` (bytes) are set for copies; ``location``, a go-getter address, for links.
-    ``tag`` and ``commit`` are None only for modules that come from archives; for those ``evidence`` is the
-    SHA-256 of the archive at its source, which was unpacked and packed again. ``provenance`` is the digest of the
+    ``tag`` and ``commit`` are None for modules that come from archives; for those ``evidence`` is the SHA-256 of the
+    archive at its source, which was unpacked and packed again. A link may also be ``unpinned``, and ``tree``, the h1 of
+    its files, is None for one that was imported: nothing of it was fetched. ``provenance`` is the digest of the
     signed statement beside a copy's archive. ``log_index`` is the newest entry of the log that names the version.
     """
 
@@ -86,7 +87,7 @@ class ModuleVersion:
     path: str
     tag: str | None
     commit: Commit | None
-    tree: H1
+    tree: H1 | None
     hosting: Hosting
     archive: Sha256 | None
     archive_size: int | None
@@ -97,6 +98,11 @@ class ModuleVersion:
     provenance: Sha256 | None = None
     withdrawn: Withdrawal | None = None
     log_index: int | None = None
+
+    @property
+    def unpinned(self) -> bool:
+        """Whether only the tag is known, which may be moved: no poll has seen its commit yet."""
+        return self.tag is not None and self.commit is None
 
 
 @dataclass(frozen=True, slots=True)

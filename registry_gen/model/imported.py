@@ -7,7 +7,7 @@ nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,14 @@ ImportedPackage = ImportedModule | ImportedProvider
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What the ledger kept of a package's import: tags of a module's versions, digests of a provider's zips."""
+    """What the ledger kept of a package's import: tags of a module's versions, digests of a provider's zips.
 
+    ``git`` is the repository that the tags are of, "" for none.
+    """
+
+    git: str
     tags: Mapping[Version, str]
     zips: Mapping[Version, Mapping[Platform, Sha256]]
+
+
+NOT_IMPORTED: Final = Imported("", {}, {})

@@ -115,9 +115,11 @@ Sighting = ModuleSighting | ProviderSighting | MirrorSighting | FailedSighting
 
 @dataclass(frozen=True, slots=True)
 class PublishModule:
-    """Publish a module's version from a tag or an archive: exactly one of ``tag`` and ``archive`` is set.
+    """Publish a module's version from a tag or an archive: one of ``tag``, ``archive`` and ``named`` is set.
 
-    ``rehost`` says that the version is published, and is to be hosted as the catalog says now.
+    ``rehost`` says that the version is published, and is to be hosted as the catalog says now. ``named`` is the tag
+    that an import named: nothing is fetched then. Without ``tag`` nobody saw its commit, and the version is published
+    unpinned; with it, one that was published so is pinned.
     """
 
     address: ModuleAddress
@@ -125,13 +127,15 @@ class PublishModule:
     tag: Tag | None
     archive: ArchiveSeen | None
     rehost: bool = False
+    named: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PublishProvider:
     """Publish these platforms of a provider's release; ``added`` says that the version is published and gains them.
 
-    ``rehost`` says that it is published, and all of these are to be hosted as the catalog says now.
+    ``rehost`` says that it is published, and all of these are to be hosted as the catalog says now. The zips of
+    ``unfetched`` platforms are linked to without a look: an import named the digests that the signed sums have.
     """
 
     address: ProviderAddress
@@ -140,6 +144,7 @@ class PublishProvider:
     platforms: tuple[Platform, ...]
     added: bool
     rehost: bool = False
+    unfetched: tuple[Platform, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

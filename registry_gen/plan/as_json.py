@@ -52,7 +52,7 @@ def action_json(action: Action) -> Mapping[str, object]:
                 if tag
                 else {"archive": archive.filename, "sha256": archive.sha256}
                 if archive
-                else {}
+                else {"tag": action.named, "unpinned": True}
             )
             return {"action": "rehost" if action.rehost else "publish", "version": str(action.version), **seen}
         case PublishProvider():
@@ -62,6 +62,7 @@ def action_json(action: Action) -> Mapping[str, object]:
                 "platforms": [str(platform) for platform in action.platforms],
                 "protocols": list(action.release.protocols),
                 "sums": action.release.sums,
+                "not_fetched": [str(platform) for platform in action.unfetched],
             }
         case MirrorProvider():
             return {

@@ -94,6 +94,25 @@ RECORD_LOST = Code(
     "Half of what a ledger knows of a version is in its record alone, and of this one the rest is still in the bucket.",
     "Restore the record from a copy of the bucket; its name is its SHA-256, so a wrong one cannot be put back.",
 )
+IMPORTED_OTHERWISE = Code(
+    "PLN021",
+    "the source says something else than was imported",
+    "The registry that the version was imported from saw other bytes: they were replaced since, or there, or here.",
+    "Ask the publisher why. Exclude the version: versions: '!= 1.0.0'. What was imported first is what counts.",
+)
+UNPINNED = Code(
+    "PLN022",
+    "versions of which only the tag is known",
+    "A tag can be moved: without its commit nobody can tell whether tomorrow's version is today's.",
+    "Run again when the source can be reached, which shows the commits. Or write allow_unpinned: true into the "
+    "module's file: it is then linked to by its tags, marked as unpinned, until a run has seen them.",
+)
+TAG_MISSING = Code(
+    "PLN023",
+    "the tag of an imported version is not in the repository",
+    "A link to a tag that is not there would be listed, and could be installed by nobody.",
+    "Push the tag again, or leave the version out with versions.",
+)
 MASS_WITHDRAWAL = Code(
     "PLN014",
     "more is withdrawn at once than is likely to be meant",

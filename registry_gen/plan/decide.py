@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from registry_gen.model.entries import Catalog, Entry, MirrorEntry, ModuleEntry, ProviderEntry
 from registry_gen.model.facts import MirrorVersion, Package, PackageHead, PackageState
+from registry_gen.model.imported import NOT_IMPORTED, Imported
 from registry_gen.model.plan import (
     Acknowledged,
     Action,
@@ -33,6 +34,7 @@ from registry_gen.plan.modules import decide_module
 from registry_gen.plan.notes import note_on_nothing, notes_on_links, notes_on_published
 from registry_gen.plan.outcome import Outcome
 from registry_gen.plan.providers import decide_provider
+from registry_gen.plan.unpinned import decide_unpinned, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
@@ -102,17 +104,20 @@ def plan(
     context: Context,
     addresses: Sequence[Address],
     *,
+    imported: Mapping[Address, Imported] | None = None,
     mass_withdrawal: bool = False,
 ) -> Plan:
     """Decide what is to be done about ``addresses``: those that ``stale`` gives for the same arguments, sorted.
 
     ``sightings`` has one for every entry of the catalog, ``heads`` every package of the ledger, and ``packages``
-    every published package among ``addresses``. ``mass_withdrawal`` says that somebody means to take back much.
+    every published package among ``addresses``, ``imported`` what was imported of any of them. ``mass_withdrawal`` says
+    that somebody means to take back much.
     """
     total = _Total()
     for address in addresses:
         entry, sighting = catalog.entries[address], sightings[address]
-        _add(total, entry, sighting, packages.get(address), heads.get(address), context)
+        said = (imported or {}).get(address, NOT_IMPORTED)
+        _add(total, entry, sighting, packages.get(address), heads.get(address), context, said)
     if not mass_withdrawal:
         total.packages, held_back = valve(total.packages, sum(head.listed for head in heads.values()))
         total.refusals += held_back
@@ -150,10 +155,11 @@ def _add(
     package: Package | None,
     head: PackageHead | None,
     context: Context,
+    imported: Imported,
 ) -> None:
     published = package.versions if package else ()
     seen = not isinstance(sighting, FailedSighting)
-    outcome = _known_alarms(_decide(entry, sighting, published), context.acknowledged)
+    outcome = _known_alarms(_decide(entry, sighting, published, imported), context.acknowledged)
     back = taken_back(entry, published, (action.version for action in outcome.actions), context.now)
     outcome = _without(outcome, back.reasons.keys() | _staying_away(entry, published))
     life = _life(entry, sighting, published, back, outcome)
@@ -210,14 +216,18 @@ def _due_at(
     return min(ends, default=None)
 
 
-def _decide(entry: Entry, sighting: Sighting, versions: Sequence[VersionFacts]) -> Outcome:
+def _decide(entry: Entry, sighting: Sighting, versions: Sequence[VersionFacts], imported: Imported) -> Outcome:
     match entry, sighting:
+        case ModuleEntry(), FailedSighting():
+            unpinned = decide_unpinned(entry, imported, versions)
+            refusal = Refusal(entry.address, None, sighting.error)
+            return replace(unpinned, refusals=(refusal, *unpinned.refusals))
         case _, FailedSighting():
             return Outcome((), (Refusal(entry.address, None, sighting.error),))
         case ModuleEntry(), ModuleSighting():
-            return decide_module(entry, sighting, versions)
+            return decide_module(entry, sighting, versions, tags_of(entry, imported))
         case ProviderEntry(), ProviderSighting():
-            return decide_provider(entry, sighting, versions)
+            return decide_provider(entry, sighting, versions, imported.zips)
         case MirrorEntry(), MirrorSighting():
             return decide_mirror(entry, sighting, versions)
         case _:

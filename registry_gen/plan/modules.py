@@ -15,6 +15,7 @@ from registry_gen.model.version import Version, parse_version
 from registry_gen.plan import codes
 from registry_gen.plan.limits import within_limits
 from registry_gen.plan.outcome import Outcome
+from registry_gen.plan.unpinned import missing_tags, own_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,13 +24,18 @@ if TYPE_CHECKING:
     from registry_gen.model.digest import Commit
 
 
-def decide_module(entry: ModuleEntry, sighting: ModuleSighting, published: Sequence[VersionFacts]) -> Outcome:
-    """New versions become actions; a published version whose source now says something else is a violation."""
+def decide_module(
+    entry: ModuleEntry, sighting: ModuleSighting, published: Sequence[VersionFacts], imported: Mapping[Version, str]
+) -> Outcome:
+    """New versions become actions; a published version whose source now says something else is a violation.
+
+    ``imported`` are the tags that another registry named for versions.
+    """
     known = {facts.version: facts for facts in published if isinstance(facts, ModuleVersion)}
     if isinstance(entry.source, ArchiveSource):
         outcome = _from_archives(entry, sighting.archives, known)
     else:
-        outcome = _from_tags(entry, entry.source, sighting.tags, known)
+        outcome = _from_tags(entry, entry.source, sighting.tags, known, imported)
     outcome = replace(outcome, notes=(*outcome.notes, *_from_elsewhere(entry, known.values())))
     return within_limits(entry.address, outcome)
 
@@ -37,7 +43,7 @@ def decide_module(entry: ModuleEntry, sighting: ModuleSighting, published: Seque
 def _from_elsewhere(entry: ModuleEntry, known: Iterable[ModuleVersion]) -> list[Note]:
     """Tags cannot be held against archives, nor archives against tags."""
     kind = "git" if isinstance(entry.source, GitSource) else "archives"
-    others = [facts for facts in known if (facts.commit is None) == (kind == "git")]
+    others = [facts for facts in known if (facts.tag is None) == (kind == "git")]
     if not others:
         return []
     count = f"{len(others)} published version{'s' if len(others) > 1 else ''}"
@@ -45,9 +51,14 @@ def _from_elsewhere(entry: ModuleEntry, known: Iterable[ModuleVersion]) -> list[
 
 
 def _from_tags(
-    entry: ModuleEntry, source: GitSource, tags: Sequence[Tag], known: Mapping[Version, ModuleVersion]
+    entry: ModuleEntry,
+    source: GitSource,
+    tags: Sequence[Tag],
+    known: Mapping[Version, ModuleVersion],
+    imported: Mapping[Version, str],
 ) -> Outcome:
     matched, notes = match_tags(entry.address, source.tag_patterns, tags)
+    matched = {version: own for version in matched if (own := own_tags(matched[version], known.get(version)))}
     actions: list[PublishModule] = []
     refusals: list[Refusal] = []
     for version in sorted(matched):
@@ -57,19 +68,30 @@ def _from_tags(
         refusal = _refuse(entry.address, version, matched[version], pin, known.get(version))
         if refusal:
             refusals.append(refusal)
-        elif version not in known or _rehosts(entry, known[version]):
+        elif version not in known or _rehosts(entry, known[version]) or known[version].unpinned:
             held = known[version].commit if version in known else pin
             tag = next(tag for tag in matched[version] if held in (None, tag.commit))
-            actions.append(PublishModule(entry.address, version, tag, None, rehost=version in known))
+            actions.append(_publish(entry, version, tag, known.get(version), imported.get(version)))
     for version in sorted(source.pins.keys() - matched.keys() - known.keys()):
         error = RefusalError(
             codes.PIN_WITHOUT_TAG, where=f"{entry.address} {version}", expected=f"a tag at {source.pins[version]}"
         )
         refusals.append(Refusal(entry.address, version, error))
+    refusals += missing_tags(entry, imported, matched, known)
     refused = {refusal.version for refusal in refusals}
     notes += _two_versions(entry, {version: found for version, found in matched.items() if version not in refused})
     notes += _gone(entry.address, known, matched)
     return Outcome(tuple(actions), tuple(refusals), tuple(notes))
+
+
+def _publish(
+    entry: ModuleEntry, version: Version, tag: Tag, facts: ModuleVersion | None, named: str | None
+) -> PublishModule:
+    """What is to be hosted otherwise is fetched; else nothing of what is unpinned, or would be, ever is."""
+    if facts and facts.unpinned and facts.hosting is entry.hosting:
+        return PublishModule(entry.address, version, tag, None, named=facts.tag)
+    unfetched = named if entry.allow_unpinned and facts is None else None
+    return PublishModule(entry.address, version, tag, None, rehost=facts is not None, named=unfetched)
 
 
 def match_tags(
@@ -138,7 +160,7 @@ def _refuse(
 
 def _rehosts(entry: ModuleEntry, facts: ModuleVersion) -> bool:
     """Whether a listed version is to be hosted otherwise, and comes from the kind of source that the entry has."""
-    same_kind = (facts.commit is not None) == isinstance(entry.source, GitSource)
+    same_kind = (facts.tag is not None) == isinstance(entry.source, GitSource)
     return facts.hosting is not entry.hosting and facts.withdrawn is None and same_kind
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from registry_gen.errors import InputError, RefusalError
 from registry_gen.model.address import Platform, parse_platform
-from registry_gen.model.facts import ProviderVersion, VersionFacts
+from registry_gen.model.facts import Hosting, ProviderVersion, VersionFacts
 from registry_gen.model.plan import Note, ProviderSighting, PublishProvider, Refusal, ReleaseSeen
+from registry_gen.paths import zip_name
 from registry_gen.plan import codes
 from registry_gen.plan.limits import spoken, within_limits
 from registry_gen.plan.outcome import Outcome
@@ -15,18 +17,29 @@ from registry_gen.plan.outcome import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from registry_gen.model.digest import Sha256
     from registry_gen.model.entries import ProviderEntry
+    from registry_gen.model.version import Version
+
+Digests = Mapping["Version", Mapping[Platform, "Sha256"]]
 
 
-def decide_provider(entry: ProviderEntry, sighting: ProviderSighting, published: Sequence[VersionFacts]) -> Outcome:
-    """New releases and newly wanted platforms become actions; a release replaced in place is a violation."""
+def decide_provider(
+    entry: ProviderEntry, sighting: ProviderSighting, published: Sequence[VersionFacts], imported: Digests
+) -> Outcome:
+    """New releases and newly wanted platforms become actions; a release replaced in place is a violation.
+
+    ``imported`` are digests that another registry named: a release must have them, and is not fetched then to be
+    linked to.
+    """
     known = {facts.version: facts for facts in published if isinstance(facts, ProviderVersion)}
     actions: list[PublishProvider] = []
     refusals = [Refusal(entry.address, None, problem) for problem in sighting.problems]
     notes: list[Note] = []
     for release in sorted(sighting.releases, key=lambda found: found.version):
         facts = known.get(release.version)
-        refusal = _refuse(entry, release, facts)
+        said = imported.get(release.version, {})
+        refusal = _refuse(entry, release, facts, said)
         if refusal:
             refusals.append(refusal)
             continue
@@ -46,7 +59,11 @@ def decide_provider(entry: ProviderEntry, sighting: ProviderSighting, published:
             everything = tuple(sorted(held.union(new)))
             actions.append(PublishProvider(entry.address, release.version, release, everything, True, rehost=True))
         elif new:
-            actions.append(PublishProvider(entry.address, release.version, release, new, added=facts is not None))
+            known_by_import = tuple(each for each in new if each in said) if entry.hosting is Hosting.LINK else ()
+            added = facts is not None
+            actions.append(
+                PublishProvider(entry.address, release.version, release, new, added, unfetched=known_by_import)
+            )
     notes += _gone(entry, sighting, known.values())
     return within_limits(entry.address, Outcome(tuple(actions), tuple(refusals), tuple(notes)))
 
@@ -105,12 +122,34 @@ def _gone(entry: ProviderEntry, sighting: ProviderSighting, listed: Iterable[Pro
     ]
 
 
-def _refuse(entry: ProviderEntry, release: ReleaseSeen, facts: ProviderVersion | None) -> Refusal | None:
+def _unlike_import(entry: ProviderEntry, release: ReleaseSeen, said: Mapping[Platform, Sha256]) -> Refusal | None:
+    """A zip that has another digest than the import named, or is gone."""
+    for platform, zh in sorted(said.items()):
+        name = zip_name(entry.address.type, release.version, platform)
+        if release.files.get(name) == zh:
+            continue
+        error = RefusalError(
+            codes.IMPORTED_OTHERWISE,
+            where=f"{entry.address} {release.version}",
+            expected=f"{name} with SHA-256 {zh}, as imported",
+            found=release.files.get(name, "no such zip"),
+            hint=codes.IMPORTED_OTHERWISE.fix,
+        )
+        return Refusal(entry.address, release.version, error, violation=True)
+    return None
+
+
+def _refuse(
+    entry: ProviderEntry, release: ReleaseSeen, facts: ProviderVersion | None, said: Mapping[Platform, Sha256]
+) -> Refusal | None:
     where = f"{entry.address} {release.version}"
     if facts:
         return _contradiction(entry, release, facts)
     if not entry.wants(release.version):
         return None
+    contradiction = _unlike_import(entry, release, said)
+    if contradiction:
+        return contradiction
     if release.version.build:
         error = RefusalError(codes.BUILD_METADATA, where=where, found=str(release.version))
         return Refusal(entry.address, release.version, error)

@@ -120,6 +120,8 @@ def settle(
 def _entry_maker(before: VersionFacts | None, after: VersionFacts) -> EntryMaker:
     if before is None:
         return published
+    if isinstance(after, ModuleVersion):
+        return hosting_changed  # also where only the link was pinned: it leads to the commit now
     return platform_added if before.hosting is after.hosting else hosting_changed
 
 
@@ -145,11 +147,14 @@ def _audit(
     """What was done to the package: versions by what happened to them, keys and warnings where they changed."""
     published_now = [str(item.facts.version) for item in good if item.facts.version not in known]
     rehosted = [str(item.facts.version) for item in good if item.action.rehost]
-    completed = [str(item.facts.version) for item in good if item.facts.version in known and not item.action.rehost]
+    changed = [item for item in good if item.facts.version in known and not item.action.rehost]
+    pinned = [str(item.facts.version) for item in changed if isinstance(item.facts, ModuleVersion)]
+    completed = [str(item.facts.version) for item in changed if not isinstance(item.facts, ModuleVersion)]
     after: dict[str, object] = {
         "published": published_now,
         "platforms_added": completed,
         "rehosted": rehosted,
+        "pinned": pinned,
         "withdrawn": {str(item.version): item.reason for item in planned.actions if isinstance(item, Withdraw)},
         "relisted": [str(item.version) for item in planned.actions if isinstance(item, Relist)],
         "changed": ", ".join(item.why for item in planned.actions if isinstance(item, ChangeState)),
@@ -206,10 +211,17 @@ def _difference(before: VersionFacts, after: VersionFacts) -> tuple[str, str] | 
 
 
 def _module_difference(before: VersionFacts, after: VersionFacts) -> tuple[str, str] | None:
-    """A module's version may only be hosted otherwise: the same tree, from the same commit or archive."""
-    if not (isinstance(before, ModuleVersion) and isinstance(after, ModuleVersion)) or before.hosting is after.hosting:
+    """A module's version may only be hosted otherwise, or be pinned: the same tree, from the same commit or archive.
+
+    What is not known of a link that was imported is learnt once.
+    """
+    if not (isinstance(before, ModuleVersion) and isinstance(after, ModuleVersion)):
         return str(before), str(after)
-    first, second = ((facts.tree, facts.commit, facts.evidence) for facts in (before, after))
+    pins = before.unpinned and after.commit is not None and after.tag == before.tag
+    if before.hosting is after.hosting and not pins:
+        return str(before), str(after)
+    first = (before.tree or after.tree, after.commit if pins else before.commit, before.evidence)
+    second = (after.tree, after.commit, after.evidence)
     return None if first == second else (f"{before.tree} at {before.commit}", f"{after.tree} at {after.commit}")
 
 

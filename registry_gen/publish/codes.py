@@ -207,3 +207,9 @@ LOG_AHEAD = Code(
     "Make the ledger again: registry-gen ledger rebuild --from-bucket. An object that you know somebody put there by "
     "mistake can be deleted.",
 )
+NEVER_FETCHED = Code(
+    "PUB055",
+    "nothing of this version was ever fetched",
+    "It was imported, and is a link to its repository: nobody here knows what its files were to be.",
+    "Nothing needs to be done. To have it fetched and checked, write hosting: copy.",
+)

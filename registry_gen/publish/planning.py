@@ -62,7 +62,10 @@ def make_plan(
         packages = registry.ledger.packages(addresses) if addresses else {}
         wanted = returning(catalog, sightings, packages, now)
         sightings = ask_of(catalog, registry.sources, sightings, wanted, asking)
-    made = plan(catalog, sightings, heads, packages, context, addresses, mass_withdrawal=mass_withdrawal)
+    imported = registry.ledger.imported(addresses) if addresses else {}
+    made = plan(
+        catalog, sightings, heads, packages, context, addresses, imported=imported, mass_withdrawal=mass_withdrawal
+    )
     return Planned(made, packages)
 
 

@@ -76,6 +76,8 @@ def rebuild(registry: Registry, address: Address, facts: VersionFacts) -> Rebuil
 
 def _module(registry: Registry, address: Address, facts: ModuleVersion) -> Rebuilt:
     where = f"{address} {facts.version}"
+    if facts.tree is None:
+        raise RefusalError(codes.NEVER_FETCHED, where=where, hint=codes.NEVER_FETCHED.fix)
     with registry.staging.file() as out:
         made = pack_pinned(registry, pin_again(registry.sources, facts), out, where)
     tree, archive = made.packed.tree, made.packed.sha256
@@ -110,7 +112,7 @@ def _differences(record: Mapping[str, Any], made: PackedModule) -> Iterator[File
 
 def _differs(facts: ModuleVersion, made: PackedModule, where: str, why: str) -> RefusalError:
     code = codes.REBUILT_DIFFERS
-    return RefusalError(code, where=where, expected=facts.tree, found=f"{made.packed.tree}: {why}", hint=code.fix)
+    return RefusalError(code, where=where, expected=f"{facts.tree}", found=f"{made.packed.tree}: {why}", hint=code.fix)
 
 
 def _named(files: tuple[FileDifference, ...]) -> str:

@@ -156,8 +156,10 @@ def _prepare(
 ) -> None:
     """Bring all commits of a repository in one go."""
     if isinstance(entry, ModuleEntry) and isinstance(entry.source, GitSource):
-        tags = [action.tag for action in actions if isinstance(action, PublishModule) and action.tag]
-        stage.sources.git.fetch(entry.source.url, tags)
+        fetched = [action for action in actions if isinstance(action, PublishModule) and action.named is None]
+        tags = [action.tag for action in fetched if action.tag]
+        if tags:
+            stage.sources.git.fetch(entry.source.url, tags)
 
 
 def _stage(

@@ -13,6 +13,7 @@ from registry_gen.model.entries import ArchiveSource, GitSource
 from registry_gen.model.facts import Hosting, ModuleVersion
 from registry_gen.model.plan import Staged
 from registry_gen.publish.module_source import ArchivePin, GitPin, pack_pinned
+from registry_gen.publish.stage_unseen import git_location, stage_unseen
 from registry_gen.render.provenance import Builder, module_provenance, subject
 from registry_gen.render.version_records import module_record
 
@@ -32,6 +33,8 @@ def stage_module(stage: Stage, entry: ModuleEntry, action: PublishModule) -> Sta
 
     Raises RefusalError or SourceError; nothing of it is kept then.
     """
+    if action.named is not None:
+        return stage_unseen(stage, entry, action, action.named)
     pin = _pin(entry, action)
     copied = entry.hosting is Hosting.COPY
     artifacts = []
@@ -113,6 +116,5 @@ def _notes(version: Version, dangling: Sequence[str]) -> tuple[str, ...]:
 def _location(pin: Pin) -> str:
     """A go-getter address of what is pinned: ``git::URL//PATH?ref=COMMIT``, or an archive with its checksum."""
     if isinstance(pin, GitPin):
-        inside = f"//{pin.path}" if pin.path else ""
-        return f"git::{pin.url}{inside}?ref={pin.commit}"
+        return git_location(pin.url, pin.path, pin.commit)
     return f"{pin.location}{pin.seen.filename}?checksum=sha256:{pin.seen.sha256}"

@@ -104,6 +104,9 @@ def _stage_platform(
     address = action.address
     filename = paths.zip_name(address.type, action.version, platform)
     copied = hosting is Hosting.COPY
+    if platform in action.unfetched and not copied:
+        url = stage.sources.releases.url(action.release, filename)
+        return ProviderPackage(platform, filename, action.release.files[filename], None, None, url), None
 
     def download(out: BinaryIO, limit: int) -> Downloaded:
         return stage.sources.releases.copy(action.release, filename, out, limit)

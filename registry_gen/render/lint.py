@@ -7,6 +7,7 @@ Documents are read as a client reads them, not as the renderer meant them.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from html import unescape
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,22 @@ def lint(documents: Iterable[Document]) -> tuple[RegistryError, ...]:
     document ends at the first part of it that cannot be read.
     """
     by_key = {document.key: document for document in documents}
-    return tuple(error for key in sorted(by_key) for error in _document(by_key[key], by_key.keys()))
+    errors = [error for key in sorted(by_key) for error in _document(by_key[key], by_key.keys())]
+    marked = _marked(by_key.values()) if any(error.code is codes.UNPINNED for error in errors) else frozenset()
+    return tuple(error for error in errors if error.code is not codes.UNPINNED or error.where not in marked)
+
+
+def _marked(documents: Iterable[Document]) -> Set[str]:
+    """The keys of documents whose version is said to be unpinned, for everybody to see: these may name a tag."""
+    found: set[str] = set()
+    for document in documents:
+        match document.key.split("/"):
+            case ["modules", *parts, version, "index.json"] if len(parts) == 3:
+                with suppress(ValidationError, InputError):
+                    if shapes.KnownVersion.model_validate_json(document.content).unpinned:
+                        address, number = ModuleAddress(*parts), parse_version(version)
+                        found |= {paths.module_download(address, number), paths.module_hop(address, number)}
+    return found
 
 
 def _document(document: Document, keys: Set[str]) -> Iterator[RegistryError]:

@@ -30,7 +30,7 @@ def render_module(address: ModuleAddress, versions: Sequence[ModuleVersion], sit
     for facts in versions:
         relative, absolute = _locations(address, facts, site)
         yield Document(paths.module_download(address, facts.version), orjson.dumps({"location": relative}))
-        yield Document(paths.module_hop(address, facts.version), _hop(absolute))
+        yield Document(paths.module_hop(address, facts.version), _hop(absolute, unpinned=facts.unpinned))
     listed = [{"version": str(facts.version)} for facts in versions if facts.withdrawn is None]
     yield Document(paths.module_versions(address), orjson.dumps({"modules": [{"versions": listed}]}))
 
@@ -49,10 +49,12 @@ def _locations(address: ModuleAddress, facts: ModuleVersion, site: Site) -> tupl
     return f"./{archive.rpartition('/')[2]}", site.url + archive
 
 
-def _hop(location: str) -> bytes:
+def _hop(location: str, *, unpinned: bool) -> bytes:
     # Clients read the page as lenient XML and stop at the end of the head: what they look for comes first.
     source = escape(location)
+    mark = "<p>Unpinned: a tag, whose commit this registry has not seen yet.</p>" if unpinned else ""
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta name="terraform-get" content="{source}">'
-        f'<meta charset="utf-8"><title>Module source</title></head><body><p><code>{source}</code></p></body></html>\n'
+        f'<meta charset="utf-8"><title>Module source</title></head><body><p><code>{source}</code></p>{mark}'
+        "</body></html>\n"
     ).encode()

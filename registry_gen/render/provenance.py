@@ -80,7 +80,7 @@ def module_provenance(
 
 def subject(address: ModuleAddress, facts: ModuleVersion) -> Mapping[str, object]:
     """What a statement is about: the archive, its SHA-256 and the h1 of its files. Raises ValueError for a link."""
-    if facts.archive is None:
+    if facts.archive is None or facts.tree is None:
         raise ValueError(f"{address} {facts.version} has no archive")
     name = f"{address}/{facts.version}/module.tar.gz"
     return {"name": name, "digest": {"sha256": facts.archive, "dirHash": dir_hash(facts.tree)}}

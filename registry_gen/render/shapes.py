@@ -46,6 +46,7 @@ class KnownVersion(_Shape):
     version: str
     status: str
     record: str
+    unpinned: bool = False
 
 
 class ModuleDownload(_Shape):

@@ -50,7 +50,8 @@ def version_fields(facts: VersionFacts) -> Mapping[str, object]:
     }
     if isinstance(facts, ModuleVersion):
         digests = without_none({"archive": facts.archive, "h1": facts.tree, "source": facts.evidence})
-        return {**fields, "digests": digests, "tag": facts.tag, "commit": facts.commit}
+        mark = {"unpinned": True} if facts.unpinned else {}
+        return {**fields, "digests": digests, "tag": facts.tag, "commit": facts.commit, **mark}
     return {**fields, "digests": _platforms(facts), "sums": _sums(facts)}
 
 

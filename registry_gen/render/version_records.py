@@ -33,7 +33,8 @@ def module_record(
     """The record of a module's version; ``facts.record`` is not part of it.
 
     ``left_out`` are the links to nothing ("link -> target") that the source has and the archive lacks;
-    ``attestation`` is the text whose digest ``facts.provenance`` is, kept to be had again.
+    ``attestation`` is the text whose digest ``facts.provenance`` is, kept to be had again. A version of which nothing
+    was fetched says so, and has no contents.
     """
     fields: dict[str, object] = {
         "source": {
@@ -51,6 +52,8 @@ def module_record(
         "left_out": list(left_out),
         **contents.as_json(),
     }
+    if facts.tree is None:
+        fields |= {"fetched": False, "unpinned": facts.unpinned}
     return _record(address, facts, catalog_commit, fields)
 
 

@@ -153,12 +153,19 @@ def _bytes(path: Path) -> bytes | None:
 
 
 def _module(public: Path, listing: Path, version: str) -> int:
-    """Both ways to the module lead to what was promised; while its hosting changes, one may be a link already."""
+    """Both ways to the module lead to what was promised; while its hosting changes, one may be a link already.
+
+    A tag promises nothing: a link to one is there only where the version's document says that it is unpinned.
+    """
     leaf = listing.parent / version / "download"
     page = (listing.parent / version / "get.html").read_text()
     content = re.search(r'<meta name="terraform-get" content="([^"]+)"', page)
     assert content, page
+    address = listing.parent.relative_to(public / "v1/modules")
+    known = json.loads((public / "modules" / address / version / "index.json").read_bytes())
     for location in (json.loads(leaf.read_bytes())["location"], html.unescape(content[1])):
+        if known.get("unpinned") and location.endswith(f"?ref={known['tag']}"):
+            continue
         if not re.fullmatch(r"git::.+\?ref=[0-9a-f]{40}", location):
             target = urljoin(_url(public, leaf), location)
             promised = re.search(r"checksum=sha256:([0-9a-f]{64})", target)

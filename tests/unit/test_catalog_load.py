@@ -150,7 +150,7 @@ def test_a_mirror_asks_where_registry_yaml_says() -> None:
             GIT + "members: []",
             "2:1",
             "CAT006",
-            "Known keys: deprecated, hosting, prereleases, retention, source, versions, withdrawn",
+            "Known keys: allow_unpinned, deprecated, hosting, prereleases, retention, source, versions, withdrawn",
         ),
         ("source: {git: https://h.x/y, pth: a}", "1:30", "CAT006", "Did you mean path?"),
         (

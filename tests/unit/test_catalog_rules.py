@@ -137,3 +137,18 @@ def test_a_wrong_rule_hides_no_other_and_places_stay_those_of_the_file() -> None
         f"catalog/{MODULE}:3:37 VER002",
         f"catalog/{MODULE}:4:12 CAT007",
     ]
+
+
+def test_versions_may_be_unpinned_only_as_links_to_a_repository() -> None:
+    allowed = load({MODULE: f"{GIT}hosting: link\nallow_unpinned: true\n"})
+    archives = "source: {archives: https://h.x/y, pattern: 'a-{version}.zip'}\nhosting: link\nallow_unpinned: true\n"
+
+    (entry,) = allowed.catalog.entries.values()
+    assert isinstance(entry, ModuleEntry)
+    assert entry.allow_unpinned
+    for text, line in ((f"{GIT}allow_unpinned: true\n", 2), (archives, 3)):
+        problem = one_problem(MODULE, text)
+        assert (problem.code.id, problem.position and problem.position.line) == ("CAT029", line)
+    (entry,) = load({MODULE: GIT}).catalog.entries.values()
+    assert isinstance(entry, ModuleEntry)
+    assert not entry.allow_unpinned

@@ -291,3 +291,66 @@ def test_an_entry_names_its_version_where_it_has_one() -> None:
     assert read_entry(entry("undeprecated"), 5).version is None
     assert read_entry(provider("published", "linux_amd64"), 5).said is not None
     assert Platform("linux", "amd64") in replay([provider()]).packages[PROVIDER].versions[V1].pinned.digests  # type: ignore[operator]
+
+
+def unpinned(type_: str = "published", **more: Any) -> bytes:
+    """An entry of a link to a tag, of which nothing was fetched; a commit takes the place of the mark."""
+    fields = {"version": "1.0.0", "hosting": "link", "record": sha256(b"record"), "digests": {}, "tag": "v1.0.0"}
+    mark = {} if "commit" in more else {"unpinned": True}
+    return entry(type_, **{**fields, **mark, **more})
+
+
+def test_a_version_may_be_pinned_once_after_it_was_published_by_its_tag() -> None:
+    pinned = unpinned("hosting-changed", commit="c" * 40)
+
+    found = only([unpinned(), pinned])
+
+    assert (found.pinned.tag, found.pinned.commit) == ("v1.0.0", "c" * 40)
+    assert replay([unpinned(), pinned]).contradictions == ()
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        unpinned("hosting-changed", commit="c" * 40, tag="1.0.0"),
+        unpinned("relisted", commit="c" * 40),
+        unpinned("platform-added", commit="c" * 40),
+    ],
+    ids=["another tag", "relisted", "platform-added"],
+)
+def test_pinning_is_nothing_else(second: bytes) -> None:
+    assert replay([unpinned(), second]).contradictions != ()
+
+
+def test_a_pinned_version_has_that_commit_for_good() -> None:
+    entries = [unpinned(), unpinned("hosting-changed", commit="c" * 40)]
+
+    assert replay([*entries, unpinned("hosting-changed", commit="d" * 40)]).contradictions != ()
+    assert replay([*entries, unpinned("hosting-changed")]).contradictions != ()
+
+
+def test_what_was_never_fetched_gets_its_h1_once() -> None:
+    entries = [
+        unpinned(commit="c" * 40),
+        module("hosting-changed", tag="v1.0.0", commit="c" * 40),
+    ]
+    other = module("hosting-changed", hosting="link", digests={"h1": OTHER_H1}, tag="v1.0.0", commit="c" * 40)
+
+    assert replay(entries).contradictions == ()
+    assert replay([*entries, other]).contradictions != ()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        unpinned(unpinned=False),
+        unpinned(commit="c" * 40, unpinned=True),
+        unpinned(hosting="copy"),
+        entry("published", version="1.0.0", hosting="link", record=sha256(b"record"), digests={}, tag="v1.0.0"),
+        entry("published", version="1.0.0", hosting="link", record=sha256(b"record"), digests={}),
+    ],
+    ids=["false", "with a commit", "a copy", "unmarked", "without a tag"],
+)
+def test_an_entry_is_unpinned_only_with_its_mark(payload: bytes) -> None:
+    with pytest.raises(RefusalError, match="LOG008"):
+        read_entry(payload, 0)

@@ -3,14 +3,17 @@ from __future__ import annotations
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import orjson
 import pytest
 
 from registry_gen.model.config import Site
 from registry_gen.model.facts import WithdrawalStage
 from registry_gen.render.lint import lint
+from registry_gen.render.package import render_package
 from tests.support.published_facts import (
     COMMIT,
     MODULE,
+    SITE,
     digest_of,
     module_version,
     package_of,
@@ -68,6 +71,33 @@ def test_a_link_names_the_pinned_repository_in_both_documents() -> None:
     assert b"&depth" not in page.content
     assert b"&amp;depth=1" in page.content
     assert lint([download, page]) == ()
+
+
+def test_an_unpinned_version_says_so_in_its_document_and_on_its_page() -> None:
+    location = "git::https://git.example.com/network.git?ref=v1.0.0"
+    facts = replace(module_version("1.0.0", location=location), commit=None, tree=None)
+    documents = render_package(package_of(MODULE, facts), SITE)
+
+    known, download, page, _ = documents
+    assert orjson.loads(known.content)["unpinned"] is True
+    assert orjson.loads(known.content)["digests"] == {}
+    assert orjson.loads(download.content) == {"location": location}
+    assert b"<p>Unpinned: " in page.content
+    assert _Metas(page.content).metas == [("terraform-get", location)]
+    assert lint(documents) == ()
+
+
+def test_a_tag_is_refused_where_no_document_says_that_it_is_unpinned() -> None:
+    location = "git::https://git.example.com/network.git?ref=v1.0.0"
+    pinned = module_version("1.0.0", location=location)
+    other = replace(module_version("1.1.0", location=location), commit=None, tree=None)
+
+    errors = lint(render_package(package_of(MODULE, pinned, other), SITE))
+
+    assert [(error.code.id, error.where) for error in errors] == [
+        ("DOC011", "v1/modules/acme/network/aws/1.0.0/download"),
+        ("DOC011", "v1/modules/acme/network/aws/1.0.0/get.html"),
+    ]
 
 
 def test_nothing_of_a_location_becomes_markup() -> None:

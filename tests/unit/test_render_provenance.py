@@ -46,6 +46,7 @@ def dependency(**fields: Any) -> str:
 def test_a_statement_is_these_bytes() -> None:
     made = module_provenance(MODULE, replace(FACTS, path="modules/vpc"), None, BUILDER, "ca7a109")
     assert FACTS.archive
+    assert FACTS.tree
     expected = GOLDEN.replace("DIRHASH", dir_hash(FACTS.tree)).replace("ARCHIVE", FACTS.archive)
     assert made.decode() == expected
 

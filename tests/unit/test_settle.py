@@ -10,7 +10,7 @@ import orjson
 from registry_gen import paths
 from registry_gen.model.address import ModuleAddress, Platform
 from registry_gen.model.config import Site
-from registry_gen.model.digest import H1, Sha256, sha256
+from registry_gen.model.digest import H1, Commit, Sha256, sha256
 from registry_gen.model.facts import Deprecation, Hosting, Withdrawal, WithdrawalStage
 from registry_gen.model.intent import Artifact, Run
 from registry_gen.model.plan import (
@@ -198,6 +198,63 @@ def test_a_version_that_is_hosted_anew_is_logged_as_such_if_its_contents_are_the
     refused = outcome(planned(module(), other.action), [other], before)
     assert refused.intent is None
     assert refused.refusals[0].error.code.id == "PLN008"
+
+
+def unseen(commit: Commit | None) -> ModuleVersion:
+    """A link that was imported: nothing of it was fetched, and without a commit it is unpinned."""
+    location = f"git::https://git.example.com/network.git?ref={commit or 'v1.0.0'}"
+    facts = replace(module_facts("1.0.0"), hosting=Hosting.LINK, archive=None, archive_size=None, location=location)
+    return replace(facts, commit=commit, tree=None)
+
+
+COMMIT = Commit("c" * 40)
+
+
+def test_an_unpinned_version_is_published_with_a_mark_that_its_documents_need() -> None:
+    item = replace(staged_module("1.0.0", unseen(None)), artifacts=())
+    settled = outcome(planned(module(), item.action, base=0), [item])
+    assert settled.refusals == ()
+    assert entry_types(settled) == ["published"]
+    assert settled.intent
+    entry = orjson.loads(settled.intent.entries[0].payload)
+    assert entry["unpinned"] is True
+    assert "commit" not in entry
+    assert "h1" not in entry["digests"]
+
+
+def test_a_version_is_pinned_once_and_that_is_logged() -> None:
+    before = package(module(), unseen(None), state=state_of(module(), CONTEXT))
+    item = replace(staged_module("1.0.0", unseen(COMMIT)), artifacts=())
+    settled = outcome(planned(module(), item.action), [item], before)
+    assert entry_types(settled) == ["hosting-changed"]
+    assert settled.intent
+    entry = orjson.loads(settled.intent.entries[0].payload)
+    assert entry["commit"] == COMMIT
+    assert "unpinned" not in entry
+    assert settled.intent.audit.after["pinned"] == ["1.0.0"]
+    assert "platforms_added" not in settled.intent.audit.after
+
+
+def test_a_version_is_never_pinned_twice_nor_to_another_tag_nor_unpinned_again() -> None:
+    pinned = package(module(), unseen(COMMIT), state=state_of(module(), CONTEXT))
+    loose = package(module(), unseen(None), state=state_of(module(), CONTEXT))
+    for before, after in (
+        (pinned, unseen(Commit("d" * 40))),
+        (pinned, unseen(None)),
+        (loose, unseen(None)),
+        (loose, replace(unseen(COMMIT), tag="1.0.0")),
+    ):
+        item = replace(staged_module("1.0.0", after), artifacts=())
+        settled = outcome(planned(module(), item.action), [item], before)
+        assert settled.intent is None
+        assert [refusal.error.code.id for refusal in settled.refusals] == ["PLN008"]
+
+
+def test_what_was_never_fetched_may_be_fetched_later_to_be_copied() -> None:
+    before = package(module(), unseen(COMMIT), state=state_of(module(), CONTEXT))
+    item = staged_module("1.0.0", replace(module_facts("1.0.0"), commit=COMMIT))
+    item = replace(item, action=replace(item.action, rehost=True))
+    assert entry_types(outcome(planned(module(), item.action), [item], before)) == ["hosting-changed"]
 
 
 def test_new_keys_and_notices_are_logged_without_a_new_version() -> None:

@@ -162,7 +162,8 @@ def _action(action: Action, width: int) -> str:
             return f"{version}  {click.style(_rehosted(action) + printable(source), dim=True)}"
         case PublishProvider() | MirrorProvider():
             what = _rehosted(action) or ("more platforms: " if action.added else "")
-            return f"{version}  {click.style(what + _platforms(action.platforms), dim=True)}"
+            unseen = ", not fetched" if isinstance(action, PublishProvider) and action.unfetched else ""
+            return f"{version}  {click.style(what + _platforms(action.platforms) + unseen, dim=True)}"
         case Withdraw():
             gone = f"{click.style('-', fg='red')} {_version(action):<{width}}"
             return f"{gone}  {click.style(f'withdrawn: {printable(action.reason)}', dim=True)}"

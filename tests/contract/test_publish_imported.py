@@ -297,3 +297,16 @@ def test_an_import_that_fails_half_way_leaves_nothing(scene: Scene) -> None:
 
         assert list(registry.ledger.imported([ADDRESS])[ADDRESS].tags) == [parse_version("1.0.0")]
         assert len(registry.ledger.audit_rows(None, 10)) == 1
+
+
+def test_looking_back_and_repair_know_unpinned_versions(scene: Scene) -> None:
+    scene.publish()
+    (scene.work.public / f"{ROOT}/1.0.0/download").unlink()
+
+    repaired = run_here(scene.work, "fsck", "--repair")
+    past = run_here(scene.work, "plan", "--as-of", "2030-01-01")
+
+    assert "Traceback" not in repaired.err + past.err
+    assert past.code == 0, past.err
+    assert scene.work.document(f"{ROOT}/1.0.0/download")["location"].endswith("?ref=v1.0.0")
+    scene.verified()

@@ -155,6 +155,7 @@ OF_OTHERS: Final = {
     "name": "no operation",
     "generation": "no operation",
     "put_all": "put_new and put_if here, one by one, so that a fault meets each",
+    "import_packages": "import opentofu-registry",
     "rebuild": "ledger rebuild",
     "relabel": "fsck --repair",
 }

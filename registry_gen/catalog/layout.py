@@ -14,12 +14,13 @@ from registry_gen.catalog import codes
 from registry_gen.catalog.layout_modules import read_module
 from registry_gen.catalog.layout_providers import read_provider
 from registry_gen.catalog.layout_shapes import refused
+from registry_gen.catalog.problems import MAX_PROBLEMS
 from registry_gen.catalog.shared import MAX_KEY_BYTES
 from registry_gen.errors import InputError, RegistryError
 from registry_gen.model.address import ModuleAddress, ProviderAddress, module_address, provider_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from registry_gen.catalog.layout_shapes import Found
     from registry_gen.catalog.shared import ReadKey
@@ -100,7 +101,7 @@ class _Taken:
 
     def _add(self, address: ModuleAddress | ProviderAddress, path: str, found: Found[ImportedPackage]) -> None:
         """Folders whose names differ in letter case only are one address: taken where both say the same."""
-        self.problems += found.problems
+        self.problems += _first(found.problems, path)
         if found.package is None:
             return
         first = self.packages.setdefault(address, found.package)
@@ -122,6 +123,14 @@ class _Taken:
             detail = f"another file holds the key {key.fingerprint} in another state; that one was taken"
             raise InputError(codes.TWICE, detail)
         self.rings[owner].append(place)
+
+
+def _first(problems: Sequence[RegistryError], path: str) -> Iterator[RegistryError]:
+    """The first hundred of a file, and how many more: one file must not fill the report."""
+    yield from problems[:MAX_PROBLEMS]
+    more = len(problems) - MAX_PROBLEMS
+    if more > 0:
+        yield refused(InputError(codes.LIMIT, f"{more} more problems in this file"), path)
 
 
 def _require_letter(letter: str, namespace: str) -> None:

@@ -173,8 +173,9 @@ def _one_place(releases: Sequence[_Release], path: str, problems: list[RegistryE
     chosen = max(places.values(), key=lambda found: (len(found), max(release.version for release in found)))
     spellings = Counter(release.place for release in chosen)
     spelling = max(spellings, key=lambda place: (spellings[place], place))
+    kept = {release.version for release in chosen}
     for release in releases:
-        if release not in chosen:
+        if release.version not in kept:
             error = InputError(codes.OTHER_PLACE, expected=spelling, found=release.place)
             problems.append(refused(error, path, str(release.version)))
     return [_Release(release.version, spelling, release.zips) for release in chosen]

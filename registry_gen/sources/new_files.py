@@ -40,6 +40,10 @@ def write_new_files(root: Path, files: Iterable[tuple[str, bytes]]) -> Written:
     IMP008. Raises InputError CAT035 where the system refuses to write; what was written until then stays, and a
     second run goes on from there.
     """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _problem(catalog_codes.NOT_WRITTEN, str(root), error.strerror or type(error).__name__) from None
     written = unchanged = 0
     problems: list[RegistryError] = []
     for path, data in files:
@@ -63,7 +67,6 @@ def write_new_files(root: Path, files: Iterable[tuple[str, bytes]]) -> Written:
 def _write(root: Path, path: str, data: bytes) -> bytes | None:
     """None where the file is new; else what is there, as far as it matters."""
     *folders, name = path.split("/")
-    root.mkdir(parents=True, exist_ok=True)
     folder = os.open(root, _FOLDER)
     try:
         for each in folders:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -210,3 +211,21 @@ def test_a_name_of_the_layout_never_leaves_the_folder_that_is_written(work: Work
         "4c93130fb9dd3c5943c0b52fddf04d6aec389947.asc",
         "4f6a7514771646a77dff4716bba58082bf377605.asc",
     ]
+
+
+def test_a_folder_that_cannot_be_made_and_a_full_disk_end_the_import(
+    work: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("x")
+    nowhere = run_here(work, "import", "opentofu-registry", str(LAYOUT), "--into", str(tmp_path / "file/below"))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", full)
+    ended = run_here(work, "import", "opentofu-registry", str(LAYOUT))
+
+    for ran in (nowhere, ended):
+        assert ran.code == 1
+        assert "CAT035" in ran.err
+    assert [path for path in (work.root / "catalog").rglob("*") if path.is_file()] == []

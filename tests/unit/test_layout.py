@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -299,3 +300,19 @@ def test_the_same_layout_is_read_alike_in_any_order_of_its_entries() -> None:
 
     assert list(catalog_files(there, allow_unpinned=False)) == list(catalog_files(back, allow_unpinned=False))
     assert json.dumps(refused(there)) == json.dumps(refused(back))
+
+
+def test_a_file_with_thousands_of_problems_fills_neither_the_report_nor_the_day() -> None:
+    tags = [f"v{number}" for number in range(5_000)]
+    releases = [release(f"1.{number}.0", base=f"{HOST}/x{number}/{number}") for number in range(5_000)]
+    started = time.monotonic()
+
+    layout = read(key("acme"), module("acme/network/aws", "1.0.0", *tags), provider("acme/widget", *releases))
+
+    assert time.monotonic() - started < 30
+    assert len(layout.problems) == 202
+    assert {problem.detail for problem in layout.problems if problem.code.id == "CAT003"} == {
+        "4900 more problems in this file",
+        "4899 more problems in this file",
+    }
+    assert layout.packages.keys() == {NETWORK, WIDGET}

@@ -185,8 +185,8 @@ def _folded(place: str) -> str:
     """Places that are one: GitHub takes owner and repository in any letter case, and both were written over time."""
     if not place.startswith(_GITHUB):
         return place
-    owner, repository, *rest = place.removeprefix(_GITHUB).split("/")
-    return _GITHUB + "/".join((owner.lower(), repository.lower(), *rest))
+    parts = place.removeprefix(_GITHUB).split("/")
+    return _GITHUB + "/".join((*(part.lower() for part in parts[:2]), *parts[2:]))
 
 
 def _warning(texts: Sequence[str], path: str, problems: list[RegistryError]) -> str:

@@ -7,13 +7,15 @@ import time
 
 import pytest
 
+from registry_gen.catalog.layout import read_layout
 from registry_gen.catalog.layout_files import catalog_files
+from registry_gen.errors import InputError
 from registry_gen.model.address import Platform, module_address, provider_address
 from registry_gen.model.entries import ModuleEntry, ProviderEntry
-from registry_gen.model.facts import Hosting
+from registry_gen.model.facts import Hosting, SigningKey
 from registry_gen.model.imported import ImportedModule, ImportedProvider
 from registry_gen.model.version import Version
-from tests.support.catalogs import load, problems
+from tests.support.catalogs import BAD_KEY, load, problems
 from tests.support.layouts import HOST, ZH, key, module, provider, read, refused, release
 
 NETWORK = module_address("acme", "network", "aws")
@@ -316,3 +318,47 @@ def test_a_file_with_thousands_of_problems_fills_neither_the_report_nor_the_day(
         "4899 more problems in this file",
     }
     assert layout.packages.keys() == {NETWORK, WIDGET}
+
+
+def test_a_provider_without_any_version_left_is_not_taken() -> None:
+    layout = read(key("acme"), provider("acme/widget", release("1.0.0+build"), release("0.1")))
+
+    assert refused(layout) == [f"{PROVIDER} IMP009", f"{PROVIDER} 0.1 VER001", f"{PROVIDER} 1.0.0+build IMP006"]
+    assert layout.packages == {}
+
+
+def test_a_version_without_any_zip_left_is_refused() -> None:
+    made = release("1.0.0")
+    made["targets"][0]["filename"] = "widget.zip"
+    layout = read(key("acme"), provider("acme/widget", made, release("1.1.0")))
+
+    assert refused(layout) == [f"{PROVIDER} 1.0.0 IMP009", f"{PROVIDER} 1.0.0 linux_amd64 IMP004"]
+
+
+@pytest.mark.parametrize(
+    "base", ["https://releases.example.com/Widget/", "https://github.com/", "https://github.com/x/"]
+)
+def test_releases_elsewhere_than_in_a_repository_on_github_are_taken_as_they_are_written(base: str) -> None:
+    layout = read(key("acme"), provider("acme/widget", release("1.0.0", base=f"{base}1.0.0")))
+
+    found = layout.packages[WIDGET]
+    assert isinstance(found, ImportedProvider)
+    assert found.releases == f"{base}{{version}}"
+
+
+def test_one_key_in_two_states_is_told_and_the_first_is_taken() -> None:
+    def renewed(text: str, _: str) -> SigningKey:
+        return SigningKey("ABCD", text)
+
+    files = [key("acme", "old", "a.asc"), key("acme", "new", "b.asc"), provider("acme/widget", release("1.0.0"))]
+    layout = read_layout(files, renewed)
+
+    assert refused(layout) == ["keys/a/acme/b.asc IMP003"]
+    assert layout.keys == {"acme/abcd.asc": "old"}
+
+
+def test_a_file_that_could_not_be_read_is_told_and_stops_no_other() -> None:
+    layout = read((MODULE, InputError(BAD_KEY)), module("acme/other/aws", "1.0.0"))
+
+    assert refused(layout) == [f"{MODULE} SIG999"]
+    assert list(layout.packages) == [module_address("acme", "other", "aws")]

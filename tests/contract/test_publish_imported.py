@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
-from registry_gen.errors import LedgerError
+from registry_gen import wiring
+from registry_gen.errors import LedgerError, RegistryError
 from registry_gen.model.address import module_address
 from registry_gen.model.facts import ModuleVersion
 from registry_gen.model.imported import ImportedModule
 from registry_gen.model.intent import AuditRow
 from registry_gen.model.version import parse_version
+from registry_gen.publish.progress import Silent
+from registry_gen.publish.run import publish
 from registry_gen.sources.git import Git
 from tests.support.command_line import run_here
+from tests.support.faults import CrashError, Fault, crashes, fails, faulty_registry, loses_answer
 from tests.support.git_repo import GitRepo
 from tests.support.reader import check_reachable
 from tests.support.workspace import NOW, Workspace
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry_gen.publish.run import Report
+    from tests.support.faults import Trouble
 
 ADDRESS = module_address("acme", "network", "aws")
 ROOT = f"v1/modules/{ADDRESS}"
@@ -309,4 +315,27 @@ def test_looking_back_and_repair_know_unpinned_versions(scene: Scene) -> None:
     assert "Traceback" not in repaired.err + past.err
     assert past.code == 0, past.err
     assert scene.work.document(f"{ROOT}/1.0.0/download")["location"].endswith("?ref=v1.0.0")
+    scene.verified()
+
+
+@pytest.mark.parametrize("trouble", [fails, loses_answer, crashes])
+@pytest.mark.parametrize(
+    "operation", ["begin", "log", "checkpoint_signed", "put_new", "put_if", "documents_stored", "finish"]
+)
+def test_a_run_that_ends_while_it_pins_is_finished_by_the_next_one(
+    scene: Scene, operation: str, trouble: Trouble
+) -> None:
+    scene.publish()
+    scene.reachable()
+    fault = Fault(operation, trouble)
+    workspace = wiring.read_workspace(scene.work.root / "registry.yaml")
+    with wiring.open_registry(workspace) as registry, suppress(RegistryError, CrashError):
+        keys = wiring.open_keys(registry)
+        publish(faulty_registry(registry, fault), keys, workspace.catalog, NOW + timedelta(hours=1), Silent())
+    assert fault.met
+
+    assert codes(scene.publish(2)) == []
+
+    assert scene.facts().commit == scene.commit
+    assert [entry["type"] for entry in scene.entries()] == ["published", "hosting-changed"]
     scene.verified()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from registry_gen.errors import RegistryError
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 PHASE = "Fetching and verifying"
 TICK_SECONDS = 1.0
+AHEAD = 500
+"""How many packages are staged and not asked for yet: each is in memory until it is committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,8 @@ def stage_plan(
     """Stage and settle every package of the plan, several at a time.
 
     Gives what was done since the last time, at least every ``TICK_SECONDS`` and then perhaps nothing. What is wrong
-    with a package becomes a refusal. Whoever stops asking stops the work after the action at hand.
+    with a package becomes a refusal. Whoever stops asking stops the work after the action at hand; whoever asks slowly
+    finds no more than ``AHEAD`` packages done.
     """
     work = [package for package in planned.plan.packages if package.actions]
     progress.begin(PHASE, sum(not isinstance(action, ChangeState) for package in work for action in package.actions))
@@ -114,11 +118,13 @@ def stage_plan(
             )
             return replace(result, refusals=(*refused, *result.refusals))
 
-        pending = {executor.submit(settled, package) for package in work}
+        waiting = iter(work)
+        pending = {executor.submit(settled, package) for package in islice(waiting, AHEAD)}
         try:
             while pending:
                 done, pending = wait(pending, TICK_SECONDS, FIRST_COMPLETED)
                 yield [future.result() for future in done]
+                pending |= {executor.submit(settled, package) for package in islice(waiting, len(done))}
         finally:
             stopped.set()
 

@@ -26,6 +26,7 @@ from registry_gen.model.entries import Catalog
 from registry_gen.publish import commit, run, stage
 from registry_gen.publish.fsck import fsck
 from registry_gen.publish.progress import Silent
+from registry_gen.publish.registry import pool
 from registry_gen.publish.run import Report, changed
 from registry_gen.publish.run import publish as publish_registry
 from registry_gen.storage.file import FileStorage
@@ -40,6 +41,7 @@ from tests.support.workspace import NOW, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
 
     from registry_gen.ledger import Ledger, LogHead
     from registry_gen.model.digest import Sha256
@@ -687,6 +689,42 @@ def test_many_packages_are_committed_in_short_batches(
     begun.clear()
     assert publish(work, change).refusals == ()
     assert len(begun) == 3
+
+
+def test_no_more_packages_are_staged_than_a_few_that_wait_to_be_committed(
+    work: Workspace, repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Staging ten of them would go on while the first is committed, and hold them all in memory."""
+    monkeypatch.setattr(run, "BATCH_PACKAGES", 1)
+    monkeypatch.setattr(stage, "AHEAD", 2)
+    for number in range(8):
+        work.module(f"acme/more{number}/aws", repo.url)
+    submitted, counts = list[object](), list[int]()
+    own_pool = pool
+
+    @contextmanager
+    def counting(workers: int, name: str) -> Iterator[Executor]:
+        with own_pool(workers, name) as executor:
+            submit = executor.submit
+
+            def counted(*arguments: Any, **more: Any) -> Any:
+                if name == "stage":
+                    submitted.append(arguments)
+                return submit(*arguments, **more)
+
+            monkeypatch.setattr(executor, "submit", counted)
+            yield executor
+
+    monkeypatch.setattr(stage, "pool", counting)
+
+    def change(registry: Registry) -> Registry:
+        ledger = disturbed_ledger(registry.ledger, "begin", before=lambda: counts.append(len(submitted)))
+        return replace(registry, ledger=ledger)
+
+    report = publish(work, change)
+    assert (report.refusals, len(report.published)) == ((), 10)
+    assert counts[0] == 2
+    assert all(ahead <= done + 2 for done, ahead in enumerate(counts, 1)), counts
 
 
 def test_a_linked_mirror_names_the_zips_where_they_are(

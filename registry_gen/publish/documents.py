@@ -127,7 +127,8 @@ def put_documents(publication: Publication, storage: Storage, wanted: Sequence[C
                     altered.append(change.document.key)
             except (ConflictError, StorageError) as error:
                 failed.setdefault(change.owner, error)
-        publication.documents_stored(there)
+        if there:
+            publication.documents_stored(there)
     return Outcome(puts, failed, tuple(altered))
 
 

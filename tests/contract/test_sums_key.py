@@ -69,7 +69,7 @@ def test_the_key_is_shown_as_clients_get_it(work: Workspace) -> None:
     assert "PRIVATE" not in shown.out
     assert served(work, "1.0.0") == {fingerprint}
     told = run_here(work, "--json", "sums", "key").json
-    assert (told["fingerprint"], set(told)) == (fingerprint, {"fingerprint", "certificate"})
+    assert (told["fingerprint"], set(told)) == (fingerprint, {"format", "fingerprint", "certificate"})
     assert parse_key(told["certificate"], "told").fingerprint == fingerprint
 
 

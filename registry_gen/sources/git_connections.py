@@ -33,6 +33,7 @@ _KEPT: Final = 64
 """Open connections that wait for another request, of all hosts."""
 _IGNORED_BYTES: Final = 64 * 1024
 """How much of an error page is read, so that the connection can be kept."""
+_PIECE: Final = 64 * 1024
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,64}")
 _HEADERS: Final = (
     "Accept: */*\r\nAccept-Encoding: identity\r\nGit-Protocol: version=2\r\nPragma: no-cache\r\n"
@@ -177,7 +178,7 @@ class _Connection:
         with HTTPResponse(_Bounded(self._sock, deadline)) as response:  # type: ignore[arg-type] # it only reads
             response.begin()
             good = response.status == HTTPStatus.OK
-            body = response.read((limit if good else _IGNORED_BYTES) + 1)
+            body = _body(response, (limit if good else _IGNORED_BYTES) + 1)
             if good and len(body) > limit:
                 raise TooLongError
             answer = Answer(
@@ -216,6 +217,17 @@ class _Bounded(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # the buffer is always a memoryview
         self._sock.settimeout(_left(self._deadline))
         return self._sock.recv_into(buffer)
+
+
+def _body(response: HTTPResponse, most: int) -> bytes:
+    """At most ``most`` bytes, or a piece more. ``read`` takes a chunk of -1 bytes for all that a host ever sends."""
+    if not response.chunked:
+        return response.read(most)
+    body = bytearray()
+    # In pieces: room is made for as much as is asked for, which without a number is what the host says.
+    while len(body) < most and (piece := response.read1(_PIECE)):
+        body += piece
+    return bytes(body)
 
 
 def _left(deadline: float) -> float:

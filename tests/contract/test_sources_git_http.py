@@ -501,6 +501,29 @@ def test_a_list_without_end_is_cut_off(
     refused(codes.TOO_MANY_REFS, lambda: git.tags(server.url("/a.git")))
 
 
+@pytest.mark.parametrize("size", ["-1", "-5", "ffffffffffffff", "ffffffffffffffffffff"])
+def test_a_chunk_of_an_absurd_size_is_cut_off_too(
+    no_git: None, git: Git, server: HttpServer, monkeypatch: pytest.MonkeyPatch, size: str
+) -> None:
+    """The standard library reads a negative one as all that there is, or ends with an error of its own."""
+    monkeypatch.setattr("registry_gen.sources.git._LISTING_BYTES", 100_000)
+    sent = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/x-git-upload-pack-advertisement")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(f"{size}\r\n".encode())
+        for _ in range(64):
+            handler.wfile.write(b"0" * 1_000_000)
+            sent.append(1_000_000)
+
+    server.mount("/a.git", answer)
+    refused(codes.TOO_MANY_REFS, lambda: git.tags(server.url("/a.git")))
+    assert sum(sent) < 32_000_000, "what nobody reads is not sent"
+
+
 @pytest.mark.parametrize("hold_at", [0, 30])
 def test_a_host_that_falls_silent_is_left_when_time_is_up(
     no_git: None, make: Made, server: HttpServer, hold_at: int

@@ -121,12 +121,13 @@ def _listed(lines: list[bytes], id_length: int, pattern: re.Pattern[bytes]) -> b
         if found is None or len(found[1]) != id_length:
             raise MalformedError("a line that is no object id and name")
         listed.append(b"%b\t%b\n" % (found[1], found[2]))
-        for more in found[3].split():
-            peeled = more.removeprefix(_PEELED)
-            if peeled != more:
-                if len(peeled) != id_length or not _ID.fullmatch(peeled):
-                    raise MalformedError("a tag that peels to no object id")
-                listed.append(b"%b\t%b^{}\n" % (peeled, found[2]))
+        peeled = [more.removeprefix(_PEELED) for more in found[3].split() if more.startswith(_PEELED)]
+        if len(peeled) > 1:  # each would repeat the name: an answer could grow a thousandfold here
+            raise MalformedError("a tag that peels to more than one object id")
+        for id_ in peeled:
+            if len(id_) != id_length or not _ID.fullmatch(id_):
+                raise MalformedError("a tag that peels to no object id")
+            listed.append(b"%b\t%b^{}\n" % (id_, found[2]))
     return b"".join(listed)
 
 

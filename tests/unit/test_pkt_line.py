@@ -93,6 +93,7 @@ def test_an_empty_repository_of_an_earlier_version_advertises_nothing() -> None:
         packets(ONE + b" refs/tags/v1 peeled:" + b"x" * 40),
         packets(ONE + b" refs/tags/v1 peeled:" + LONG),
         packets(ONE + b" refs/tags/v1 peeled:"),
+        packets(ONE + b" refs/tags/v1" + (b" peeled:" + ONE) * 2),
     ],
 )
 def test_what_breaks_the_protocol_is_refused(answer: bytes) -> None:

@@ -113,6 +113,13 @@ TAG_MISSING = Code(
     "A link to a tag that is not there would be listed, and could be installed by nobody.",
     "Push the tag again, or leave the version out with versions.",
 )
+OTHER_SOURCE = Code(
+    "PLN024",
+    "a version whose files nobody has fetched has another source by now",
+    "Only its repository, folder and tag say what it is: the same tag elsewhere can be anything, and what is published "
+    "never changes.",
+    "Name the former source again, until a run has pinned or copied the version. Or withdraw it.",
+)
 MASS_WITHDRAWAL = Code(
     "PLN014",
     "more is withdrawn at once than is likely to be meant",

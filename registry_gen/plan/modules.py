@@ -15,7 +15,7 @@ from registry_gen.model.version import Version, parse_version
 from registry_gen.plan import codes
 from registry_gen.plan.limits import within_limits
 from registry_gen.plan.outcome import Outcome
-from registry_gen.plan.unpinned import missing_tags, own_tags
+from registry_gen.plan.unpinned import from_elsewhere, missing_tags, own_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,13 +65,14 @@ def _from_tags(
         if not entry.wants(version) and version not in known:
             continue
         pin = source.pins.get(version)
-        refusal = _refuse(entry.address, version, matched[version], pin, known.get(version))
+        facts = known.get(version)
+        refusal = from_elsewhere(entry, source, facts) or _refuse(entry.address, version, matched[version], pin, facts)
         if refusal:
             refusals.append(refusal)
-        elif version not in known or _rehosts(entry, known[version]) or known[version].unpinned:
-            held = known[version].commit if version in known else pin
+        elif facts is None or _rehosts(entry, facts) or facts.unpinned:
+            held = facts.commit if facts else pin
             tag = next(tag for tag in matched[version] if held in (None, tag.commit))
-            actions.append(_publish(entry, version, tag, known.get(version), imported.get(version)))
+            actions.append(_publish(entry, version, tag, facts, imported.get(version)))
     for version in sorted(source.pins.keys() - matched.keys() - known.keys()):
         error = RefusalError(
             codes.PIN_WITHOUT_TAG, where=f"{entry.address} {version}", expected=f"a tag at {source.pins[version]}"

@@ -213,11 +213,13 @@ def _difference(before: VersionFacts, after: VersionFacts) -> tuple[str, str] | 
 def _module_difference(before: VersionFacts, after: VersionFacts) -> tuple[str, str] | None:
     """A module's version may only be hosted otherwise, or be pinned: the same tree, from the same commit or archive.
 
-    What is not known of a link that was imported is learnt once.
+    What is not known of a link that was imported is learnt once, from the very place that it links to.
     """
     if not (isinstance(before, ModuleVersion) and isinstance(after, ModuleVersion)):
         return str(before), str(after)
-    pins = before.unpinned and after.commit is not None and after.tag == before.tag
+    if before.tree is None and before.path != after.path:
+        return f"folder {before.path!r}", f"folder {after.path!r}"
+    pins = before.unpinned and after.commit is not None and (after.tag, after.source) == (before.tag, before.source)
     if before.hosting is after.hosting and not pins:
         return str(before), str(after)
     first = (before.tree or after.tree, after.commit if pins else before.commit, before.evidence)

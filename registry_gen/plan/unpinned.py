@@ -61,6 +61,29 @@ def own_tags(tags: list[Tag], facts: ModuleVersion | None) -> list[Tag]:
     return [tag for tag in tags if tag.name == facts.tag]
 
 
+def from_elsewhere(entry: ModuleEntry, source: GitSource, facts: ModuleVersion | None) -> Refusal | None:
+    """A version of which nobody has seen the files, where it would be pinned or copied from another place.
+
+    Its commit names its files in any repository, but only in one folder; a tag names them in its own alone.
+    """
+    if facts is None or facts.tree is not None or not (facts.unpinned or facts.hosting is not entry.hosting):
+        return None
+    if facts.path == source.path and (facts.commit is not None or facts.source == source.url):
+        return None
+    error = RefusalError(
+        codes.OTHER_SOURCE,
+        where=f"{entry.address} {facts.version}",
+        expected=_place(facts.source, facts.path),
+        found=_place(source.url, source.path),
+        hint=codes.OTHER_SOURCE.fix,
+    )
+    return Refusal(entry.address, facts.version, error)
+
+
+def _place(url: str, path: str) -> str:
+    return f"{url}, folder {path}" if path else url
+
+
 def missing_tags(
     entry: ModuleEntry, named: Mapping[Version, str], seen: Mapping[Version, object], known: Mapping[Version, object]
 ) -> list[Refusal]:

@@ -29,6 +29,7 @@ from tests.support.entries import (
     module_facts,
     package,
     provider,
+    provider_facts,
     release,
     tag,
 )
@@ -201,6 +202,30 @@ def test_an_unpinned_version_that_is_to_be_copied_is_fetched() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "source",
+    [GitSource("https://git.example.com/other.git", "", ("v{version}",), {}), GitSource(GIT, "x", ("v{version}",), {})],
+    ids=["another repository", "another folder"],
+)
+def test_an_unpinned_version_is_never_pinned_to_what_another_source_has_under_its_tag(source: GitSource) -> None:
+    entry = replace(linked(), source=source)
+    planned = decide(entry, ModuleSighting(NETWORK, (tag("v1.0.0", "other"),)), tags("v1.0.0"), unpinned("1.0.0"))
+
+    assert modules(planned) == []
+    assert codes(planned) == [("1.0.0", "PLN024")]
+
+
+def test_a_link_that_was_never_fetched_is_copied_from_its_own_folder_alone() -> None:
+    published = replace(unpinned("1.0.0"), commit=commit("v1.0.0"))
+    copied = replace(linked(), hosting=Hosting.COPY)
+    folder = GitSource(GIT, "x", ("v{version}",), {})
+    moved = GitSource("https://git.example.com/moved.git", "", ("v{version}",), {})
+
+    for source, planned in ((folder, []), (moved, [("1.0.0", commit("v1.0.0"), None, True)])):
+        assert modules(decide(replace(copied, source=source), seen("v1.0.0"), tags(), published)) == planned
+    assert codes(decide(replace(linked(), source=folder), seen("v1.0.0"), tags(), published)) == []
+
+
 def test_an_imported_tag_that_is_not_in_the_repository_is_refused() -> None:
     planned = decide(linked(), seen("v1.1.0"), tags("v1.0.0", "v1.1.0", "v1.2.0"), unpinned("1.2.0"))
 
@@ -255,6 +280,19 @@ def test_a_zip_that_was_imported_and_is_gone_is_an_alarm_too() -> None:
     sighting = ProviderSighting(WIDGET, (release("1.0.0", DARWIN),))
 
     assert codes(decide(provider(), sighting, zips(LINUX))) == [("1.0.0", "PLN021")]
+
+
+def test_a_platform_that_is_added_is_held_against_its_import_too_and_what_is_out_stays() -> None:
+    offered = release("1.0.0", LINUX, DARWIN)
+    facts = replace(provider_facts("1.0.0", LINUX), hosting=Hosting.LINK, evidence=offered.sums)
+    sighting, entry = ProviderSighting(WIDGET, (offered,)), replace(provider(), hosting=Hosting.LINK)
+    other = {LINUX: sha256(b"other"), DARWIN: sha256(b"other")}
+
+    planned = decide(entry, sighting, Imported("", {}, {V1: other}), facts)
+    assert codes(planned) == [("1.0.0", "PLN021")]
+    assert "darwin_arm64" in planned.refusals[0].error.expected
+    assert codes(decide(entry, sighting, Imported("", {}, {V1: {LINUX: other[LINUX]}}), facts)) == []
+    assert published(decide(entry, sighting, zips(LINUX, DARWIN), facts)).unfetched == (DARWIN,)
 
 
 def test_a_version_that_the_catalog_leaves_out_is_not_held_against_its_import() -> None:

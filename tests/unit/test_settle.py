@@ -243,6 +243,9 @@ def test_a_version_is_never_pinned_twice_nor_to_another_tag_nor_unpinned_again()
         (pinned, unseen(None)),
         (loose, unseen(None)),
         (loose, replace(unseen(COMMIT), tag="1.0.0")),
+        (loose, replace(unseen(COMMIT), source="https://git.example.com/other.git")),
+        (loose, replace(unseen(COMMIT), path="modules/other")),
+        (pinned, replace(module_facts("1.0.0"), commit=COMMIT, path="modules/other")),
     ):
         item = replace(staged_module("1.0.0", after), artifacts=())
         settled = outcome(planned(module(), item.action), [item], before)

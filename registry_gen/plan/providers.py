@@ -122,11 +122,14 @@ def _gone(entry: ProviderEntry, sighting: ProviderSighting, listed: Iterable[Pro
     ]
 
 
-def _unlike_import(entry: ProviderEntry, release: ReleaseSeen, said: Mapping[Platform, Sha256]) -> Refusal | None:
-    """A zip that has another digest than the import named, or is gone."""
+def _unlike_import(
+    entry: ProviderEntry, release: ReleaseSeen, facts: ProviderVersion | None, said: Mapping[Platform, Sha256]
+) -> Refusal | None:
+    """A zip that has another digest than the import named, or is gone; of a published version only what it lacks."""
+    held = {package.platform for package in facts.packages} if facts else set()
     for platform, zh in sorted(said.items()):
         name = zip_name(entry.address.type, release.version, platform)
-        if release.files.get(name) == zh:
+        if release.files.get(name) == zh or platform in held or (facts and name not in release.files):
             continue
         error = RefusalError(
             codes.IMPORTED_OTHERWISE,
@@ -143,12 +146,11 @@ def _refuse(
     entry: ProviderEntry, release: ReleaseSeen, facts: ProviderVersion | None, said: Mapping[Platform, Sha256]
 ) -> Refusal | None:
     where = f"{entry.address} {release.version}"
-    if facts:
-        return _contradiction(entry, release, facts)
-    if not entry.wants(release.version):
-        return None
-    contradiction = _unlike_import(entry, release, said)
-    if contradiction:
+    contradiction = _contradiction(entry, release, facts) if facts else None
+    if contradiction or not entry.wants(release.version):
+        return contradiction
+    contradiction = _unlike_import(entry, release, facts, said)
+    if contradiction or facts:
         return contradiction
     if release.version.build:
         error = RefusalError(codes.BUILD_METADATA, where=where, found=str(release.version))

@@ -127,9 +127,15 @@ def is_folder(location: str) -> bool:
 
 def shown(text: str) -> str:
     """Quote a location for a message, without what could be a user, a password or a token."""
+    return shorten(without_secrets(text))
+
+
+def without_secrets(text: str) -> str:
+    """A location less its user, password, query and fragment; less all where a password may hold a "?"."""
     scheme, mark, rest = text.partition("://")
-    rest = re.split(r"[?#]", rest if mark else scheme, maxsplit=1)[0].rpartition("@")[2]
-    return shorten(f"{scheme}://{rest}" if mark else rest)
+    before, _, after = (rest if mark else scheme).rpartition("@")
+    plain = re.split(r"[?#]", after, maxsplit=1)[0] if not re.search(r"[?#]", before) else "…"
+    return f"{scheme}://{plain}" if mark else plain
 
 
 def _folder(text: str, places: Places) -> str:

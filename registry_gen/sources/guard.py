@@ -74,15 +74,15 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
 def shown(url: str) -> str:
     """A URL as it may be printed: without user, password, query and fragment, which often are credentials.
 
-    Everything up to the last @ is hidden, wherever it is: in a password that was not escaped, a "/" or "?" may
-    come before it.
+    Everything up to the last @ is hidden, wherever it is: a password that was not escaped may hold a "/". Behind a "?"
+    or "#" nobody can tell whether an @ is the password's end or the query's, so all is hidden then.
     """
     text = re.sub(r"[^!-~]", "_", url)
     scheme, mark, rest = text.partition("://")
     if not mark:
         scheme, rest = "", text
-    _, at, after = rest.rpartition("@")
-    plain = re.split(r"[?#]", after if at else rest, maxsplit=1)[0]
+    before, at, after = rest.rpartition("@")
+    plain = re.split(r"[?#]", after, maxsplit=1)[0] if not re.search(r"[?#]", before) else ""
     return f"{scheme}{mark}{'***@' if at else ''}{plain}"[:300]
 
 

@@ -103,7 +103,16 @@ def test_credentials_are_refused_and_not_repeated(url: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["user:s3cret@git.example.com:x y", "https:/u:s3cret@h/x", "x?token=s3cret"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user:s3cret@git.example.com:x y",
+        "https:/u:s3cret@h/x",
+        "x?token=s3cret",
+        "https:/u:s3cret?x@h/x",
+        "https:/h/x?token=a@s3cret",
+    ],
+)
 def test_a_malformed_url_with_a_secret_is_not_repeated_either(text: str) -> None:
     with pytest.raises(InputError) as caught:
         location.git_url(text, PLACES)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FOLDERS: Final = ("keys", "modules", "providers")
 """What of a registry's folder is its layout, in the order in which it is to be read: keys say who may be taken."""
+MAX_TOLD: Final = 100_000
+"""Problems of a whole layout that are kept, some kilobytes each; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def read_layout(files: Iterable[tuple[str, bytes | RegistryError]], read_key: Re
         try:
             taken.add(path, data)
         except RegistryError as error:
-            taken.problems.append(refused(error, path))
+            taken.tell([refused(error, path)])
     return taken.layout()
 
 
@@ -63,11 +65,22 @@ class _Taken:
     armors: dict[str, str] = field(default_factory=dict)
     rings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     problems: list[RegistryError] = field(default_factory=list)
+    untold: int = 0
+
+    def tell(self, problems: Iterable[RegistryError]) -> None:
+        """Keep problems for the report, as many as there is room for."""
+        for problem in problems:
+            if len(self.problems) < MAX_TOLD:
+                self.problems.append(problem)
+            else:
+                self.untold += 1
 
     def add(self, path: str, data: bytes | RegistryError) -> None:
         """Take one file; raises RegistryError where nothing of it can be taken."""
         if isinstance(data, RegistryError):
             raise data
+        if not path.isascii():  # the sign for Kelvin is another spelling of k
+            raise InputError(codes.NOT_IN_LAYOUT, expected="names of plain ASCII")
         match path.split("/"):
             case ["modules", letter, namespace, name, file] if file.endswith(".json"):
                 _require_letter(letter, namespace)
@@ -97,11 +110,13 @@ class _Taken:
         needed = {path for package in packages.values() for path in getattr(package, "keys", ())}
         keys = {path: self.armors[path] for path in sorted(needed)}
         problems = sorted(self.problems, key=lambda problem: (problem.where, problem.code.id, problem.message))
+        if self.untold:
+            problems.append(InputError(codes.LIMIT, f"{self.untold} more problems in other files"))
         return Layout(packages, keys, tuple(problems))
 
     def _add(self, address: ModuleAddress | ProviderAddress, path: str, found: Found[ImportedPackage]) -> None:
         """Folders whose names differ in letter case only are one address: taken where both say the same."""
-        self.problems += _first(found.problems, path)
+        self.tell(_first(found.problems, path))
         if found.package is None:
             return
         first = self.packages.setdefault(address, found.package)

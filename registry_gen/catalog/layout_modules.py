@@ -28,7 +28,7 @@ class _Listed(BaseModel):
 
 class _Module(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
-    versions: Annotated[tuple[_Listed, ...], Field(max_length=MAX_VERSIONS)]
+    versions: Annotated[tuple[_Listed, ...], Field(max_length=MAX_VERSIONS, fail_fast=True)]
 
 
 def read_module(address: ModuleAddress, data: bytes, path: str) -> Found[ImportedModule]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from registry_gen.catalog import codes
 from registry_gen.catalog.fields import message
 from registry_gen.catalog.layout_shapes import MAX_VERSIONS, Found, Text, read_shape, refused, without_v
-from registry_gen.catalog.location import Places, base_location
+from registry_gen.catalog.location import Places, base_location, without_secrets
 from registry_gen.errors import InputError, RegistryError
 from registry_gen.model.address import Platform, parse_platform
 from registry_gen.model.digest import Sha256, parse_sha256
@@ -48,12 +48,12 @@ class _Listed(_Shape):
     version: Text
     shasums_url: Text
     shasums_signature_url: Text
-    targets: Annotated[tuple[_Target, ...], Field(max_length=_MAX_TARGETS)]
+    targets: Annotated[tuple[_Target, ...], Field(max_length=_MAX_TARGETS, fail_fast=True)]
 
 
 class _Provider(_Shape):
-    versions: Annotated[tuple[_Listed, ...], Field(max_length=MAX_VERSIONS)]
-    warnings: Annotated[tuple[Text, ...], Field(max_length=100)] | None = None
+    versions: Annotated[tuple[_Listed, ...], Field(max_length=MAX_VERSIONS, fail_fast=True)]
+    warnings: Annotated[tuple[Text, ...], Field(max_length=100, fail_fast=True)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,8 @@ def _require_beside(url: str, name: str, base: str | None = None) -> str:
     """The URL up to the name that it must end with, which must be ``base`` where that is given."""
     found, slash, last = url.rpartition("/")
     if not slash or last != name or (base is not None and found != base):
-        raise InputError(codes.NOT_BESIDE, expected=f"{base or '…'}/{name}"[:300], found=repr(url[:300]))
+        expected = f"{without_secrets(base) if base else '…'}/{name}"[:300]
+        raise InputError(codes.NOT_BESIDE, expected=expected, found=repr(without_secrets(url)[:300]))
     return found
 
 

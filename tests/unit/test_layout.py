@@ -76,6 +76,7 @@ def test_a_module_without_any_version_left_is_not_taken() -> None:
         ("keys/a/acme/../../x/y.asc", "IMP001"),
         ("keys/a/acme/$(touch x)/y.asc", "ADR001"),
         ("modules/acme.json", "IMP001"),
+        ("modules/\u212a/\u212aube/network/aws.json", "IMP001"),
     ],
 )
 def test_a_path_is_an_address_or_it_is_refused(path: str, code: str) -> None:
@@ -173,6 +174,19 @@ def test_a_release_whose_documents_are_not_side_by_side_is_refused(change: dict[
     found = layout.packages[WIDGET]
     assert isinstance(found, ImportedProvider)
     assert list(found.zips) == [Version(1, 1, 0)]
+
+
+@pytest.mark.parametrize("member", ["shasums_url", "shasums_signature_url"])
+@pytest.mark.parametrize(
+    "place", ["https://u:s3cret@h.example/x", "https://h.example/x?key=s3cret", "https://u:s3cret?x@h.example/x"]
+)
+def test_what_could_be_a_secret_in_an_address_is_not_repeated(member: str, place: str) -> None:
+    name = "terraform-provider-widget_1.0.0_SHA256SUMS"
+    change = {member: f"{place}/{name}.sig" if member == "shasums_signature_url" else f"{place}/{name}"}
+    layout = read(key("acme"), provider("acme/widget", release("1.0.0", **change)))
+
+    assert layout.packages == {}
+    assert "s3cret" not in "".join(map(str, layout.problems))
 
 
 def test_a_zip_with_another_name_place_or_digest_is_refused_alone() -> None:
@@ -318,6 +332,32 @@ def test_a_file_with_thousands_of_problems_fills_neither_the_report_nor_the_day(
         "4899 more problems in this file",
     }
     assert layout.packages.keys() == {NETWORK, WIDGET}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        ("modules/a/acme/network/aws.json", b'{"versions": [' + b"1," * 1_000_000 + b"1]}"),
+        ("providers/a/acme/widget.json", b'{"versions": [' + b"{}," * 500_000 + b"{}]}"),
+        ("providers/a/acme/widget.json", b'{"versions": [], "warnings": [' + b"1," * 1_000_000 + b"1]}"),
+    ],
+    ids=["numbers", "empty versions", "warnings"],
+)
+def test_a_list_of_wrong_items_is_read_up_to_the_first(file: tuple[str, bytes]) -> None:
+    """A problem was made of each: a file of 16 MB took more memory than a machine has."""
+    started = time.monotonic()
+
+    assert refused(read(file)) == [f"{file[0]} IMP002"]
+    assert time.monotonic() - started < 2
+
+
+def test_problems_of_a_layout_are_counted_beyond_what_a_person_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry_gen.catalog.layout.MAX_TOLD", 5)
+    layout = read(*(module(f"acme/n{number}/aws", "1.0.0", "x") for number in range(8)))
+
+    assert len(layout.packages) == 8
+    assert [problem.code.id for problem in layout.problems] == ["VER001"] * 5 + ["CAT003"]
+    assert layout.problems[-1].detail == "3 more problems in other files"
 
 
 def test_a_provider_without_any_version_left_is_not_taken() -> None:

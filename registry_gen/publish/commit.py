@@ -300,7 +300,8 @@ def _can_resume(publication: Publication, bucket: Bucket, item: OpenIntent) -> b
 
 
 def _is_there(bucket: Bucket, artifact: Artifact) -> bool:
-    return bucket.staging.path(artifact) is not None or _stored(bucket.storage, artifact)
+    """A disk that lost power may have kept the name of a staged file and not its bytes."""
+    return bucket.staging.holds(artifact) or _stored(bucket.storage, artifact)
 
 
 def _stored(storage: Storage, artifact: Artifact) -> bool:

@@ -5,6 +5,7 @@ Each waits under its digest and its key: two packages may have the same bytes, a
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from contextlib import contextmanager, suppress
@@ -79,6 +80,20 @@ class Staging:
         """Where the artifact's bytes wait, or None where they do not."""
         path = self._place(artifact)
         return path if path.is_file() else None
+
+    def holds(self, artifact: Artifact) -> bool:
+        """Whether the artifact's bytes wait, to the last one. What else waits in their place is removed."""
+        path = self.path(artifact)
+        if path is None:
+            return False
+        try:
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256:
+                    return True
+            path.unlink()
+        except OSError as error:
+            raise self._failed(error) from error
+        return False
 
     def discard(self, artifacts: Iterable[Artifact]) -> None:
         """Forget artifacts that have reached the bucket."""

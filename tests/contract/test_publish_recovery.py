@@ -184,6 +184,22 @@ def test_a_package_whose_objects_cannot_even_be_looked_at_stops_no_other(work: W
     assert listed(work, STUCK) == ["1.0.0", "1.1.0"]
 
 
+@pytest.mark.parametrize("size", [None, 0, 10])
+def test_staged_bytes_that_a_disk_lost_are_staged_again_and_hold_nobody_up(
+    work: Workspace, repo: GitRepo, size: int | None
+) -> None:
+    """A file that is there, with its length cut or its blocks empty: what a power loss can leave."""
+    publish(work, stuck("put_new", f"{STUCK}/"))
+    for staged in (work.root / "state/staging").iterdir():
+        staged.write_bytes(bytes(staged.stat().st_size if size is None else size))
+
+    report = publish(work, now=LATER)
+
+    assert report.refusals == ()
+    assert listed(work, STUCK) == ["1.0.0"]
+    assert check_reachable(work.public) == 2
+
+
 def test_other_bytes_of_the_same_size_are_not_taken_for_what_was_staged(work: Workspace, repo: GitRepo) -> None:
     publish(work, stuck("put_new", f"{STUCK}/"))
     with work.registry() as registry, registry.ledger.publication(0) as publication:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 SHOWN_PLATFORMS = 4
 SHOWN_VERSIONS = 12
 SHOWN_NOTES = 50
+SHOWN_WHOLE = 3
+SHOWN_BRIEFLY = 50
 
 _ALARMED = """\
 An alarm comes back with every publish until somebody says why it may rest. 'registry-gen violations' shows its number:
@@ -49,8 +52,24 @@ def report_text(report: Report) -> str:
 
 
 def refusals_text(refusals: Iterable[Refusal]) -> str:
-    """Refusals, each a block with its code, both values and what to do."""
-    return "\n\n".join("\n".join(_refusal_lines(refusal)) for refusal in refusals)
+    """Refusals, each a block with its code, both values and what to do; of many with one code the first.
+
+    The others follow with a line each: one host that is down concerns hundreds of packages. Alarms are all shown.
+    """
+    whole: list[Refusal] = []
+    others: list[Refusal] = []
+    seen: Counter[str] = Counter()
+    for refusal in refusals:
+        seen[refusal.error.code.id] += not refusal.violation
+        brief = not refusal.violation and seen[refusal.error.code.id] > SHOWN_WHOLE
+        (others if brief else whole).append(refusal)
+    blocks = ["\n".join(_refusal_lines(refusal)) for refusal in whole]
+    lines = [_refusal_head(refusal) for refusal in others[:SHOWN_BRIEFLY]]
+    if len(others) > SHOWN_BRIEFLY:
+        lines.append(
+            f"  {click.style('refused', fg='red', bold=True)} {len(others) - SHOWN_BRIEFLY} more; --json has all"
+        )
+    return "\n\n".join([*blocks, *(["\n".join(lines)] if lines else [])])
 
 
 def notes_text(notes: Iterable[Note]) -> str:
@@ -195,12 +214,21 @@ def _platforms(platforms: Sequence[Platform]) -> str:
 
 
 def _refusal_lines(refusal: Refusal) -> Iterator[str]:
+    yield _refusal_head(refusal)
+    error = refusal.error
+    place = str(error.position or error.where)
+    yield from details(error, "" if place == _about(refusal) else place, indent=4)
+
+
+def _refusal_head(refusal: Refusal) -> str:
     error = refusal.error
     word = click.style("alarm" if refusal.violation else "refused", fg="red", bold=True)
-    about = f"{refusal.address} {refusal.version}" if refusal.version else str(refusal.address)
-    yield f"  {word} {click.style(about, bold=True)}: {error.code.id} {printable(error.detail or error.code.title)}"
-    place = str(error.position or error.where)
-    yield from details(error, "" if place == about else place, indent=4)
+    about = click.style(_about(refusal), bold=True)
+    return f"  {word} {about}: {error.code.id} {printable(error.detail or error.code.title)}"
+
+
+def _about(refusal: Refusal) -> str:
+    return f"{refusal.address} {refusal.version}" if refusal.version else str(refusal.address)
 
 
 def _summary(head: str, refusals: Sequence[Refusal], unchanged: int) -> str:

@@ -70,6 +70,21 @@ def test_notes_and_refusals_are_escaped() -> None:
     assert not any(mark in shown for mark in "\x07\x9b\u202e\ud800")
 
 
+def test_of_many_refusals_with_one_code_the_first_are_shown_whole_the_next_briefly_and_alarms_always() -> None:
+    refused = [
+        Refusal(ModuleAddress("acme", f"m{number:02}", "aws"), None, RefusalError(CODE, hint="Wait."))
+        for number in range(60)
+    ]
+    alarms = [Refusal(ADDRESS, None, RefusalError(CODE, hint="Look."), violation=True) for _ in range(5)]
+    shown = click.unstyle(refusals_text([*refused, *alarms]))
+
+    assert (shown.count("hint      Wait."), shown.count("hint      Look.")) == (3, 5)
+    whole, brief = shown.rsplit("\n\n", 1)
+    assert (whole.count("\n\n"), brief.splitlines()[0]) == (7, "  refused acme/m03/aws: ABC001 the thing is wrong")
+    assert (len(brief.splitlines()), brief.splitlines()[-1]) == (51, "  refused 7 more; --json has all")
+    assert refusals_text([]) == ""
+
+
 def test_a_key_of_a_file_is_shown_quoted_and_short() -> None:
     forged = '{"\\e[2J\\nThe_catalog_is_good.": [1], "' + "x" * 500 + '": 1}'
     loaded = load({MODULE: f"source:\n  git: https://git.example.com/x.git\n  pins: {forged}\n"})

@@ -72,5 +72,5 @@ AHEAD = Code(
     "LOG011",
     "the log does not have that many entries",
     "A position counts entries from the first one on; the log ends before it.",
-    "Name a smaller number. registry-gen plan --as-of with today's date tells how many there are.",
+    "Name a smaller number: registry-gen log list shows the newest entries with theirs.",
 )

@@ -19,8 +19,8 @@ FOREIGN_CHECKPOINT = Code(
     "PUB003",
     "the bucket holds a checkpoint of the log that this ledger did not make",
     "Two checkpoints that do not follow from each other prove a registry dishonest to everyone who monitors it.",
-    "Make sure that one ledger alone publishes to this bucket. An old copy of the ledger that did, such as a restored "
-    "backup, is made whole by: registry-gen ledger rebuild --from-bucket.",
+    "Make sure that one ledger alone publishes to this bucket. One that was lost, or restored from an old backup, is "
+    "made again in an empty database by: registry-gen ledger rebuild --from-bucket.",
 )
 STAGING = Code(
     "PUB004",

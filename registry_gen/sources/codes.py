@@ -198,7 +198,8 @@ NO_REVISION = Code(
     "GIT016",
     "the catalog as of that revision cannot be read",
     "What changed since then is found by comparing the catalog with its own repository.",
-    "Name a commit, tag or branch that this clone has; a shallow clone in CI may need more depth: git fetch --deepen.",
+    "The catalog has to be in a git repository. Name a commit, tag or branch that this clone has; a shallow clone in "
+    "CI may need more depth: git fetch --deepen.",
 )
 NO_RELEASES_FOLDER = Code(
     "SRC001",

@@ -61,6 +61,9 @@ def acknowledge(output: Output, ids: tuple[int, ...], reason: str) -> None:
         alarms = publication.acknowledge(ids, reason.strip(), run)
     output.json({"violations": [_as_json(alarm) for alarm in alarms]})
     output.result("\n\n".join("\n".join(_lines(alarm)) for alarm in alarms))
+    for alarm in alarms:
+        if alarm.acknowledged is not None and alarm.acknowledged.at != run.at:
+            output.say(f"Violation {alarm.id} was acknowledged before: the reason of then stays.")
 
 
 def _list(output: Output, everything: bool) -> int:

@@ -44,6 +44,7 @@ def withdraw_now(output: Output, address: Address, about: Constraints | None) ->
     output.result(collected_text(done, (), extent))
     if done.refusals:
         output.say(refusals_text(done.refusals))
+    output.say("Commit the change of the catalog.")
     if not meant:  # whoever is in a hurry about a secret has to know that it is still there
         output.say(f"No published version of {address} matches: the rule keeps future ones off.")
     # An alarm about another version is told, and stopped nothing of what was asked for here.

@@ -86,3 +86,4 @@ def test_a_withdrawal_at_once_of_nothing_that_is_published_is_a_failure(work: Wo
     ran = run_here(work, "withdraw", NETWORK, "9.9.9", "--reason", "A token.", "--now", "--yes")
     assert ran.code == 1
     assert f"No published version of {NETWORK} matches: the rule keeps future ones off." in ran.err
+    assert "Commit the change of the catalog." in ran.err

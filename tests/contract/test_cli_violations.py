@@ -128,7 +128,10 @@ def test_a_second_acknowledgement_changes_nothing(work: Workspace) -> None:
     first = run_here(work, "--json", "violations", "acknowledge", "1", "--reason", "asked")
     rows = run_here(work, "--json", "ledger", "audit", "list").json["rows"]
 
-    assert run_here(work, "--json", "violations", "acknowledge", "1", "--reason", "other") == first
+    second = run_here(work, "--json", "violations", "acknowledge", "1", "--reason", "other")
+
+    assert (first.err, second.err) == ("", "Violation 1 was acknowledged before: the reason of then stays.\n")
+    assert (second.code, second.out) == (first.code, first.out)
     assert run_here(work, "--json", "ledger", "audit", "list").json["rows"] == rows
 
 

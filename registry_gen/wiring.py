@@ -21,11 +21,13 @@ from registry_gen.sources.files import read_catalog, read_registry_file
 from registry_gen.sources.former_catalog import checked_out, read_former_catalog
 from registry_gen.sources.git_command import GitCommand
 from registry_gen.sources.identity import identity
+from registry_gen.sources.reading_cache import keep_rows, known_rows
 from registry_gen.verify.openpgp import parse_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from registry_gen.catalog.load import Loaded
     from registry_gen.errors import RegistryError
     from registry_gen.ledger import Ledger
     from registry_gen.model.address import Address
@@ -63,23 +65,37 @@ def read_settings(path: Path) -> Config:
     return load_config(read_registry_file(path), str(path), path.absolute().parent, os.environ)
 
 
-def read_workspace(path: Path, since: str | None = None) -> Workspace:
+def read_workspace(path: Path, since: str | None = None, *, keep: bool = False) -> Workspace:
     """Read registry.yaml and the catalog it names; raises InputError for problems of registry.yaml only.
 
     ``since`` is a revision of the catalog's repository to compare with; raises InputError GIT016 where there is none.
+    What was read is kept in the state folder, so that the next reading parses only what is new; ``keep`` says that the
+    folder may be made for that.
     """
     config = read_settings(path)
     git = GitCommand((), config.limits.git_seconds)
     files = read_catalog(config)
     found = checked_out(config, git, files)
-    loaded = load_catalog(files, config, parse_key, found.commit)
-    changed = None if since is None else _changed(path, since, config, files, loaded.catalog)
+    loaded = _load(config, files, found.commit, keep=keep)
+    changed = None if since is None else _changed(path, since, config, files, loaded)
     uncommitted = shown_path(shown_folder(config), found.differs) if found.differs else ""
     return Workspace(config, loaded.catalog, loaded.problems, changed, uncommitted)
 
 
+def _load(config: Config, files: Sequence[CatalogFile], commit: str | None, *, keep: bool) -> Loaded:
+    if keep:
+        with suppress(InputError):  # whoever needs the folder for more says what is wrong with it
+            prepare_state(config.state)
+    ours = _is_own(config.state)
+    known = known_rows(config) if ours else {}
+    loaded = load_catalog(files, config, parse_key, commit, known)
+    if ours and loaded.rows != known:
+        keep_rows(config, loaded.rows)
+    return loaded
+
+
 def _changed(
-    path: Path, since: str, config: Config, files: Sequence[CatalogFile], catalog: Catalog
+    path: Path, since: str, config: Config, files: Sequence[CatalogFile], loaded: Loaded
 ) -> frozenset[Address] | None:
     from registry_gen.catalog.changes import changed_packages
 
@@ -88,7 +104,10 @@ def _changed(
     if not former.same_registry:
         return None
     return changed_packages(
-        former.files, files, catalog, lambda before: load_catalog(before, config, parse_key, commit=None)
+        former.files,
+        files,
+        loaded.catalog,
+        lambda before: load_catalog(before, config, parse_key, None, loaded.rows),
     )
 
 
@@ -145,6 +164,15 @@ def _require_own(state: Path, mark: Path) -> None:
         reason = f"without an empty folder {MADE_HERE}"
     if reason:
         raise InputError(FOREIGN_STATE, where=str(state), found=reason, hint=FOREIGN_STATE.fix)
+
+
+def _is_own(state: Path) -> bool:
+    """Whether there is a state folder that ``prepare_state`` made, so that what is in it can be believed."""
+    try:
+        _require_own(state, state / MADE_HERE)
+    except (InputError, OSError):
+        return False
+    return True
 
 
 def _is_empty_folder(path: Path) -> bool:

@@ -1,18 +1,18 @@
-"""A package's file -> its entry: the rules between keys, and between files."""
+"""A package's file -> its entry: the rules between files. What the file says by itself is its ``Draft``."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from types import NoneType
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.catalog import codes
-from registry_gen.catalog.check import Checked, check
-from registry_gen.catalog.location import Places, is_folder
-from registry_gen.catalog.package_shapes import GitShape, MirrorFile, ModuleFile, ProviderFile
-from registry_gen.catalog.rules import read_rules
-from registry_gen.catalog.shared import File, Key, Namespace, SharedFiles, find_keys
-from registry_gen.errors import Code, InputError, Position, RegistryError
+from registry_gen.catalog.drafts import AnyChecked, Draft, read_draft
+from registry_gen.catalog.problems import problem
+from registry_gen.catalog.rows import NoDraftError, Row, read_row, write_row
+from registry_gen.catalog.shared import Key, Namespace, SharedFiles, find_keys
+from registry_gen.errors import Position
 from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, ProviderAddress
 from registry_gen.model.digest import Sha256
 from registry_gen.model.entries import (
@@ -24,12 +24,20 @@ from registry_gen.model.entries import (
     ProviderEntry,
     ReleaseSource,
 )
-from registry_gen.model.facts import Hosting, SigningKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_NO_DIGEST: Final = Sha256("")
+    from registry_gen.catalog.location import Places
+    from registry_gen.catalog.shared import File
+    from registry_gen.errors import RegistryError
+    from registry_gen.model.facts import SigningKey
+
+_SOURCES: Final[Mapping[str, tuple[type, ...]]] = {
+    "module": (GitSource, ArchiveSource),
+    "provider": (ReleaseSource,),
+    "mirror": (NoneType,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,180 +52,179 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An entry, or None and the problems that kept it out."""
+    """An entry, or None and the problems that kept it out; those of a namespace it tells itself.
+
+    ``row`` is the file's draft, to be known by ``name``, the digest of all that it was made of; None with problems.
+    """
 
     entry: Entry | None
     problems: tuple[RegistryError, ...]
+    name: str = ""
+    row: Row | None = None
 
 
-def build_entry(address: Address, file: File, around: Surroundings) -> Built:
-    """Read a package's file. An entry is made only without any problem, of its own or of its namespace."""
+def build_entry(address: Address, file: File, around: Surroundings, known: Mapping[str, Row]) -> Built:
+    """Read a package's file. An entry is made only without any problem, of its own or of its namespace.
+
+    ``known`` are rows of files that were read against the same places: what is among them is not parsed again.
+    """
+    own = _own_digest(address, file)
+    name = own.hexdigest()
+    row = None if file.error else known.get(name)
+    draft = row and _remembered(address, row)
+    if draft:
+        built = _built(address, _Read(file.path, own, draft), around)
+        if not built.problems:
+            return Built(built.entry, (), name, row)
+        # What is told has a place in the file, and only the file knows it.
+    drafted = read_draft(address, file, around.places)
+    if drafted.draft is None:
+        return Built(None, drafted.problems)
+    built = _built(address, _Read(file.path, own, drafted.draft, drafted.checked), around)
+    problems = (*drafted.problems, *built.problems)
+    return Built(None, problems) if problems else Built(built.entry, (), name, write_row(drafted.draft))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file's draft, and the digest of what it is made of; ``checked`` knows places, None where nothing was parsed."""
+
+    path: str
+    own: hashlib._Hash
+    draft: Draft
+    checked: AnyChecked | None = None
+
+    def position(self, *loc: int | str) -> Position:
+        return self.checked.position(*loc) if self.checked else Position(self.path)
+
+    def lost(self, key: str) -> bool:
+        return self.checked is not None and self.checked.lost(key)
+
+    def digest(self, depends_on: Iterable[bytes]) -> Sha256:
+        """SHA-256 over address, path, file and whatever else decides about the entry."""
+        return Sha256(_added(self.own.copy(), depends_on).hexdigest())
+
+
+def _built(address: Address, read: _Read, around: Surroundings) -> Built:
+    """The entry that a draft makes with what other files and registry.yaml say; with problems it is not to be used."""
     match address:
         case ModuleAddress():
-            return _module(address, file, around)
+            return _module(address, read, around)
         case ProviderAddress():
-            return _provider(address, file, around)
+            return _provider(address, read, around)
         case MirrorAddress():
-            return _mirror(address, file, around)
+            return _mirror(address, read, around)
 
 
-def _module(address: ModuleAddress, file: File, around: Surroundings) -> Built:
-    checked = check(file.document(), ModuleFile, around.places)
-    values = checked.values
-    if values is None:
-        return Built(None, checked.problems)
-    source: GitSource | ArchiveSource
-    rules = read_rules(address, checked, values)
-    problems = [*checked.problems, *rules.problems]
-    if isinstance(values.source, GitShape):
-        shape = values.source
-        source = GitSource(shape.git, shape.path, shape.tags, shape.pins)
-        read_from = shape.git
-    else:
-        read_from = values.source.archives + "/"
-        source = ArchiveSource(read_from, values.source.pattern)
-        problems += _link_to_folder(checked, values.hosting, read_from)
-    problems += _unpinned_copy(checked, values)
+def _module(address: ModuleAddress, read: _Read, around: Surroundings) -> Built:
+    draft, source = read.draft, read.draft.source
+    if not isinstance(source, GitSource | ArchiveSource):
+        raise TypeError(f"{address}: the source of another kind")
+    namespace = around.shared.namespaces.get(address.namespace, Namespace())
+    if not namespace.sound:
+        return Built(None, ())
+    read_from = source.url if isinstance(source, GitSource) else source.location
     entry = ModuleEntry(
         address,
-        Position(file.path),
-        _NO_DIGEST,
+        Position(read.path),
+        read.digest((namespace.data, read_from.encode())),
         source,
-        values.versions,
-        Hosting(values.hosting),
-        rules.deprecated,
-        rules.withdrawn,
-        rules.retention,
-        values.prereleases,
-        values.allow_unpinned,
+        draft.versions,
+        draft.hosting,
+        draft.deprecated,
+        draft.withdrawn,
+        draft.retention,
+        draft.prereleases,
+        draft.allow_unpinned,
     )
-    namespace = around.shared.namespaces.get(address.namespace, Namespace())
-    return _built(entry, problems, namespace, _digest(entry, file, (namespace.data, read_from.encode())))
+    return Built(entry, ())
 
 
-def _provider(address: ProviderAddress, file: File, around: Surroundings) -> Built:
-    checked = check(file.document(), ProviderFile, around.places)
-    values = checked.values
-    if values is None:
-        return Built(None, checked.problems)
+def _provider(address: ProviderAddress, read: _Read, around: Surroundings) -> Built:
+    draft, source = read.draft, read.draft.source
+    if not isinstance(source, ReleaseSource):
+        raise TypeError(f"{address}: the source of another kind")
     namespace = around.shared.namespaces.get(address.namespace, Namespace())
-    keys, missing = _provider_keys(checked, values, namespace, around.shared.keys)
-    rules = read_rules(address, checked, values)
-    problems = [*checked.problems, *rules.problems, *missing, *_release_problems(checked, values)]
+    keys, problems = _provider_keys(read, namespace, around.shared.keys)
+    if problems or not namespace.sound:
+        return Built(None, tuple(problems))
     entry = ProviderEntry(
         address,
-        Position(file.path),
-        _NO_DIGEST,
-        ReleaseSource(values.source.releases, values.source.versions),
-        values.versions,
-        Hosting(values.hosting),
-        rules.deprecated,
-        values.signature,
+        Position(read.path),
+        read.digest((namespace.data, source.location.encode(), *_armor(keys))),
+        source,
+        draft.versions,
+        draft.hosting,
+        draft.deprecated,
+        draft.signature,
         keys,
-        tuple(sorted(values.platforms)),
-        values.protocols,
-        rules.withdrawn,
-        rules.retention,
-        values.prereleases,
+        draft.platforms,
+        draft.protocols,
+        draft.withdrawn,
+        draft.retention,
+        draft.prereleases,
     )
-    digest = _digest(entry, file, (namespace.data, values.source.releases.encode(), *_armor(keys)))
-    return _built(entry, problems, namespace, digest)
+    return Built(entry, ())
 
 
-def _mirror(address: MirrorAddress, file: File, around: Surroundings) -> Built:
-    checked = check(file.document(), MirrorFile, around.places)
-    values = checked.values
-    if values is None:
-        return Built(None, checked.problems)
-    rules = read_rules(address, checked, values)
-    problems = [*checked.problems, *rules.problems]
+def _mirror(address: MirrorAddress, read: _Read, around: Surroundings) -> Built:
+    draft = read.draft
+    keys, problems = find_keys(draft.keys, around.shared.keys, lambda index: read.position("trust", "keys", index))
     if address.hostname == around.site_host:
-        problems.append(_problem(codes.OWN_MIRROR, Position(file.path)))
-    keys, missing = find_keys(
-        values.trust.keys, around.shared.keys, lambda index: checked.position("trust", "keys", index)
-    )
-    problems += missing
+        problems.append(problem(codes.OWN_MIRROR, Position(read.path)))
+    if problems:
+        return Built(None, tuple(problems))
     upstream = around.upstreams.get(address.hostname, f"https://{address.hostname}")
     entry = MirrorEntry(
         address,
-        Position(file.path),
-        _NO_DIGEST,
+        Position(read.path),
+        read.digest((upstream.encode(), *_armor(keys))),
         upstream,
-        values.versions,
-        Hosting(values.hosting),
-        tuple(sorted(values.platforms)),
+        draft.versions,
+        draft.hosting,
+        draft.platforms,
         keys,
-        rules.withdrawn,
-        rules.retention,
-        values.prereleases,
+        draft.withdrawn,
+        draft.retention,
+        draft.prereleases,
     )
-    return _built(entry, problems, Namespace(), _digest(entry, file, (upstream.encode(), *_armor(keys))))
+    return Built(entry, ())
 
 
 def _provider_keys(
-    checked: Checked[ProviderFile], values: ProviderFile, namespace: Namespace, ring: Mapping[str, Key]
+    read: _Read, namespace: Namespace, ring: Mapping[str, Key]
 ) -> tuple[tuple[SigningKey, ...], list[RegistryError]]:
-    if values.signing_keys:
-        return find_keys(values.signing_keys, ring, lambda index: checked.position("signing_keys", index))
-    if values.signature == "registry":
+    if read.draft.keys:
+        return find_keys(read.draft.keys, ring, lambda index: read.position("signing_keys", index))
+    if read.draft.signature == "registry":
         return (), []
     # What was written may be among the problems already, and a namespace tells of its problems itself.
-    told = checked.lost("signing_keys") or checked.lost("signature") or not namespace.sound
+    told = read.lost("signing_keys") or read.lost("signature") or not namespace.sound
     if not namespace.signing_keys and not told:
-        return (), [_problem(codes.NO_KEYS, Position(checked.document.path))]
+        return (), [problem(codes.NO_KEYS, Position(read.path))]
     return namespace.signing_keys, []
 
 
-def _release_problems(checked: Checked[ProviderFile], values: ProviderFile) -> Iterable[RegistryError]:
-    releases, versions = values.source.releases, values.source.versions
-    yield from _link_to_folder(checked, values.hosting, releases)
-    if is_folder(releases) and versions:
-        detail = "a folder is searched, so source.versions says nothing"
-        hint = "Choose versions with the key versions at the top of the file."
-        yield _problem(codes.CONTRADICTION, checked.position("source", "versions"), detail, hint)
-    elif not is_folder(releases) and not versions and not checked.lost("source", "versions"):
-        detail = "source needs the key versions: a URL cannot be searched"
-        yield _problem(codes.MISSING_KEY, checked.position("source", "releases"), detail)
-    if values.hosting == "link" and values.signature == "registry":
-        detail = "hosting: link publishes the upstream's own sums, which this registry then cannot sign"
-        yield _problem(codes.CONTRADICTION, checked.position("signature"), detail, "Use hosting: copy.")
-
-
-def _unpinned_copy(checked: Checked[ModuleFile], values: ModuleFile) -> Iterable[RegistryError]:
-    if values.allow_unpinned and (values.hosting != "link" or not isinstance(values.source, GitShape)):
-        detail = (
-            "allow_unpinned is about links to tags of a git repository; whatever is copied has a commit or a digest"
-        )
-        yield _problem(
-            codes.CONTRADICTION, checked.position("allow_unpinned"), detail, "Remove it, or use hosting: link."
-        )
-
-
-def _link_to_folder(
-    checked: Checked[ModuleFile] | Checked[ProviderFile], hosting: str, source: str
-) -> Iterable[RegistryError]:
-    if hosting == "link" and is_folder(source):
-        yield _problem(codes.LINK_TO_FOLDER, checked.position("hosting"))
-
-
-def _built(entry: Entry, problems: Iterable[RegistryError], namespace: Namespace, digest: Sha256) -> Built:
-    problems = tuple(problems)
-    if problems or not namespace.sound:
-        return Built(None, problems)
-    return Built(replace(entry, digest=digest), ())
+def _remembered(address: Address, row: Row) -> Draft | None:
+    """The draft of a row, or None where it is none of such a package."""
+    try:
+        draft = read_row(row)
+    except NoDraftError:
+        return None
+    return draft if isinstance(draft.source, _SOURCES[address.kind]) else None
 
 
 def _armor(keys: Iterable[SigningKey]) -> tuple[bytes, ...]:
     return tuple(key.armor.encode() for key in keys)
 
 
-def _digest(entry: Entry, file: File, depends_on: Iterable[bytes]) -> Sha256:
-    """SHA-256 over address, path, file and whatever else decides about the entry; each part with its length."""
-    total = hashlib.sha256()
-    for part in (entry.address.kind.encode(), str(entry.address).encode(), file.path.encode(), file.data, *depends_on):
+def _own_digest(address: Address, file: File) -> hashlib._Hash:
+    """SHA-256 over address, path and file: the beginning of the entry's digest, and what names its draft."""
+    return _added(hashlib.sha256(), (address.kind.encode(), str(address).encode(), file.path.encode(), file.data))
+
+
+def _added(total: hashlib._Hash, parts: Iterable[bytes]) -> hashlib._Hash:
+    """Each part with its length."""
+    for part in parts:
         total.update(len(part).to_bytes(8, "big") + part)
-    return Sha256(total.hexdigest())
-
-
-def _problem(code: Code, position: Position, detail: str = "", hint: str = "") -> InputError:
-    return InputError(code, detail, hint=hint or code.fix, position=position)
+    return total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from registry_gen.catalog import codes
@@ -16,33 +17,43 @@ from registry_gen.errors import InputError, Position, RegistryError
 from registry_gen.model.entries import Catalog, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from registry_gen.catalog.rows import Row
     from registry_gen.model.address import Address
     from registry_gen.model.config import Config
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The entries without problems, all problems in order, and the addresses that problems left out."""
+    """The entries without problems, all problems in order, and the addresses that problems left out.
+
+    ``rows`` are what the next reading may be given as ``known``, by name.
+    """
 
     catalog: Catalog
     problems: tuple[RegistryError, ...]
     left_out: tuple[Address, ...]
+    rows: Mapping[str, Row]
 
 
 def load_catalog(
-    files: Iterable[tuple[str, bytes | RegistryError]], config: Config, read_key: ReadKey, commit: str | None
+    files: Iterable[tuple[str, bytes | RegistryError]],
+    config: Config,
+    read_key: ReadKey,
+    commit: str | None,
+    known: Mapping[str, Row] = MappingProxyType({}),
 ) -> Loaded:
     """Read the whole catalog.
 
     ``files`` are paths relative to the catalog's folder, with '/', and their bytes, or why they could not be read, in
     any order; ``read_key`` makes a certificate of an armoured key file; ``commit`` is that of the catalog's
-    repository where there is one. Never raises for what the files say: a bad one is left out, and hides neither the
-    others nor their problems.
+    repository where there is one. ``known`` are rows that an equal parser made against equal ``places_of``: a package's
+    file that is as it was then is not parsed again, and the result is the same.
+    Never raises for what the files say: a bad one is left out, and hides neither the others nor their problems.
     """
     sorted_out = _sort_out(files, shown_folder(config))
-    places = Places(str(config.root), config.network.schemes)
+    places = places_of(config)
     shared = read_shared(
         sorted_out.shared["key"],
         sorted_out.shared["namespace"],
@@ -54,14 +65,22 @@ def load_catalog(
     around = Surroundings(places, config.site.host.partition(":")[0], config.network.upstreams or {}, shared)
     entries: dict[Address, Entry] = {}
     left_out: list[Address] = []
+    rows: dict[str, Row] = {}
     for address, file in sorted_out.packages.items():
-        built = build_entry(address, file, around)
+        built = build_entry(address, file, around, known)
         problems += built.problems
+        if built.row is not None:
+            rows[built.name] = built.row
         if built.entry and sorted_out.complete:
             entries[address] = built.entry
         else:
             left_out.append(address)
-    return Loaded(Catalog(entries, commit), in_order(problems), tuple(left_out))
+    return Loaded(Catalog(entries, commit), in_order(problems), tuple(left_out), rows)
+
+
+def places_of(config: Config) -> Places:
+    """What the locations of the catalog are read against."""
+    return Places(str(config.root), config.network.schemes)
 
 
 def shown_folder(config: Config) -> str:

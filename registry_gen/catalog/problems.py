@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.catalog.codes import LIMIT
-from registry_gen.errors import InputError, Position, RegistryError
+from registry_gen.errors import Code, InputError, Position, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,6 +26,11 @@ class ProblemsError(InputError):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.problems))
+
+
+def problem(code: Code, position: Position, detail: str = "", hint: str = "") -> InputError:
+    """A problem at a place, by default with the code's own words."""
+    return InputError(code, detail, hint=hint or code.fix, position=position)
 
 
 def in_order(problems: Iterable[RegistryError]) -> tuple[RegistryError, ...]:

@@ -59,7 +59,7 @@ def command(
         if fetch or detailed_exitcode or allow_mass_withdrawal or changed_since:
             raise click.UsageError("--as-of shows the past: of the other options only --only goes with it.")
         return _show_past(output, read_parameter(parse_moment, as_of, "--as-of"), only)
-    workspace = wiring.read_workspace(output.config, changed_since)
+    workspace = wiring.read_workspace(output.config, changed_since, keep=True)
     catalog = selected(workspace, only)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         planned = make_plan(

@@ -45,7 +45,7 @@ def command(
 
     A package that fails stops no other; it is reported at the end and tried again next time. Exits 1 then.
     """
-    workspace = wiring.read_workspace(output.config, changed_since)
+    workspace = wiring.read_workspace(output.config, changed_since, keep=True)
     catalog = selected(workspace, only)
     say_uncommitted(output, workspace)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:

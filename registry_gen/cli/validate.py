@@ -1,4 +1,7 @@
-"""``validate``: every problem of the catalog and of registry.yaml, at once, without touching anything."""
+"""``validate``: every problem of the catalog and of registry.yaml, at once.
+
+Nothing is touched, except that a state folder keeps what was read, where one was made here before.
+"""
 
 from __future__ import annotations
 

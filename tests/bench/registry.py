@@ -88,7 +88,7 @@ class Made:
 
     def publish(self) -> Report:
         """Publish, with the sightings in hand."""
-        workspace = wiring.read_workspace(self.work.root / "registry.yaml")
+        workspace = wiring.read_workspace(self.work.root / "registry.yaml", keep=True)
         with self.outside(), wiring.open_registry(workspace) as registry:
             return publish(registry, wiring.open_keys(registry), selected(workspace, ()), NOW, Silent())
 

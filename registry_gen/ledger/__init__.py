@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
     from registry_gen.model.imported import Imported, ImportedPackage
     from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent, Run
+    from registry_gen.model.plan import AskedReleases, RememberedRelease
     from registry_gen.model.version import Version
 
 
@@ -252,6 +253,9 @@ class Publication(Protocol):
         ``row`` goes into the audit log where anything of it is new.
         """
 
+    def remember(self, asked: Mapping[Address, AskedReleases]) -> None:
+        """Keep what sources said of releases until they are asked again; an answer never replaces a later one."""
+
     def start_run(self, catalog_commit: str | None, actor: str, at: datetime) -> int:
         """Record that a publish began, and that those before it were interrupted which have not ended.
 
@@ -334,6 +338,9 @@ class Ledger(Protocol):
 
     def imported(self, addresses: Sequence[Address]) -> Mapping[Address, Imported]:
         """What was imported of these packages; those of which nothing was are left out."""
+
+    def remembered(self, addresses: Sequence[Address]) -> Mapping[Address, tuple[RememberedRelease, ...]]:
+        """What sources said last of these packages' releases; of those that are left out nothing is known."""
 
     def violations(self, *, acknowledged: bool = False) -> tuple[Alarm, ...]:
         """Every alarm that nobody has acknowledged, on request the others too; oldest first."""

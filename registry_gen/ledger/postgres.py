@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from registry_gen.errors import LedgerError
-from registry_gen.ledger import audit_check, backup, codes, imported, lock, reading, violations
+from registry_gen.ledger import audit_check, backup, codes, imported, lock, reading, remembered, violations
 from registry_gen.ledger.connection import complete, connect, describe, translated
 from registry_gen.ledger.embedded import EmbeddedServer
 from registry_gen.ledger.inspection import PostgresInspection
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from registry_gen.model.address import Address
     from registry_gen.model.facts import Package, PackageHead
     from registry_gen.model.imported import Imported
+    from registry_gen.model.plan import RememberedRelease
 
 _READERS: Final = 4
 _POOL_SECONDS: Final = 10.0
@@ -97,6 +98,11 @@ class PostgresLedger:
         """What was imported of these packages; those of which nothing was are left out."""
         with self._snapshot() as connection:
             return imported.read(connection, addresses)
+
+    def remembered(self, addresses: Sequence[Address]) -> Mapping[Address, tuple[RememberedRelease, ...]]:
+        """What sources said last of these packages' releases; of those that are left out nothing is known."""
+        with self._snapshot() as connection:
+            return remembered.read(connection, addresses)
 
     def violations(self, *, acknowledged: bool = False) -> tuple[Alarm, ...]:
         """Every alarm that nobody has acknowledged, on request the others too; oldest first."""

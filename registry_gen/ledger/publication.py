@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from psycopg.types.json import Jsonb
 
 from registry_gen.errors import LedgerError
-from registry_gen.ledger import audit, codes, imported, intents, lock, log_key, reading, violations
+from registry_gen.ledger import audit, codes, imported, intents, lock, log_key, reading, remembered, violations
 from registry_gen.ledger.connection import translated
 from registry_gen.ledger.rebuild import rebuild
 from registry_gen.ledger.rows import instant
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
     from registry_gen.model.imported import ImportedPackage
     from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent, Run
+    from registry_gen.model.plan import AskedReleases
 
 _STORE_DOCUMENTS: Final = """
 WITH stored AS (
@@ -249,6 +250,11 @@ class PostgresPublication:
             if counts.tags or counts.zips:
                 audit.append_rows(connection, [row])
             return counts
+
+    def remember(self, asked: Mapping[Address, AskedReleases]) -> None:
+        """Keep what sources said of releases until they are asked again; an answer never replaces a later one."""
+        with self._fenced() as connection:
+            remembered.store(connection, asked)
 
     def start_run(self, catalog_commit: str | None, actor: str, at: datetime) -> int:
         """Record that a publish began; the same moment under the same lock is the same run.

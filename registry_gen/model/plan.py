@@ -52,6 +52,27 @@ class ReleaseSeen:
     sizes: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class RememberedRelease:
+    """What a URL said of a release at ``seen_at``.
+
+    ``declared`` says that the catalog named its protocols then, so that nobody looked for a manifest the sums do not
+    name.
+    """
+
+    release: ReleaseSeen
+    declared: bool
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AskedReleases:
+    """What a run learnt of a package's releases: ``answers`` to remember, and ``lost`` versions that gave none."""
+
+    answers: tuple[RememberedRelease, ...]
+    lost: frozenset[Version]
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class UpstreamSeen:
     """One version that an upstream registry offers."""
@@ -86,11 +107,15 @@ class ModuleSighting:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSighting:
-    """The releases found; ``problems`` are releases that could not be read."""
+    """The releases found; ``problems`` are releases that could not be read.
+
+    Of ``remembered`` versions the source was not asked in this run: ``releases`` has what it said last.
+    """
 
     address: ProviderAddress
     releases: tuple[ReleaseSeen, ...]
     problems: tuple[RegistryError, ...] = ()
+    remembered: frozenset[Version] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

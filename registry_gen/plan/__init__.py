@@ -2,6 +2,19 @@
 
 from registry_gen.plan.decide import due_mirrors, plan, returning, stale
 from registry_gen.plan.inputs import Context
+from registry_gen.plan.remembered import may_be_remembered, not_due, to_remember, unasked
 from registry_gen.plan.settle import Settled, settle
 
-__all__ = ["Context", "Settled", "due_mirrors", "plan", "returning", "settle", "stale"]
+__all__ = [
+    "Context",
+    "Settled",
+    "due_mirrors",
+    "may_be_remembered",
+    "not_due",
+    "plan",
+    "returning",
+    "settle",
+    "stale",
+    "to_remember",
+    "unasked",
+]

@@ -66,7 +66,8 @@ def stale(
 def due_mirrors(catalog: Catalog, heads: Mapping[Address, PackageHead], now: datetime) -> tuple[Address, ...]:
     """The mirrors whose upstream is to be asked again what it says of published versions: once in ``ASK_AGAIN``.
 
-    Tags, sums of archives and of releases are seen in every run; for a mirror it takes requests for each version.
+    Tags and sums of archives are seen in every run; for a mirror it takes requests for each version, as it does for
+    releases under URLs, of which ``remembered`` decides.
     """
     return tuple(
         address

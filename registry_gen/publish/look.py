@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from registry_gen.model.entries import Catalog, Entry, GitSource, MirrorEntry, ModuleEntry, ProviderEntry
 from registry_gen.model.facts import MirrorVersion
-from registry_gen.model.plan import FailedSighting, MirrorSighting, ModuleSighting, Sighting, Tag
+from registry_gen.model.plan import FailedSighting, MirrorSighting, ModuleSighting, ProviderSighting, Sighting, Tag
 from registry_gen.publish.mistakes import as_error
 from registry_gen.sources.recheck import ask_again
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence, Set
     from concurrent.futures import Executor, Future
 
     from registry_gen.model.address import Address
     from registry_gen.model.facts import Package
+    from registry_gen.model.plan import ReleaseSeen
+    from registry_gen.model.version import Version
     from registry_gen.publish.progress import Progress
     from registry_gen.sources.archives import Archives
     from registry_gen.sources.git import Git
@@ -38,9 +40,13 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Mirrored packages whose upstream is asked again what it says of them, and threads for the asking."""
+    """Who is asked again what was asked before: upstreams of mirrored ``packages``, with threads for the asking.
+
+    ``releases`` are those under URLs of which nobody is asked: what was said of them holds.
+    """
 
     packages: Mapping[Address, Package]
+    releases: Mapping[Address, Mapping[Version, ReleaseSeen]]
     executor: Executor
 
 
@@ -84,6 +90,27 @@ def ask_of(
     return asked
 
 
+def ask_releases(
+    catalog: Catalog,
+    sources: Sources,
+    sightings: Mapping[Address, Sighting],
+    versions: Mapping[Address, Set[Version]],
+    executor: Executor,
+) -> Mapping[Address, Sighting]:
+    """The sightings, and in those of providers what their sources say now of ``versions`` too."""
+
+    def ask(address: Address) -> Sighting:
+        entry, sighting = catalog.entries[address], sightings[address]
+        if not isinstance(entry, ProviderEntry) or not isinstance(sighting, ProviderSighting):
+            return sighting
+        try:
+            return sources.releases.ask(entry, sighting, versions[address])
+        except Exception as error:  # noqa: BLE001 - as in ``_seen``
+            return FailedSighting(address, as_error(error, str(address)))
+
+    return {**sightings, **dict(zip(versions, executor.map(ask, versions), strict=True))}
+
+
 def _way(
     entry: Entry, sources: Sources, tags: Mapping[str, Future[tuple[Tag, ...]]], again: Again
 ) -> Callable[[], Sighting]:
@@ -93,7 +120,7 @@ def _way(
         case ModuleEntry():
             return lambda: sources.archives.sight(entry)
         case ProviderEntry():
-            return lambda: sources.releases.sight(entry)
+            return lambda: sources.releases.sight(entry, again.releases.get(entry.address, {}))
         case MirrorEntry():
             return lambda: _mirror(entry, sources, again)
 

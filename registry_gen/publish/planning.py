@@ -6,8 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry_gen.model.plan import Acknowledged
-from registry_gen.plan import Context, due_mirrors, plan, returning, stale
-from registry_gen.publish.look import Again, ask_of, look
+from registry_gen.plan import (
+    Context,
+    due_mirrors,
+    may_be_remembered,
+    not_due,
+    plan,
+    returning,
+    stale,
+    to_remember,
+    unasked,
+)
+from registry_gen.publish.look import Again, ask_of, ask_releases, look
 from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.registry import pool
 
@@ -19,17 +29,18 @@ if TYPE_CHECKING:
     from registry_gen.model.address import Address
     from registry_gen.model.entries import Catalog
     from registry_gen.model.facts import Package, PackageHead, SigningKey
-    from registry_gen.model.plan import Plan
+    from registry_gen.model.plan import AskedReleases, Plan
     from registry_gen.publish.progress import Progress
     from registry_gen.publish.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan and the published packages that it was made against."""
+    """A plan, the published packages that it was made against, and what was learnt of releases on the way."""
 
     plan: Plan
     packages: Mapping[Address, Package]
+    releases: Mapping[Address, AskedReleases]
 
 
 def make_plan(
@@ -54,19 +65,37 @@ def make_plan(
     if heads is None:
         heads = registry.ledger.heads()
     due = due_mirrors(catalog, heads, now)
+    under_urls = may_be_remembered(catalog)
+    remembered = registry.ledger.remembered(under_urls) if under_urls else {}
     workers = registry.config.limits.workers
     with pool(workers, "look") as executor, pool(workers, "again") as asking:
-        again = Again(registry.ledger.packages(due) if due else {}, asking)
+        mirrored = registry.ledger.packages(due) if due else {}
+        again = Again(mirrored, not_due(catalog, remembered, now), asking)
         sightings = look(catalog, registry.sources, executor, progress, again)
         addresses = stale(catalog, sightings, heads, context)
         packages = registry.ledger.packages(addresses) if addresses else {}
         wanted = returning(catalog, sightings, packages, now)
         sightings = ask_of(catalog, registry.sources, sightings, wanted, asking)
-    imported = registry.ledger.imported(addresses) if addresses else {}
-    made = plan(
-        catalog, sightings, heads, packages, context, addresses, imported=imported, mass_withdrawal=mass_withdrawal
-    )
-    return Planned(made, packages)
+        imported = registry.ledger.imported(addresses) if addresses else {}
+
+        def decide() -> Plan:
+            return plan(
+                catalog,
+                sightings,
+                heads,
+                packages,
+                context,
+                addresses,
+                imported=imported,
+                mass_withdrawal=mass_withdrawal,
+            )
+
+        made = decide()
+        # Another answer may lead to another plan, and that to other versions; each is asked once at most.
+        while versions := unasked(made, sightings):
+            sightings = ask_releases(catalog, registry.sources, sightings, versions, executor)
+            made = decide()
+    return Planned(made, packages, to_remember(catalog, sightings, remembered, now))
 
 
 def _acknowledged(ledger: Ledger) -> tuple[Acknowledged, ...]:

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from registry_gen.model.entries import Catalog
     from registry_gen.model.facts import Package
     from registry_gen.model.intent import Intent
+    from registry_gen.model.plan import AskedReleases
     from registry_gen.model.version import Version
     from registry_gen.plan import Settled
     from registry_gen.publish.bucket import Bucket
+    from registry_gen.publish.planning import Planned
     from registry_gen.publish.progress import Progress
     from registry_gen.publish.registry import Keys, Registry
 
@@ -112,7 +114,7 @@ def publish(
             planned = make_plan(
                 registry, rest, keys.sums.key, progress, now, mass_withdrawal=mass_withdrawal, heads=heads
             )
-            total.take(planned.plan)
+            total.take(planned)
             staged = stage_plan(registry, keys, rest, planned, now, progress)
             for batch in _batches(staged, planned.packages, total):
                 with registry.ledger.publication(registry.lock_seconds) as publication:
@@ -120,18 +122,19 @@ def publish(
         except RegistryError:
             # What ended the run is told; the alarms that it saw must not be lost for it.
             with suppress(RegistryError), registry.ledger.publication(registry.lock_seconds) as publication:
-                _close(publication, total.report(), run, "failed")
+                _close(publication, total, run, "failed")
             raise
         report = total.report()
         with registry.ledger.publication(registry.lock_seconds) as publication:
             _settle(publication, report.plan)
-            _close(publication, report, run, "failed" if report.refusals else "succeeded")
+            _close(publication, total, run, "failed" if report.refusals else "succeeded")
     return report
 
 
 class _Total:
     def __init__(self, recovered: Committed, *, log_key_changed: bool) -> None:
         self.plan = Plan((), (), (), 0)
+        self.releases: Mapping[Address, AskedReleases] = {}
         self.log_key_changed = log_key_changed
         self.refusals = [*recovered.refusals]
         self.notes: list[Note] = []
@@ -140,10 +143,11 @@ class _Total:
         self.altered = [*recovered.altered]
         self.puts = recovered.puts
 
-    def take(self, plan: Plan) -> None:
-        self.plan = plan
-        self.refusals += plan.refusals
-        self.notes += plan.notes
+    def take(self, planned: Planned) -> None:
+        self.plan = planned.plan
+        self.releases = planned.releases
+        self.refusals += planned.plan.refusals
+        self.notes += planned.plan.notes
 
     def add(self, committed: Committed) -> None:
         self.published += [changed(item.intent) for item in committed.finished]
@@ -252,8 +256,11 @@ def _settle(publication: Publication, plan: Plan) -> None:
         publication.settle_inputs(settled)
 
 
-def _close(publication: Publication, report: Report, run: int, status: RunStatus) -> None:
+def _close(publication: Publication, total: _Total, run: int, status: RunStatus) -> None:
+    report = total.report()
     _record_alarms(publication, report.refusals)
+    if total.releases:
+        publication.remember(total.releases)
     summary = {
         "versions": sum(len(package.published) + len(package.withdrawn) for package in report.published),
         "packages": len(report.published),

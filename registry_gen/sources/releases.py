@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from registry_gen.errors import InputError, RegistryError, SourceError
@@ -22,7 +24,7 @@ from registry_gen.sources.places import MAX_ENTRIES, UrlPlace, inside, names, pl
 from registry_gen.verify.sums import parse_sums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Set
 
     from registry_gen.errors import Code
     from registry_gen.model.config import Limits
@@ -61,13 +63,17 @@ class Releases:
         self._fetcher = fetcher
         self._limits = limits
 
-    def sight(self, entry: ProviderEntry) -> ProviderSighting:
-        """Every release that the entry's constraint allows, by version.
+    def sight(
+        self, entry: ProviderEntry, remembered: Mapping[Version, ReleaseSeen] = MappingProxyType({})
+    ) -> ProviderSighting:
+        """Every release that the entry's constraint allows, by version; ``remembered`` ones are not asked for.
 
-        Releases that cannot be used are ``problems``; one under a URL that is not there is NET006. Raises SourceError
-        where the folder or the host as a whole cannot be read.
+        One of these counts only for the place where it was seen. Releases that cannot be used are ``problems``; one
+        under a URL that is not there is NET006. Raises SourceError where the folder or the host as a whole cannot be
+        read.
         """
         releases: list[ReleaseSeen] = []
+        by_memory: set[Version] = set()
         problems: list[RegistryError] = []
         seen: dict[Version, str] = {}
         for found in _find(entry):
@@ -87,6 +93,11 @@ class Releases:
                 )
                 continue
             seen[version] = location
+            known = remembered.get(version)
+            if known and known.location == location:
+                releases.append(known)
+                by_memory.add(version)
+                continue
             try:
                 releases.append(self._release(entry, version, location))
             except RegistryError as error:
@@ -94,7 +105,19 @@ class Releases:
                     raise
                 problems.append(error)
         releases.sort(key=lambda release: release.version)
-        return ProviderSighting(entry.address, tuple(releases), tuple(problems))
+        return ProviderSighting(entry.address, tuple(releases), tuple(problems), frozenset(by_memory))
+
+    def ask(self, entry: ProviderEntry, sighting: ProviderSighting, versions: Set[Version]) -> ProviderSighting:
+        """The sighting, with what the source says now of these versions under URLs; raises SourceError as ``sight``."""
+        narrowed = replace(entry, source=replace(entry.source, versions=tuple(sorted(versions))))
+        now = self.sight(narrowed)
+        others = (release for release in sighting.releases if release.version not in versions)
+        return ProviderSighting(
+            entry.address,
+            tuple(sorted((*others, *now.releases), key=lambda release: release.version)),
+            (*sighting.problems, *now.problems),
+            sighting.remembered - versions,
+        )
 
     def small(self, release: ReleaseSeen, filename: str, limit: int) -> bytes:
         """The bytes of a document beside the sums, such as the signature. Raises SourceError; NET006 if not there."""

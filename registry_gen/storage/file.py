@@ -27,7 +27,9 @@ from registry_gen.storage.file_objects import (
     described,
     digest_of_body,
     is_from,
+    object_at,
     require_digest,
+    require_etag,
     same,
     stored_at,
     write,
@@ -85,7 +87,7 @@ class FileStorage:
                     try:
                         os.link(staged, name, src_dir_fd=staging.folder, dst_dir_fd=folder, follow_symlinks=False)
                     except FileExistsError:
-                        found = self._head(folder, name, key)
+                        found = object_at(folder, name, key)
                     else:
                         self._sync(folder)
             return same(found, sha256) if found else Stored(key, sha256, size)
@@ -97,14 +99,7 @@ class FileStorage:
         with failing(f"{self.name}/{key}"), self._writing() as (root, staging), staging.file() as (staged, file):
             digest, size = self._fill(file, body)
             with staging.lock(fcntl.LOCK_EX), self._folder(root, key, create=True) as (folder, name):
-                found = self._head(folder, name, key)
-                if (found.etag if found else None) != expected:
-                    raise ConflictError(
-                        codes.CHANGED_MEANWHILE,
-                        where=key,
-                        expected=expected or "no object",
-                        found=found.etag if found else "no object",
-                    )
+                require_etag(key, object_at(folder, name, key), expected)
                 os.rename(staged, name, src_dir_fd=staging.folder, dst_dir_fd=folder)
                 self._sync(folder)
             return Stored(key, digest, size)
@@ -155,9 +150,9 @@ class FileStorage:
         """Delete a mutable document by compare-and-delete: see ``Storage.delete_if``."""
 
         def require(folder: int, name: str) -> bool:
-            found = self._head(folder, name, key)
-            if found and found.etag != expected:
-                raise ConflictError(codes.CHANGED_MEANWHILE, where=key, expected=expected, found=found.etag)
+            found = object_at(folder, name, key)
+            if found:
+                require_etag(key, found, expected)
             return found is not None
 
         check_key(key)
@@ -261,16 +256,6 @@ class FileStorage:
             return
         try:
             yield file
-        finally:
-            os.close(file)
-
-    def _head(self, folder: int, name: str, key: str) -> Stored | None:
-        try:
-            file = open_file(folder, name)
-        except FileNotFoundError:
-            return None
-        try:
-            return stored_at(key, file)
         finally:
             os.close(file)
 

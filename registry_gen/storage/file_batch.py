@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from registry_gen.errors import ConflictError, StorageError
 from registry_gen.storage import Stored, codes
 from registry_gen.storage.durable import sync_file_system
-from registry_gen.storage.file_objects import check_key, require_digest, same, stored_at, write
-from registry_gen.storage.folders import failing, open_file, open_folder
+from registry_gen.storage.file_objects import check_key, object_at, require_digest, require_etag, same, write
+from registry_gen.storage.folders import failing, open_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,36 +73,15 @@ def _named(staged: int, name: str, put: Put, digest: Sha256, size: int, folders:
             try:
                 os.link(name, target, src_dir_fd=staged, dst_dir_fd=folder, follow_symlinks=False)
             except FileExistsError:
-                found = _found(folder, target, put.key)
+                found = object_at(folder, target, put.key)
                 if put.immutable and found:
                     return same(found, digest)
-                raise _changed(put, found) from None
+                require_etag(put.key, found, None)
+                raise
         else:
-            found = _found(folder, target, put.key)
-            if found is None or found.etag != put.expected:
-                raise _changed(put, found)
+            require_etag(put.key, object_at(folder, target, put.key), put.expected)
             os.rename(name, target, src_dir_fd=staged, dst_dir_fd=folder)
     return Stored(put.key, digest, size)
-
-
-def _changed(put: Put, found: Stored | None) -> ConflictError:
-    return ConflictError(
-        codes.CHANGED_MEANWHILE,
-        where=put.key,
-        expected=put.expected or "no object",
-        found=found.etag if found else "no object",
-    )
-
-
-def _found(folder: int, name: str, key: str) -> Stored | None:
-    try:
-        file = open_file(folder, name)
-    except FileNotFoundError:
-        return None
-    try:
-        return stored_at(key, file)
-    finally:
-        os.close(file)
 
 
 class _Folders:

@@ -11,7 +11,7 @@ from registry_gen import paths
 from registry_gen.errors import ConflictError, StorageError
 from registry_gen.model.digest import Sha256
 from registry_gen.storage import Stored, codes
-from registry_gen.storage.folders import STAGING, failing
+from registry_gen.storage.folders import STAGING, failing, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +69,27 @@ def chunks(file: int) -> Iterator[bytes]:
     """What is left to read of an open file."""
     while chunk := os.read(file, _CHUNK):
         yield chunk
+
+
+def object_at(folder: int, name: str, key: str) -> Stored | None:
+    """What an open folder holds under a name, None where that is nothing; raises OSError for what is no file."""
+    try:
+        file = open_file(folder, name)
+    except FileNotFoundError:
+        return None
+    try:
+        return stored_at(key, file)
+    finally:
+        os.close(file)
+
+
+def require_etag(key: str, found: Stored | None, expected: str | None) -> None:
+    """Raise ConflictError STO002 where something else is there, or nothing (None), than was expected."""
+    etag = found.etag if found else None
+    if etag != expected:
+        raise ConflictError(
+            codes.CHANGED_MEANWHILE, where=key, expected=expected or "no object", found=etag or "no object"
+        )
 
 
 def stored_at(key: str, file: int) -> Stored:

@@ -6,8 +6,8 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from registry_gen.storage.file_objects import stored_at
-from registry_gen.storage.folders import STAGING, failing, open_file, open_folder
+from registry_gen.storage.file_objects import object_at
+from registry_gen.storage.folders import STAGING, failing, open_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def walk(folder: int, path: str, prefix: str, storage: str) -> Iterator[Stored]:
                 if name.endswith("/"):
                     levels.append(_entered(opened, key, name))
                 else:
-                    found = _object(opened, key, name)
+                    found = object_at(opened, name, key)
             if found:
                 yield found
     finally:
@@ -65,14 +65,6 @@ def _entered(above: int, key: str, name: str) -> _Level:
     except OSError:
         os.close(folder)
         raise
-
-
-def _object(above: int, key: str, name: str) -> Stored:
-    file = open_file(above, name)
-    try:
-        return stored_at(key, file)
-    finally:
-        os.close(file)
 
 
 def _names(folder: int, path: str) -> Iterator[str]:

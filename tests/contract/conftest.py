@@ -20,6 +20,12 @@ __all__ = ["database", "postgres"]
 
 
 @pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Makes certificates that only its own file vouches for."""
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
 def kinds(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Kinds]:
     """A registry with a package of every kind, to be copied and changed."""
     root = tmp_path_factory.mktemp("kinds")

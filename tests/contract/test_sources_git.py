@@ -44,11 +44,6 @@ def git(tmp_path: Path) -> Git:
     return Git(tmp_path / "state", LOCAL, Limits())
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def server(authority: Authority, tmp_path: Path) -> Iterator[HttpServer]:
     with HttpServer(authority=authority) as server:

@@ -51,11 +51,6 @@ def result(body: bytes | Callable[[], Iterable[bytes]] = TAGS, **more: int) -> R
     return Reply(body=body, content_type="application/x-git-upload-pack-result", **more)  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def server(authority: Authority, tmp_path: Path) -> Iterator[HttpServer]:
     with HttpServer(authority=authority) as server:

@@ -37,11 +37,6 @@ class Pauses:
         self.seconds.append(seconds)
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def server(authority: Authority) -> Iterator[HttpServer]:
     with HttpServer(authority=authority) as server:

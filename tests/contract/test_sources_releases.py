@@ -23,20 +23,15 @@ from registry_gen.verify import codes as verify_codes
 from tests.support.http_server import HttpServer, Reply
 from tests.support.openpgp_keys import make_key
 from tests.support.releases import make_release, manifest, sums_document
-from tests.support.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from registry_gen.model.plan import ProviderSighting
+    from tests.support.tls import Authority
 
 KEY = make_key("acme")
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture

@@ -21,11 +21,12 @@ from registry_gen.sources.http import Downloaded, Fetcher
 from tests.support.hostile_archives import HONEST_ZIPS
 from tests.support.http_server import HttpServer, Reply
 from tests.support.ranged_file import RangedFile
-from tests.support.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from tests.support.tls import Authority
 
 BODY = b"0123456789"
 ETAG = {"ETag": '"v1"'}
@@ -37,11 +38,6 @@ class Writable(io.BytesIO):
 
     def read(self, *_: Any) -> bytes:
         raise AssertionError("read again")
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture

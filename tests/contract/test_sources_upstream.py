@@ -17,21 +17,17 @@ from registry_gen.sources import codes
 from registry_gen.sources.http import Fetcher
 from registry_gen.sources.upstream import Upstream, UpstreamPackage
 from tests.support.http_server import HttpServer, Reply
-from tests.support.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.support.tls import Authority
 
 LINUX = Platform("linux", "amd64")
 DISCOVERY = "/.well-known/terraform.json"
 VERSIONS = "/v1/providers/hashicorp/random/versions"
 PACKAGE = "/v1/providers/hashicorp/random/1.2.3/download/linux/amd64"
 NAME = "terraform-provider-random_1.2.3_linux_amd64.zip"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture

@@ -89,6 +89,7 @@ class Sources:
         make_release(root / "gadget", "gadget", "2.0.0", platforms=PLATFORMS)
         make_release(root / "gizmo", "gizmo", "1.0.0", platforms=PLATFORMS)
         upstreams = json.dumps({UPSTREAM: upstream_url})
+        self.url = upstream_url
         self.network = f"  ca_file: {json.dumps(str(ca_file))}\n  upstreams: {upstreams}\n"
 
 
@@ -96,7 +97,8 @@ PLATFORMS: Final = ("darwin_arm64", "linux_amd64")
 
 
 def make_upstream_files(folder: Path) -> None:
-    """The files of the registry that one provider is mirrored from."""
+    """The files of the registry that one provider is mirrored from, and a release under a URL."""
+    make_release(folder / "hosted/1.0.0", "hosted", "1.0.0", key=ACME, platforms=("linux_amd64",))
     make_upstream(folder, read_signer(ROOT / "deployments/demo/upstream-key.asc"), UPSTREAM_KEY)
 
 
@@ -164,7 +166,12 @@ def _sprocket(work: Workspace, more: str) -> None:
 
 
 def _rehosted(work: Workspace, sources: Sources) -> None:
-    """Links where copies were, a module from a built archive, and a file that says the same in other words."""
+    """Links where copies were, a module from a built archive, a provider under a URL, of which is remembered what was
+    said; and a file that says the same in other words.
+    """
+    place = json.dumps(f"{sources.url}/hosted/{{version}}")
+    hosted = f'source:\n  releases: {place}\n  versions: ["1.0.0"]\nsigning_keys: [acme.asc]\n'
+    work.write("catalog/providers/acme/hosted.yaml", f"{hosted}platforms: [linux_amd64]\n")
     work.module("acme/network/aws", str(sources.root / "network.git"), "hosting: link\n")
     source = f"source:\n  archives: {sources.root / 'builds'}\n  pattern: network-{{version}}.zip\n"
     work.write("catalog/modules/acme/built/aws.yaml", source)

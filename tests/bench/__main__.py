@@ -57,16 +57,20 @@ def _rows(*, full: bool) -> Iterator[Row]:
 
 def _table(rows: list[Row]) -> Table:
     table = Table(title=_machine())
-    table.add_column("What", no_wrap=True)
+    table.add_column("What")
     for name in ("figure", "calibration", "ratio", "to reach", "memory"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         colour = "green" if row.reached else "red"
         bound = f"{'at least' if row.more else 'at most'} {row.reach:.2f}"
         what = f"{row.what}\n[dim]{row.detail}" if row.detail else row.what
-        figures = (f"{row.figure:,.2f} {row.unit}", f"{row.calibration:,.2f} {row.unit}")
+        figures = (f"{_short(row.figure)} {row.unit}", f"{_short(row.calibration)} {row.unit}")
         table.add_row(what, *figures, f"[{colour}]{row.ratio:.2f}", bound, f"{row.memory} MB")
     return table
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.2f}"
 
 
 def _json(row: Row) -> dict[str, object]:

@@ -96,7 +96,8 @@ bench: .venv/dev ## Measure speed beside calibrations of the same run, some minu
 compile = .venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
-lock: | .venv/dev ## Resolve the dependencies anew; UPGRADE=1 takes newer versions
+# An environment that is there serves as it is: it cannot have yet what is to be locked.
+lock: $(if $(wildcard .venv/bin/pip-compile),,.venv/dev) ## Resolve the dependencies anew; UPGRADE=1 takes newer versions
 	@.venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and \
 	  "locks are resolved on the oldest Python we support: make clean lock PYTHON=python3.11")'
 	$(compile) $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from registry_gen.catalog.codes import FOREIGN_STATE
+from registry_gen.catalog.codes import FOREIGN_STATE, NO_FOLDER
 from registry_gen.catalog.config import load_config
 from registry_gen.catalog.load import load_catalog, shown_folder, shown_path
 from registry_gen.errors import InputError, LedgerError
+from registry_gen.model.places import AzurePlace, FolderPlace, GcsPlace, S3Place
 from registry_gen.sources.files import read_catalog, read_registry_file
 from registry_gen.sources.former_catalog import checked_out, read_former_catalog
 from registry_gen.sources.git_command import GitCommand
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from registry_gen.model.config import Config
     from registry_gen.model.entries import Catalog
     from registry_gen.model.facts import SigningKey
+    from registry_gen.model.places import Place
     from registry_gen.publish.registry import Keys, Registry
     from registry_gen.signing.log import LogSigner
     from registry_gen.signing.openpgp import SumsSigner
@@ -283,16 +285,29 @@ def registry_key(registry: Registry) -> SigningKey | None:
         return None
 
 
-def open_storage(url: str) -> Storage:
-    """The storage that a URL of registry.yaml names."""
-    from registry_gen.storage.file import FileStorage
+def open_storage(place: Place) -> Storage:
+    """The storage at a place of registry.yaml; the vendor's own library is imported here and nowhere before.
 
-    return FileStorage(folder_of(url))
+    Raises InputError or StorageError where its credentials cannot be read.
+    """
+    match place:
+        case FolderPlace():
+            from registry_gen.storage.file import FileStorage
+
+            return FileStorage(Path(place.folder))
+        case S3Place():
+            raise NotImplementedError(place.url)
+        case GcsPlace():
+            raise NotImplementedError(place.url)
+        case AzurePlace():
+            raise NotImplementedError(place.url)
 
 
-def folder_of(url: str) -> Path:
-    """The folder behind ``file://PATH``."""
-    return Path(url.removeprefix("file://"))
+def folder_of(place: Place) -> Path:
+    """The folder of a place that is one; raises InputError CFG016 for a bucket."""
+    if not isinstance(place, FolderPlace):
+        raise InputError(NO_FOLDER, where=place.url, hint=NO_FOLDER.fix)
+    return Path(place.folder)
 
 
 def user() -> str:

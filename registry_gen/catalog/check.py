@@ -163,6 +163,10 @@ def _problem(document: Document, shape: type[Shape], error: ErrorDetails) -> Reg
             return _input(codes.MISSING_KEY, f"the key {name} is missing", _key_place(document, loc))
         case "no_source":
             return _no_source(document, loc, value)
+        case "no_url":
+            return _input(codes.MISSING_KEY, f"{name} needs the key url", _key_place(document, loc))
+        case "no_kind":
+            return _no_kind(document, loc, error)
         case "literal_error":
             return _wrong_word(document, loc, error)
         case _:
@@ -178,6 +182,20 @@ def _no_source(document: Document, loc: _Loc, value: Any) -> RegistryError:
     near = [nearest(str(key), ("git", "archives")) for key in value]
     hint = next(filter(None, near), "")
     return _input(codes.MISSING_KEY, "source needs the key git or archives", _key_place(document, loc), hint=hint)
+
+
+def _no_kind(document: Document, loc: _Loc, error: ErrorDetails) -> RegistryError:
+    value, kinds = error["input"], error["msg"].split(", ")
+    expected = " or ".join(kinds)
+    if not isinstance(value, dict):
+        # What stands here may be a secret.
+        return _input(codes.WRONG_VALUE, _named(loc), place(document, loc), "a mapping with the key kind")
+    if "kind" not in value:
+        return _input(codes.MISSING_KEY, f"{loc[-1]} needs the key kind", _key_place(document, loc), expected)
+    kind = value["kind"]
+    hint = nearest(kind, kinds) if isinstance(kind, str) else ""
+    loc = (*loc, "kind")
+    return _input(codes.WRONG_VALUE, _named(loc), place(document, loc), expected, hint=hint)
 
 
 def _wrong_word(document: Document, loc: _Loc, error: ErrorDetails) -> RegistryError:

@@ -206,13 +206,14 @@ BAD_STORAGE = Code(
     "CFG003",
     "not a storage",
     "Nothing can be published to a place that is not understood.",
-    "Write a folder that starts with ./ or /; other kinds of storage come later.",
+    "Write a folder that starts with ./ or /, or s3://BUCKET, gs://BUCKET or az://ACCOUNT/CONTAINER: docs/storage.md.",
 )
 OVERLAP = Code(
     "CFG004",
-    "two folders overlap",
+    "two folders or buckets overlap",
     "Whatever lies inside the public storage is readable by everybody.",
-    "Give public storage, private storage, state and catalog folders of their own.",
+    "Give public storage, private storage, state and catalog folders, or buckets and prefixes, of their own. Buckets "
+    "of one name count as the same one, wherever they are: a server may have many names.",
 )
 SECRET = Code(
     "CFG005",
@@ -262,6 +263,30 @@ CATALOG_OUTSIDE = Code(
     "the catalog is not a folder beside registry.yaml",
     "Links and paths that lead elsewhere would show the names and contents of files that nobody meant to.",
     "Name a folder below the one of registry.yaml that is reached without symbolic links.",
+)
+BAD_ENDPOINT = Code(
+    "CFG013",
+    "not an endpoint of a storage",
+    "Over http anybody on the way could read what is sent and change what is stored.",
+    "Write https://HOST. http is for this machine (http://127.0.0.1:9000) and for addresses in network.allow_private.",
+)
+BAD_CLASS = Code(
+    "CFG014",
+    "not a storage class that clients can read from",
+    "Objects of an archive's class must be thawed for hours before anybody can install them.",
+    "Name one of the vendor's classes that are read at once, or leave it out for the bucket's own.",
+)
+BAD_OPTION = Code(
+    "CFG015",
+    "not a value for this option of a storage",
+    "The storage's owner would refuse it, or take it for something else.",
+    "Compare with docs/storage.md.",
+)
+NO_FOLDER = Code(
+    "CFG016",
+    "the storage is not a folder",
+    "Only a folder of this machine can be served from here; a bucket is served by its vendor or by a CDN.",
+    "Serve the bucket itself, or name a folder as storage.public in a registry.yaml for this machine.",
 )
 NOT_IN_LAYOUT = Code(
     "IMP001",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import posixpath
-from itertools import combinations
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry_gen.catalog import codes
 from registry_gen.catalog.check import Checked, check
 from registry_gen.catalog.location import Places, folder, web_url
+from registry_gen.catalog.place_shapes import place_of
+from registry_gen.catalog.places import option_problems, overlaps
 from registry_gen.catalog.problems import ProblemsError, at
 from registry_gen.catalog.registry_shapes import LimitsShape, NetworkShape, RegistryFile
 from registry_gen.catalog.yaml_reader import read_yaml
@@ -17,7 +17,7 @@ from registry_gen.errors import InputError, RegistryError
 from registry_gen.model.config import Config, Limits, Network, SigningRefs, Site
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
 CATALOG = "catalog"
 STATE = ".registry"
@@ -39,7 +39,7 @@ def load_config(text: bytes, path: str, root: Path, environ: Mapping[str, str]) 
     catalog = values.catalog or folder(CATALOG, places.root)
     state = values.state or folder(STATE, places.root)
     upstreams, unusable = _upstreams(checked, values.network, environ)
-    problems = [*checked.problems, *_overlaps(checked, values, catalog, state), *unusable]
+    problems = [*checked.problems, *_place_problems(checked, values, catalog, state), *unusable]
     if problems:
         raise ProblemsError(problems)
     return Config(
@@ -47,8 +47,8 @@ def load_config(text: bytes, path: str, root: Path, environ: Mapping[str, str]) 
         catalog=Path(catalog),
         state=Path(state),
         site=Site(values.site.host, values.site.url or f"https://{values.site.host}/"),
-        public=values.storage.public,
-        private=values.storage.private,
+        public=place_of(values.storage.public),
+        private=place_of(values.storage.private),
         ledger=values.ledger,
         network=Network(
             schemes=values.network.schemes,
@@ -87,29 +87,15 @@ def _unusable(error: InputError, variable: str) -> InputError:
     )
 
 
-def _overlaps(
+def _place_problems(
     checked: Checked[RegistryFile], values: RegistryFile, catalog: str, state: str
-) -> Iterable[RegistryError]:
-    """Storages and folders of which one lies in the other, where that would publish or overwrite something."""
-    folders = {
-        "storage.public": values.storage.public.removeprefix("file://"),
-        "storage.private": values.storage.private.removeprefix("file://"),
-        "catalog": catalog,
-        "state": state,
-    }
-    for (outer, outer_path), (inner, inner_path) in combinations(folders.items(), 2):
-        # Storages may well lie in the state folder; the state folder may not lie in what is published.
-        inside = _holds(outer_path, inner_path)
-        if inside or (inner != "state" and _holds(inner_path, outer_path)):
-            if not outer.startswith("storage"):
-                continue
-            detail = f"{outer} and {inner} overlap"
-            position = checked.position(*outer.split("."))
-            yield InputError(codes.OVERLAP, detail, hint=codes.OVERLAP.fix, position=position)
-
-
-def _holds(outer: str, inner: str) -> bool:
-    return posixpath.commonpath((outer, inner)) == outer
+) -> Iterator[RegistryError]:
+    found = {f"storage.{name}": place_of(value) for name, value in values.storage if not checked.lost("storage", name)}
+    for key, place in found.items():
+        position = partial(checked.position, *key.split("."))
+        yield from option_problems(place, values.network.allow_private, position)
+    for error in overlaps(found, {"catalog": catalog, "state": state}):
+        yield at(error, checked.position(*error.where.split(".")))
 
 
 def _limits(shape: LimitsShape) -> Limits:

@@ -32,6 +32,8 @@ _NAME = re.compile(r"[0-9a-z](?:[0-9a-z_-]{0,62}[0-9a-z])?")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # controls, formats such as U+202E, halves of characters, breaks
 _PROTOCOL = re.compile(r"[1-9][0-9]?\.[0-9]{1,2}")
 _KEY_PATH = re.compile(r"(?:[a-z0-9][a-z0-9._-]*/)*[a-z0-9][a-z0-9._-]*\.asc")
+_ENV = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}")
+_PATH = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
 _WHOLE = re.compile(r"[0-9]{1,12}")
 _AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) *([A-Za-z]*)")
 _BYTES: Final = {
@@ -138,6 +140,36 @@ def key_path(text: str) -> str:
     return _matching(_KEY_PATH, text, "a path beneath catalog/keys such as acme/release.asc, in lower case")
 
 
+def machine_path(text: str, places: Places) -> str:
+    """A file or folder of this machine as an absolute path."""
+    if not _PATH.fullmatch(text) or "://" in text:
+        raise InputError(codes.WRONG_VALUE, expected="a path of this machine", found=location.shown(text))
+    return location.folder(text, places.root)
+
+
+def reference(text: str) -> str:
+    """``env:NAME``; never repeats the text, which may be the secret itself."""
+    if not _ENV.fullmatch(text):
+        raise InputError(codes.BAD_REFERENCE, expected="env:NAME", hint=codes.BAD_REFERENCE.fix)
+    return text
+
+
+def secret(text: str, places: Places) -> str:
+    """``env:NAME``, or ``file:PATH`` with its path made absolute; never repeats the text."""
+    kind, colon, rest = text.partition(":")
+    if kind == "file" and colon and _PATH.fullmatch(rest):
+        return "file:" + location.folder(rest, places.root)
+    return reference(text)
+
+
+def _read_secret(value: object, info: ValidationInfo[Places]) -> str:
+    """A reference; a number in its place is refused like a text that is none, without being repeated."""
+    try:
+        return secret(value if isinstance(value, str) else "", info.context)
+    except RegistryError as error:
+        raise problem(error) from None
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     """A whole number between bounds."""
 
@@ -203,6 +235,8 @@ NamespaceName = Annotated[str, reads(name), schema(pattern=f"^{_NAME.pattern}$")
 KeyPath = Annotated[str, reads(key_path), schema(pattern=f"^{_KEY_PATH.pattern}$")]
 TagPattern = Annotated[str, reads(location.tag_pattern), schema(pattern=r"\{version\}", examples=["v{version}"])]
 FilePattern = Annotated[str, reads(location.file_pattern), schema(pattern=r"\{version\}")]
+Reference = PlainValidator(_read_secret)
+MachinePath = Annotated[str, reads_place(machine_path), schema()]
 InnerFolder = Annotated[str, reads(location.inner_folder), schema()]
 GitUrl = Annotated[str, reads_place(location.git_url), schema(examples=["https://github.com/acme/network.git"])]
 Size = Annotated[int, reads(size, written), schema(**_LOOSE, examples=["100 MB"])]

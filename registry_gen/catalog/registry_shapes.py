@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field
 
 from registry_gen.catalog import codes, location
-from registry_gen.catalog.fields import Distinct, Seconds, Size, problem, reads, reads_place, schema, whole, written
+from registry_gen.catalog.fields import (
+    Distinct,
+    MachinePath,
+    Reference,
+    Seconds,
+    Size,
+    machine_path,
+    problem,
+    reads,
+    reads_place,
+    reference,
+    schema,
+    whole,
+    written,
+)
+from registry_gen.catalog.place_shapes import SHAPES, PlaceShape
 from registry_gen.catalog.problems import nearest, shorten
 from registry_gen.catalog.shapes import Items, Shape
 from registry_gen.errors import InputError
 from registry_gen.model.config import Limits
 
-if TYPE_CHECKING:
-    from registry_gen.catalog.location import Places
-
 _LIMITS: Final = Limits()
 _LABEL: Final = r"[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 _HOST_AND_PORT = re.compile(rf"({_HOST.pattern})(?::([1-9][0-9]{{0,4}}))?")
-_ENV = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}")
-_PATH = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
 
 
 def site_host(text: str) -> str:
@@ -55,40 +65,6 @@ def upstream(text: str) -> str:
     return reference(text) if text.startswith("env:") else text
 
 
-def path(text: str, places: Places) -> str:
-    """A file or folder of this machine as an absolute path."""
-    if not _PATH.fullmatch(text) or "://" in text:
-        raise InputError(codes.WRONG_VALUE, expected="a path of this machine", found=location.shown(text))
-    return location.folder(text, places.root)
-
-
-def storage(text: str, places: Places) -> str:
-    """A folder as ``file://`` and its absolute path, taken literally: nothing in it is percent-encoded."""
-    if not text.startswith(("./", "../", "/")) or not _PATH.fullmatch(text):
-        found = location.shown(text)
-        raise InputError(codes.BAD_STORAGE, expected="a folder that starts with ./ or /", found=found)
-    if any(mark in text for mark in "%?#"):
-        raise InputError(
-            codes.BAD_STORAGE, expected="a folder without %, ? and # in its path", found=location.shown(text)
-        )
-    return "file://" + location.folder(text, places.root)
-
-
-def reference(text: str) -> str:
-    """``env:NAME``; never repeats the text, which may be the secret itself."""
-    if not _ENV.fullmatch(text):
-        raise InputError(codes.BAD_REFERENCE, expected="env:NAME", hint=codes.BAD_REFERENCE.fix)
-    return text
-
-
-def key_reference(text: str, places: Places) -> str:
-    """``env:NAME``, or ``file:PATH`` with its path made absolute; never repeats the text."""
-    kind, colon, rest = text.partition(":")
-    if kind == "file" and colon and _PATH.fullmatch(rest):
-        return "file:" + location.folder(rest, places.root)
-    return reference(text)
-
-
 def ledger(text: str) -> str:
     """``embedded``, ``env:NAME``, or a DSN without a password; never repeats a DSN."""
     if text == "embedded" or (text.startswith("env:") and reference(text)):
@@ -117,15 +93,11 @@ def network(text: str) -> str:
         ) from None
 
 
-MachinePath = Annotated[str, reads_place(path), schema()]
-CaFile = Annotated[str | None, reads_place(path), schema()]
-StorageText = Annotated[str, reads_place(storage), schema(examples=["./public", "/srv/registry/public"])]
+CaFile = Annotated[str | None, reads_place(machine_path), schema()]
 LedgerText = Annotated[str, reads(ledger), schema(examples=["embedded", "env:LEDGER_URL"])]
 Count = Annotated[int, reads(whole(1, 1_000_000), written), schema(type="integer")]
 Workers = Annotated[int, reads(whole(1, 256), written), schema(type="integer")]
-KeyReference = Annotated[
-    str | None, reads_place(key_reference), schema(pattern="^(env|file):", examples=["env:OPENPGP_KEY"])
-]
+KeyReference = Annotated[str | None, Reference, schema(pattern="^(env|file):", examples=["env:OPENPGP_KEY"])]
 MOST_FORMER_KEYS: Final = 8
 """Half of the signatures that every verifier of a note accepts (C2SP signed-note)."""
 
@@ -139,7 +111,7 @@ def few(keys: tuple[str, ...]) -> tuple[str, ...]:
     return keys
 
 
-FormerKey = Annotated[str, reads_place(key_reference), schema(pattern="^(env|file):", examples=["env:FORMER_LOG_KEY"])]
+FormerKey = Annotated[str, Reference, schema(pattern="^(env|file):", examples=["env:FORMER_LOG_KEY"])]
 
 
 class SiteShape(Shape):
@@ -162,8 +134,10 @@ class SiteShape(Shape):
 class StorageShape(Shape):
     """Where is published to. Relative folders start at registry.yaml."""
 
-    public: Annotated[StorageText, Field(description="What everybody may read.")]
-    private: Annotated[StorageText, Field(description="What only the registry reads.")]
+    inside: ClassVar = SHAPES
+
+    public: Annotated[PlaceShape, Field(description="What everybody may read.")]
+    private: Annotated[PlaceShape, Field(description="What only the registry reads.")]
 
 
 class SigningShape(Shape):

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from registry_gen import wiring
+from registry_gen.model.places import FolderPlace
 from registry_gen.shim.server import serve
 from registry_gen.shim.snippets import offered, snippets
 from registry_gen.shim.static import public_files
@@ -37,7 +38,8 @@ def command(output: Output, host: str, port: int | None, watch: bool) -> None:
     The certificate is made by an authority of its own in the state folder. The private storage is never served.
     """
     config = wiring.read_settings(output.config)
-    public, private = wiring.folder_of(config.public), wiring.folder_of(config.private)
+    public = wiring.folder_of(config.public)
+    private = wiring.folder_of(config.private) if isinstance(config.private, FolderPlace) else None
     app = public_files(public, private, urlsplit(config.site.url).path or "/")
     wiring.prepare_state(config.state)
     certificate = server_certificate(config.state, [config.site.host, host], datetime.now(UTC))

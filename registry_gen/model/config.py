@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from registry_gen.model.places import Place
+
 MEGABYTE: Final = 1_000_000
 
 
@@ -76,8 +78,8 @@ class Config:
     catalog: Path
     state: Path
     site: Site
-    public: str
-    private: str
+    public: Place
+    private: Place
     ledger: str
     network: Network
     limits: Limits

@@ -12,7 +12,7 @@ Contract, proven for each kind by tests/contract/test_storage.py:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,3 +112,19 @@ class Storage(Protocol):
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; those that do not exist are no error."""
+
+
+MAX_SIGNED_SECONDS: Final = 3_600
+"""How long a signed URL may last: whoever sees it can read the object until then."""
+
+
+class SigningStorage(Storage, Protocol):
+    """A storage that lets somebody without credentials read one object for a while."""
+
+    def signed_url(self, key: str, seconds: int) -> str:
+        """A URL that answers GET of this one key for so many seconds (1 to ``MAX_SIGNED_SECONDS``), and nothing else.
+
+        The URL is a secret: whoever has it can read the object. It is made without asking whether the object is there.
+        Raises StorageError STO004 for a key that the registry never makes, STO019 for a lifetime out of bounds, and
+        STO010 where no credentials were found that can sign.
+        """

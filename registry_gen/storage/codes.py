@@ -35,8 +35,9 @@ NO_SPACE = Code(
 NOT_ALLOWED = Code(
     "STO006",
     "the storage does not let us do this",
-    "The folder is read-only, or it belongs to another user.",
-    "Give the user that runs registry-gen the right to read and write there, or name another folder in registry.yaml.",
+    "The folder is read-only or belongs to another user, or a rule of the bucket denies the action that is named.",
+    "Give the user that runs registry-gen the right to read and write there, or name another folder in registry.yaml; "
+    "in a bucket allow the action: docs/storage.md lists those that are needed.",
 )
 IN_THE_WAY = Code(
     "STO007",
@@ -57,4 +58,65 @@ FOREIGN_STAGING = Code(
     "writing and cleaning up would reach what lies elsewhere.",
     "Find out who can write into the storage. Then delete the thing itself, not what it leads to: the next run makes "
     "it anew.",
+)
+NO_CREDENTIALS = Code(
+    "STO010",
+    "no credentials for the storage were found",
+    "A bucket lets nobody write who does not show who they are.",
+    "Set what storage.….auth in registry.yaml refers to; where it has no auth, give the vendor's own library "
+    "credentials in one of its usual places. docs/storage.md lists the ways.",
+)
+BAD_CREDENTIALS = Code(
+    "STO011",
+    "the storage does not take our credentials",
+    "The key is unknown or switched off, or the secret does not belong to it.",
+    "Compare the credentials with those that the storage's owner issued; where they changed, set the new ones.",
+)
+EXPIRED_CREDENTIALS = Code(
+    "STO012",
+    "the credentials for the storage have expired",
+    "Temporary credentials and tokens of CI systems are good for minutes or hours.",
+    "Get new ones and run the command again: it continues where it stopped.",
+)
+NO_BUCKET = Code(
+    "STO013",
+    "there is no such bucket or container",
+    "The registry makes none: names are taken by whoever is first, and who may read it is for its owner to decide.",
+    "Make it, or correct its name, region or endpoint in registry.yaml.",
+)
+CLOCK_SKEW = Code(
+    "STO014",
+    "this machine's clock and the storage's are too far apart",
+    "Requests carry a signed time, so that nobody can repeat them later.",
+    "Set this machine's clock, best by NTP.",
+)
+WRONG_REGION = Code(
+    "STO015",
+    "the bucket is in another region",
+    "Requests are signed for one region, and another one does not take them.",
+    "Write the bucket's region in registry.yaml.",
+)
+UNREACHABLE = Code(
+    "STO016",
+    "the storage cannot be reached",
+    "No connection was made, or it broke again and again.",
+    "Check the endpoint in registry.yaml and the network; then run the command again: it continues where it stopped.",
+)
+BUSY = Code(
+    "STO017",
+    "the storage is too busy, or it fails",
+    "It refused the same request again and again, with growing pauses between.",
+    "Wait some minutes and run the command again: it continues where it stopped.",
+)
+BAD_SECRET = Code(
+    "STO018",
+    "a secret of the storage is not where registry.yaml says",
+    "Without it nobody can show the storage who we are.",
+    "Set the environment variable or put the file there, or change auth of the storage in registry.yaml.",
+)
+BAD_LIFETIME = Code(
+    "STO019",
+    "not a lifetime for a signed URL",
+    "Whoever sees the URL can read the object until it ends, so it must end soon.",
+    "Take a number of seconds between 1 and 3600.",
 )

@@ -8,6 +8,7 @@ from registry_gen.catalog.problems import ProblemsError
 from registry_gen.errors import InputError
 from registry_gen.model.config import Limits, Network, SigningRefs, Site
 from registry_gen.model.entries import MirrorEntry
+from registry_gen.model.places import FolderPlace
 from registry_gen.policy.upstreams import usable_upstream
 from tests.support.catalogs import config, load
 
@@ -31,7 +32,7 @@ def test_everything_but_site_and_storage_may_be_left_out() -> None:
     assert found.catalog == Path("/srv/registry/catalog")
     assert found.state == Path("/srv/registry/.registry")
     assert found.site == Site("registry.example.com", "https://registry.example.com/")
-    assert (found.public, found.private) == ("file:///srv/registry/public", "file:///srv/registry/private")
+    assert (found.public, found.private) == (FolderPlace("/srv/registry/public"), FolderPlace("/srv/registry/private"))
     assert found.ledger == "embedded"
     assert found.network == Network(upstreams={})
     assert found.limits == Limits()
@@ -64,7 +65,7 @@ limits:
     found = config(text, {"B": "https://b.internal/mirror/"})
 
     assert found.site == Site("127.0.0.1:8443", "https://cdn.example.com/")
-    assert (found.public, found.private) == ("file:///srv/public", "file:///srv/private")
+    assert (found.public, found.private) == (FolderPlace("/srv/public"), FolderPlace("/srv/private"))
     assert found.ledger == "env:LEDGER_URL"
     assert (found.catalog, found.state) == (Path("/srv/registry/offer"), Path("/var/lib/registry"))
     assert found.signing == SigningRefs(
@@ -88,7 +89,7 @@ limits:
 def test_storages_may_lie_in_the_state_folder() -> None:
     text = SITE + "storage: {public: ./.registry/public, private: ./.registry/private}"
 
-    assert config(text).public == "file:///srv/registry/.registry/public"
+    assert config(text).public == FolderPlace("/srv/registry/.registry/public")
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,7 @@ def test_a_ledger_without_a_secret_is_taken_as_it_is(ledger: str) -> None:
         (BASE + "state: ./public/state", ["2:19 CFG004"]),
         (BASE + "state: ./private", ["2:38 CFG004"]),
         (SITE + "storage: {public: 's3://key:s3cret@bucket', private: b}", ["2:19 CFG003", "2:54 CFG003"]),
+        (SITE + "storage: {public: [a], private: 1}", ["2:19 CAT008", "2:33 CAT008"]),
         (SITE + "storage: {public: ./a%20b, private: './b#c'}", ["2:19 CFG003", "2:37 CFG003"]),
         (BASE + "ledger: postgresql://u:s3cret@h/db", ["3:9 CFG005"]),
         (BASE + "ledger: postgresql://h/db?password=s3cret", ["3:9 CFG005"]),

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FAILURES: Final = 3
-"""So many URLs in a row that fail, and the host is left alone: one broken repository must not stop its neighbours."""
+"""The URLs of so many owners fail in a row, and the host is left alone: one owner must not stop the neighbours."""
+FAILURES_OF_ONE: Final = 9
+"""So many in a row are enough, whoever owns them: some hosts have one owner only."""
 REST: Final = 300.0
 """Seconds that it is left alone, or longer where it asked for longer. Then one failure more is enough."""
 _LONGEST_REST: Final = 3600.0
@@ -43,6 +45,7 @@ class _Host:
     lock: threading.Lock = field(default_factory=threading.Lock)
     pause_until: float = 0.0
     failures: int = 0
+    failed_owners: set[str] = field(default_factory=set)
     rest_until: float = 0.0
     refusal: SourceError | None = None
 
@@ -81,14 +84,14 @@ class Hosts:
                 except RetryableError as error:
                     failure = error
                 except SourceError as error:
-                    self._heard(host, error)
+                    self._heard(host, url, error)
                     raise
                 else:
                     self._answered(host)
                     return result
             wait = None if self._closed.is_set() else pause_after(failure, attempt)
             if wait is None:
-                self._failed(host, failure.error, failure.wait or 0.0)
+                self._failed(host, url, failure.error, failure.wait or 0.0)
                 raise failure.error from None
             if failure.error.code is codes.BUSY:
                 self._pause(host, wait)
@@ -126,23 +129,30 @@ class Hosts:
         with host.lock:
             host.pause_until = max(host.pause_until, self._clock() + seconds)
 
-    def _heard(self, host: _Host, error: SourceError) -> None:
+    def _heard(self, host: _Host, url: str, error: SourceError) -> None:
         if error.code in _OF_THE_HOST:
-            self._failed(host, error)
+            self._failed(host, url, error)
         else:
             self._answered(host)
 
-    def _failed(self, host: _Host, error: SourceError, asked: float = 0.0) -> None:
+    def _failed(self, host: _Host, url: str, error: SourceError, asked: float = 0.0) -> None:
         with host.lock:
             host.failures += 1
-            if host.failures >= FAILURES:
+            host.failed_owners.add(_owner(url))
+            if len(host.failed_owners) >= FAILURES or host.failures >= FAILURES_OF_ONE:
                 host.refusal = error
                 host.rest_until = self._clock() + min(max(REST, asked), _LONGEST_REST)
 
     def _answered(self, host: _Host) -> None:
         with host.lock:
             host.failures = 0
+            host.failed_owners.clear()
             host.refusal = None
+
+
+def _owner(url: str) -> str:
+    """The first folder of a URL's path: whose repository it is on forges that have many owners."""
+    return url.partition("://")[2].partition("/")[2].partition("/")[0]
 
 
 def _left_alone(last: SourceError, url: str) -> SourceError:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from registry_gen.errors import StorageError
+from registry_gen.storage import codes
 from registry_gen.storage.file_objects import object_at
 from registry_gen.storage.folders import STAGING, failing, open_folder
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from registry_gen.storage import Stored
+
+
+_DEEPEST: Final = 64
+"""How many folders are open at once at most; the registry's own keys have ten parts."""
 
 
 def walk(folder: int, path: str, prefix: str, storage: str) -> Iterator[Stored]:
@@ -35,6 +41,9 @@ def walk(folder: int, path: str, prefix: str, storage: str) -> Iterator[Stored]:
             found = None
             with failing(f"{storage}/{key}"), suppress(FileNotFoundError):
                 if name.endswith("/"):
+                    if len(levels) > _DEEPEST:
+                        found_there = f"folders in each other, more than {_DEEPEST}"
+                        raise StorageError(codes.IN_THE_WAY, found=found_there, where=key, hint=codes.IN_THE_WAY.fix)
                     levels.append(_entered(opened, key, name))
                 else:
                     found = object_at(opened, name, key)

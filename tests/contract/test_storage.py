@@ -433,6 +433,16 @@ class TestFolder:
         assert list(storage.list("")) == []
         assert secret.read_bytes() == b"secret"
 
+    def test_folders_nested_without_end_are_named_before_they_use_up_what_the_system_lets_be_open(
+        self, tmp_path: Path
+    ) -> None:
+        deep = tmp_path / "v1" / "/".join("x" * 100)
+        deep.mkdir(parents=True)
+        with pytest.raises(StorageError) as refused:
+            list(FileStorage(tmp_path).list(""))
+        assert refused.value.code.id == "STO007"
+        assert refused.value.where.startswith("v1/x/x/")
+
     def test_what_is_no_file_is_refused_and_not_listed(self, tmp_path: Path) -> None:
         storage = FileStorage(tmp_path)
         (tmp_path / LISTING).mkdir(parents=True)

@@ -8,7 +8,7 @@ import pytest
 
 from registry_gen.errors import Code, SourceError
 from registry_gen.sources import codes
-from registry_gen.sources.hosts import FAILURES, REST, Hosts
+from registry_gen.sources.hosts import FAILURES, FAILURES_OF_ONE, REST, Hosts
 from registry_gen.sources.http_failures import RetryableError
 from registry_gen.sources.retry import ATTEMPTS
 from tests.support.made_time import MadeTime
@@ -95,8 +95,8 @@ def test_a_host_that_keeps_failing_is_asked_no_more_and_everybody_hears_why_for_
     hosts: Hosts, time: MadeTime
 ) -> None:
     work = Failing(codes.BUSY)
-    for _ in range(FAILURES):
-        refused(hosts, work)
+    for owner in range(FAILURES):
+        refused(hosts, work, f"{HOST}/{owner}/x.git")
     pauses = len(time.pauses)
     heard = [refused(hosts, work, f"{HOST}/{number}.git?token=x") for number in range(1000)]
     assert work.times == FAILURES * ATTEMPTS
@@ -111,8 +111,8 @@ def test_after_a_rest_a_host_is_asked_again_and_one_more_failure_is_enough(
     hosts: Hosts, time: MadeTime, asked: float | None, rest: float
 ) -> None:
     work = Failing(codes.BUSY, asked)
-    for _ in range(FAILURES):
-        refused(hosts, work)
+    for owner in range(FAILURES):
+        refused(hosts, work, f"{HOST}/{owner}/x.git")
     asked_before = work.times
     time.pass_by(rest - 0.1)
     refused(hosts, work)
@@ -127,12 +127,30 @@ def test_after_a_rest_a_host_is_asked_again_and_one_more_failure_is_enough(
 
 def test_a_host_that_answers_again_is_asked_as_before(hosts: Hosts, time: MadeTime) -> None:
     work = Failing(codes.BUSY)
-    for _ in range(FAILURES):
-        refused(hosts, work)
+    for owner in range(FAILURES):
+        refused(hosts, work, f"{HOST}/{owner}/x.git")
     time.pass_by(REST + 1)
     hosts.ask(HOST, "x", lambda: None)
     refused(hosts, work)
     assert hosts.ask(HOST, "x", lambda: "fine") == "fine"
+
+
+def test_broken_repositories_of_one_owner_do_not_stop_the_neighbours_until_they_are_many(hosts: Hosts) -> None:
+    broken = Failing(codes.GIT_UNREACHABLE)
+    for number in range(FAILURES_OF_ONE - 1):
+        refused(hosts, broken, f"{HOST}/owner/{number}.git")
+    refused(hosts, broken, f"{HOST}/owner/last.git")
+    assert broken.times == FAILURES_OF_ONE * ATTEMPTS
+    refused(hosts, broken, f"{HOST}/other/x.git")
+    assert broken.times == FAILURES_OF_ONE * ATTEMPTS
+
+
+def test_an_answer_to_a_neighbour_lets_the_owner_of_broken_repositories_begin_anew(hosts: Hosts) -> None:
+    broken = Failing(codes.GIT_UNREACHABLE)
+    for _ in range(5):
+        for number in range(FAILURES_OF_ONE - 1):
+            refused(hosts, broken, f"{HOST}/owner/{number}.git")
+        assert hosts.ask(HOST, f"{HOST}/other/x.git", lambda: "fine") == "fine"
 
 
 @pytest.mark.parametrize("between", ["an answer", "an error of that repository"])

@@ -152,10 +152,10 @@ def log_entries(index: int, width: int = 256) -> str:
 
 def rule(key: str) -> Rule:
     """How the object under ``key`` is served. Raises ValueError for a key that this module never makes."""
-    for grammar, found in _RULES:
-        if grammar.fullmatch(key):
-            return found
-    raise ValueError(f"no rule for the key {key!r}")
+    found = _ANY_RULE.fullmatch(key)
+    if not found or not found.lastindex:
+        raise ValueError(f"no rule for the key {key!r}")
+    return _RULES[found.lastindex - 1]
 
 
 def wave(key: str) -> int:
@@ -209,35 +209,35 @@ def _partial(width: int) -> str:
 _OWNED: Final = re.compile(r"(?:v1/)?(?:(?:modules|mirror)/([^/]+/[^/]+/[^/]+)|providers/([^/]+/[^/]+))/.+")
 _TILE: Final = re.compile(r"log/tile/(?:entries|(\d{1,2}))/((?:x\d{3}/)*\d{3})(?:\.p/(\d{1,3}))?")
 
-_RULES: Final = tuple(
-    (re.compile(pattern), found)
-    for pattern, found in (
-        (r"\.well-known/terraform\.json", Rule(_JSON, _LEAF, False)),
-        (r"v1/modules/[^/]+/[^/]+/[^/]+/versions", Rule(_JSON, _LISTING, False)),
-        (r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/download", Rule(_JSON, _LEAF, False)),
-        (r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/get\.html", Rule("text/html; charset=utf-8", _LEAF, False)),
-        (r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/module\.tar\.gz", Rule("application/gzip", _IMMUTABLE, True)),
-        (
-            r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/module\.tar\.gz\.intoto\.jsonl",
-            Rule("application/vnd.in-toto.bundle", _IMMUTABLE, True),
-        ),
-        (r"v1/providers/[^/]+/[^/]+/versions", Rule(_JSON, _LISTING, False)),
-        (r"v1/providers/[^/]+/[^/]+/[^/]+/download/[^/]+/[^/]+", Rule(_JSON, _LEAF, False)),
-        (r"v1/providers/[^/]+/[^/]+/[^/]+/[^/]+\.zip", Rule("application/zip", _IMMUTABLE, True)),
-        (
-            r"v1/providers/[^/]+/[^/]+/[^/]+/[0-9a-f]{64}_SHA256SUMS",
-            Rule("text/plain; charset=utf-8", _IMMUTABLE, True),
-        ),
-        (r"v1/providers/[^/]+/[^/]+/[^/]+/[0-9a-f]{64}_SHA256SUMS\.sig", Rule(_BYTES, _IMMUTABLE, True)),
-        (r"v1/mirror/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LISTING, False)),
-        (r"v1/mirror/[^/]+/[^/]+/[^/]+/[^/]+\.json", Rule(_JSON, _LEAF, False)),
-        (r"v1/mirror/[^/]+/[^/]+/[^/]+/[^/]+\.zip", Rule("application/zip", _IMMUTABLE, True)),
-        (r"modules/[^/]+/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LEAF, False)),
-        (r"providers/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LEAF, False)),
-        (r"mirror/[^/]+/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LEAF, False)),
-        (r"records/[0-9a-f]{64}", Rule(_JSON, _IMMUTABLE, True)),
-        (r"log/checkpoint", Rule("text/plain; charset=utf-8", _NO_CACHE, False)),
-        (r"log/tile/entries/(x\d{3}/)*\d{3}(\.p/\d{1,3})?", Rule(_BYTES, _IMMUTABLE, True)),
-        (r"log/tile/\d{1,2}/(x\d{3}/)*\d{3}(\.p/\d{1,3})?", Rule(_BYTES, _IMMUTABLE, True)),
-    )
+_GRAMMAR: Final = (
+    (r"\.well-known/terraform\.json", Rule(_JSON, _LEAF, False)),
+    (r"v1/modules/[^/]+/[^/]+/[^/]+/versions", Rule(_JSON, _LISTING, False)),
+    (r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/download", Rule(_JSON, _LEAF, False)),
+    (r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/get\.html", Rule("text/html; charset=utf-8", _LEAF, False)),
+    (r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/module\.tar\.gz", Rule("application/gzip", _IMMUTABLE, True)),
+    (
+        r"v1/modules/[^/]+/[^/]+/[^/]+/[^/]+/module\.tar\.gz\.intoto\.jsonl",
+        Rule("application/vnd.in-toto.bundle", _IMMUTABLE, True),
+    ),
+    (r"v1/providers/[^/]+/[^/]+/versions", Rule(_JSON, _LISTING, False)),
+    (r"v1/providers/[^/]+/[^/]+/[^/]+/download/[^/]+/[^/]+", Rule(_JSON, _LEAF, False)),
+    (r"v1/providers/[^/]+/[^/]+/[^/]+/[^/]+\.zip", Rule("application/zip", _IMMUTABLE, True)),
+    (
+        r"v1/providers/[^/]+/[^/]+/[^/]+/[0-9a-f]{64}_SHA256SUMS",
+        Rule("text/plain; charset=utf-8", _IMMUTABLE, True),
+    ),
+    (r"v1/providers/[^/]+/[^/]+/[^/]+/[0-9a-f]{64}_SHA256SUMS\.sig", Rule(_BYTES, _IMMUTABLE, True)),
+    (r"v1/mirror/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LISTING, False)),
+    (r"v1/mirror/[^/]+/[^/]+/[^/]+/[^/]+\.json", Rule(_JSON, _LEAF, False)),
+    (r"v1/mirror/[^/]+/[^/]+/[^/]+/[^/]+\.zip", Rule("application/zip", _IMMUTABLE, True)),
+    (r"modules/[^/]+/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LEAF, False)),
+    (r"providers/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LEAF, False)),
+    (r"mirror/[^/]+/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LEAF, False)),
+    (r"records/[0-9a-f]{64}", Rule(_JSON, _IMMUTABLE, True)),
+    (r"log/checkpoint", Rule("text/plain; charset=utf-8", _NO_CACHE, False)),
+    (r"log/tile/entries/(?:x\d{3}/)*\d{3}(?:\.p/\d{1,3})?", Rule(_BYTES, _IMMUTABLE, True)),
+    (r"log/tile/\d{1,2}/(?:x\d{3}/)*\d{3}(?:\.p/\d{1,3})?", Rule(_BYTES, _IMMUTABLE, True)),
 )
+# One expression asks for all of them at once: the number of the group that matched is that of the rule.
+_ANY_RULE: Final = re.compile("|".join(f"({pattern})" for pattern, _ in _GRAMMAR))
+_RULES: Final = tuple(found for _, found in _GRAMMAR)

@@ -110,10 +110,12 @@ def put_documents(publication: Publication, storage: Storage, wanted: Sequence[C
     altered: list[str] = []
     failed: dict[Address | None, ConflictError | StorageError] = {}
 
-    for last in (False, True):
-        batch = [
-            change for change in wanted if paths.is_listing(change.document.key) == last and change.owner not in failed
-        ]
+    leaves: list[Change] = []
+    listings: list[Change] = []
+    for change in wanted:
+        (listings if paths.is_listing(change.document.key) else leaves).append(change)
+    for group in (leaves, listings):
+        batch = [change for change in group if change.owner not in failed]
         there: dict[Address | None, list[PublishedDocument]] = defaultdict(list)
         results = storage.put_all(
             [Put(change.document.key, _stamped(change), expected=change.etag) for change in batch]

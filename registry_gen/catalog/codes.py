@@ -336,7 +336,8 @@ OTHER_FILE = Code(
     "IMP008",
     "the catalog has another file there",
     "Somebody may have written it or changed it since, and an import replaces nobody's work.",
-    "Compare both, for which --into FOLDER writes to another folder. Remove the file to have it written anew.",
+    "Compare both, for which --into FOLDER writes to another folder. Remove the file to have it written anew. Of "
+    "what is not taken no digest is kept.",
 )
 NOTHING_LEFT = Code(
     "IMP009",

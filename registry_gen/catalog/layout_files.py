@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from registry_gen.catalog.identity import package_path
@@ -10,20 +11,73 @@ from registry_gen.model.imported import ImportedModule, ImportedProvider
 from registry_gen.model.version import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Set
 
     from registry_gen.catalog.layout import Layout
+    from registry_gen.model.imported import ImportedPackage
 
 _LOWEST = Version(0, 0, 0)
+_PRERELEASES = "prereleases: true"
+_FROM_THE_FIRST = 'versions: ">= 0.0.0-0"'
 
 
-def catalog_files(layout: Layout, *, allow_unpinned: bool) -> Iterator[tuple[str, bytes]]:
-    """Every file, its path relative to the catalog and with '/', sorted; ``allow_unpinned`` is for all modules."""
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that an import makes; ``path`` is relative to the catalog, with '/'. A key has no ``package``."""
+
+    path: str
+    data: bytes
+    package: ImportedPackage | None = None
+    allow_unpinned: bool = False
+
+    def follows(self, found: bytes) -> bool:
+        """Whether an import of fewer versions of the same package, and nobody else, wrote what was found."""
+        if self.package is None or len(found) >= len(self.data):
+            return False
+        try:
+            lines = frozenset(found.decode().splitlines())
+        except UnicodeDecodeError:
+            return False
+        return found == _text(_spoken_of(self.package, lines), self.allow_unpinned)
+
+
+def catalog_files(layout: Layout, *, allow_unpinned: bool) -> Iterator[NewFile]:
+    """Every file, keys first, sorted by path; ``allow_unpinned`` is for all modules."""
     for path, armor in layout.keys.items():
-        yield f"keys/{path}", armor.encode()
+        yield NewFile(_key_path(path), armor.encode())
     for address, package in layout.packages.items():
-        lines = _module(package, allow_unpinned) if isinstance(package, ImportedModule) else _provider(package)
-        yield package_path(address), "".join(f"{line}\n" for line in lines).encode()
+        yield NewFile(package_path(address), _text(package, allow_unpinned), package, allow_unpinned)
+
+
+def part_of(layout: Layout, paths: Set[str]) -> Layout:
+    """The packages and keys whose files are at these paths of the catalog."""
+    return replace(
+        layout,
+        packages={key: package for key, package in layout.packages.items() if package_path(key) in paths},
+        keys={path: armor for path, armor in layout.keys.items() if _key_path(path) in paths},
+    )
+
+
+def _key_path(path: str) -> str:
+    return f"keys/{path}"
+
+
+def _text(package: ImportedPackage, allow_unpinned: bool) -> bytes:
+    lines = _module(package, allow_unpinned) if isinstance(package, ImportedModule) else _provider(package)
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _spoken_of(package: ImportedPackage, lines: Set[str]) -> ImportedPackage:
+    """The package with those of its versions that a file with these lines may have been written for."""
+    if isinstance(package, ImportedProvider):
+        zips = {version: zips for version, zips in package.zips.items() if _listed(version) in lines}
+        return replace(package, zips=zips)
+    versions = package.versions
+    if _PRERELEASES not in lines:
+        versions = frozenset(version for version in versions if not version.is_prerelease)
+    if _FROM_THE_FIRST not in lines:
+        versions = frozenset(version for version in versions if version > _LOWEST)
+    return replace(package, versions=versions)
 
 
 def _module(module: ImportedModule, allow_unpinned: bool) -> Iterator[str]:
@@ -40,7 +94,7 @@ def _provider(provider: ImportedProvider) -> Iterator[str]:
     yield f"  releases: {_quoted(provider.releases)}"
     yield "  versions:"
     for version in provider.zips:
-        yield f"    - {_quoted(str(version))}"
+        yield _listed(version)
     yield from _prereleases(provider.zips)
     yield "hosting: link"
     yield "signing_keys:"
@@ -50,13 +104,17 @@ def _provider(provider: ImportedProvider) -> Iterator[str]:
         yield f"deprecated: {_quoted(provider.warning)}"
 
 
+def _listed(version: Version) -> str:
+    return f"    - {_quoted(str(version))}"
+
+
 def _prereleases(versions: Iterable[Version]) -> Iterator[str]:
     """The layout offers every prerelease; a catalog does so only where it says so, and from 0.0.0 on."""
     found = [version for version in versions if version.is_prerelease]
     if found:
-        yield "prereleases: true"
+        yield _PRERELEASES
     if any(version < _LOWEST for version in found):
-        yield 'versions: ">= 0.0.0-0"'
+        yield _FROM_THE_FIRST
 
 
 def _quoted(text: str) -> str:

@@ -130,6 +130,16 @@ class ImportCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A package of which imported tags and digests were forgotten, and how many stay since they are published."""
+
+    address: Address
+    tags: int
+    zips: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledgement:
     """Who looked at an alarm, when, and why it is left at that."""
 
@@ -251,6 +261,13 @@ class Publication(Protocol):
         """Keep what another registry says of versions: in bulk, and never to be changed.
 
         ``row`` goes into the audit log where anything of it is new.
+        """
+
+    def forget_imported(self, addresses: Sequence[Address] | None, reason: str, run: Run) -> tuple[Forgotten, ...]:
+        """Forget what was imported of these packages, None for all, except of what was ever published.
+
+        A row of the audit log tells of each package that loses anything; the next run looks at it again. Returns those
+        of which anything is known.
         """
 
     def remember(self, asked: Mapping[Address, AskedReleases]) -> None:

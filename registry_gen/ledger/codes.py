@@ -215,6 +215,12 @@ IMPORTED_OTHERWISE = Code(
     "LED042",
     "an earlier import said something else",
     "A zip that was replaced, or a tag that was renamed, after it was imported is what an import is to show.",
-    "Ask the publisher, or the registry that it was imported from, why. What was imported first is what counts: "
-    "exclude the version if that is not what its source has.",
+    "Ask the publisher, or the registry that it was imported from, why. What was imported first counts; where that was "
+    "wrong: registry-gen import forget ADDRESS --reason TEXT, then import again.",
+)
+NOT_IMPORTED = Code(
+    "LED043",
+    "nothing was imported of it",
+    "The ledger has no tag and no digest of this package that another registry named.",
+    "Compare the address with those of the import's report. Nothing has to be forgotten of it.",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from psycopg.types.json import Jsonb
 
 from registry_gen.errors import LedgerError
-from registry_gen.ledger import audit, codes, imported, intents, lock, log_key, reading, remembered, violations
+from registry_gen.ledger import audit, codes, forget, imported, intents, lock, log_key, reading, remembered, violations
 from registry_gen.ledger.connection import translated
 from registry_gen.ledger.rebuild import rebuild
 from registry_gen.ledger.rows import instant
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
-    from registry_gen.ledger import Alarm, Contents, ImportCounts, LogHead, RunStatus, Violation
+    from registry_gen.ledger import Alarm, Contents, Forgotten, ImportCounts, LogHead, RunStatus, Violation
     from registry_gen.model.address import Address
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
     from registry_gen.model.imported import ImportedPackage
@@ -250,6 +250,11 @@ class PostgresPublication:
             if counts.tags or counts.zips:
                 audit.append_rows(connection, [row])
             return counts
+
+    def forget_imported(self, addresses: Sequence[Address] | None, reason: str, run: Run) -> tuple[Forgotten, ...]:
+        """Forget what was imported of these packages, None for all, except of what was ever published."""
+        with self._fenced() as connection:
+            return forget.forget(connection, addresses, reason, run)
 
     def remember(self, asked: Mapping[Address, AskedReleases]) -> None:
         """Keep what sources said of releases until they are asked again; an answer never replaces a later one."""

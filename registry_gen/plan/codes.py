@@ -98,7 +98,8 @@ IMPORTED_OTHERWISE = Code(
     "PLN021",
     "the source says something else than was imported",
     "The registry that the version was imported from saw other bytes: they were replaced since, or there, or here.",
-    "Ask the publisher why. Exclude the version: versions: '!= 1.0.0'. What was imported first is what counts.",
+    "Ask the publisher why. Exclude the version: versions: '!= 1.0.0'. Where the import was wrong: registry-gen import "
+    "forget ADDRESS --reason TEXT.",
 )
 UNPINNED = Code(
     "PLN022",
@@ -111,7 +112,8 @@ TAG_MISSING = Code(
     "PLN023",
     "the tag of an imported version is not in the repository",
     "A link to a tag that is not there would be listed, and could be installed by nobody.",
-    "Push the tag again, or leave the version out with versions.",
+    "Push the tag again, or leave the version out with versions. Where the import was wrong: registry-gen import "
+    "forget ADDRESS --reason TEXT.",
 )
 OTHER_SOURCE = Code(
     "PLN024",

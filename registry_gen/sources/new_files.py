@@ -1,22 +1,26 @@
-"""New files of a catalog, written where none is: what is there already stays as it is."""
+"""New files of a catalog, written where none is: what somebody wrote stays as it is."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.catalog import codes as catalog_codes
 from registry_gen.errors import InputError
+from registry_gen.sources.replace_file import put_in_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from registry_gen.catalog.layout_files import NewFile
     from registry_gen.errors import Code, RegistryError
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -26,68 +30,114 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How many files were written and how many were there with the same bytes; ``problems`` tell of all others."""
+    """Paths of files that were written, that were brought up to date, and that were there with the same bytes.
 
-    written: int
-    unchanged: int
+    ``problems`` tell of all others.
+    """
+
+    written: tuple[str, ...]
+    updated: tuple[str, ...]
+    unchanged: tuple[str, ...]
     problems: tuple[RegistryError, ...]
 
+    @property
+    def there(self) -> frozenset[str]:
+        """The paths of all files that hold now what they were to hold."""
+        return frozenset((*self.written, *self.updated, *self.unchanged))
 
-def write_new_files(root: Path, files: Iterable[tuple[str, bytes]]) -> Written:
-    """Write files at their paths below ``root``, with '/', which the caller has checked to be names of a catalog.
+
+class _Ended(Enum):
+    """How it went with a file."""
+
+    WRITTEN = auto()
+    UPDATED = auto()
+    UNCHANGED = auto()
+    OTHER = auto()
+
+
+def write_new_files(root: Path, files: Iterable[NewFile], *, dry_run: bool = False) -> Written:
+    """Write files at their paths below ``root``, which the caller has checked to be names of a catalog.
 
     Each appears whole or not at all, through no link below ``root``. A file that is there with other bytes stays:
-    IMP008. Raises InputError CAT035 where the system refuses to write; what was written until then stays, and a
-    second run goes on from there.
+    IMP008; but one that the new file follows is exchanged. Raises InputError CAT035 where the system refuses; what was
+    written until then stays, and a second run goes on from there. ``dry_run`` only says what would come of it.
     """
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _problem(catalog_codes.NOT_WRITTEN, str(root), error.strerror or type(error).__name__) from None
-    written = unchanged = 0
-    problems: list[RegistryError] = []
-    for path, data in files:
+    if not dry_run:
         try:
-            found = _write(root, path, data)
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _problem(catalog_codes.NOT_WRITTEN, str(root), error.strerror or type(error).__name__) from None
+    paths: dict[_Ended, list[str]] = {ended: [] for ended in _Ended}
+    problems: list[RegistryError] = []
+    for file in files:
+        try:
+            ended = _look(root, file) if dry_run else _write(root, file)
         except OSError as error:
             if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                 said = error.strerror or type(error).__name__
-                raise _problem(catalog_codes.NOT_WRITTEN, f"{root}/{path}", said) from None
-            problems.append(_problem(catalog_codes.LINK_IN_CATALOG, f"{root}/{path}"))
+                raise _problem(catalog_codes.NOT_WRITTEN, f"{root}/{file.path}", said) from None
+            problems.append(_problem(catalog_codes.LINK_IN_CATALOG, f"{root}/{file.path}"))
             continue
-        if found is None:
-            written += 1
-        elif found == data:
-            unchanged += 1
-        else:
-            problems.append(_problem(catalog_codes.OTHER_FILE, f"{root}/{path}"))
-    return Written(written, unchanged, tuple(problems))
+        paths[ended].append(file.path)
+        if ended is _Ended.OTHER:
+            problems.append(_problem(catalog_codes.OTHER_FILE, f"{root}/{file.path}"))
+    written, updated, unchanged, _ = map(tuple, paths.values())
+    return Written(written, updated, unchanged, tuple(problems))
 
 
-def _write(root: Path, path: str, data: bytes) -> bytes | None:
-    """None where the file is new; else what is there, as far as it matters."""
-    *folders, name = path.split("/")
+def _look(root: Path, file: NewFile) -> _Ended:
+    try:
+        with _open_folder(root, file, make=False) as (folder, name):
+            found, _ = _there(folder, name, len(file.data) + 1)
+    except FileNotFoundError:
+        return _Ended.WRITTEN
+    return _compare(file, found)
+
+
+def _write(root: Path, file: NewFile) -> _Ended:
+    with _open_folder(root, file, make=True) as (folder, name):
+        fcntl.flock(folder, fcntl.LOCK_EX)  # as the commands that edit the catalog do
+        try:
+            found, status = _there(folder, name, len(file.data) + 1)
+        except FileNotFoundError:
+            _put(folder, name, file.data)
+            return _Ended.WRITTEN
+        ended = _compare(file, found)
+        if ended is _Ended.UPDATED:
+            put_in_place(folder, name, file.data, status)
+        return ended
+
+
+def _compare(file: NewFile, found: bytes) -> _Ended:
+    if found == file.data:
+        return _Ended.UNCHANGED
+    return _Ended.UPDATED if file.follows(found) else _Ended.OTHER
+
+
+@contextmanager
+def _open_folder(root: Path, file: NewFile, *, make: bool) -> Iterator[tuple[int, str]]:
+    """The folder of a file, entered step by step, so that no link is followed, and the file's name in it."""
+    *folders, name = file.path.split("/")
     folder = os.open(root, _FOLDER)
     try:
         for each in folders:
-            with suppress(FileExistsError):
-                os.mkdir(each, dir_fd=folder)
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(each, dir_fd=folder)
             inner = os.open(each, _FOLDER, dir_fd=folder)
             os.close(folder)
             folder = inner
-        with suppress(FileNotFoundError):
-            return _there(folder, name, len(data) + 1)
-        _put(folder, name, data)
+        yield folder, name
     finally:
         os.close(folder)
-    return None
 
 
-def _there(folder: int, name: str, limit: int) -> bytes:
+def _there(folder: int, name: str, limit: int) -> tuple[bytes, os.stat_result]:
     with os.fdopen(os.open(name, _READ, dir_fd=folder), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.ELOOP, "not a regular file")
-        return file.read(limit)
+        return file.read(limit), status
 
 
 def _put(folder: int, name: str, data: bytes) -> None:

@@ -40,7 +40,7 @@ def replace_file(config: Config, path: str, before: bytes, after: bytes) -> None
         with _open_folder(config, folders) as folder:
             fcntl.flock(folder, fcntl.LOCK_EX)  # two commands at once: the second finds what the first wrote
             found = _require(folder, name, before, shown)
-            _put(folder, name, after, found)
+            put_in_place(folder, name, after, found)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
             raise _problem(catalog_codes.LINK_IN_CATALOG, shown) from None
@@ -71,7 +71,8 @@ def _require(folder: int, name: str, before: bytes, shown: str) -> os.stat_resul
     return found
 
 
-def _put(folder: int, name: str, data: bytes, old: os.stat_result) -> None:
+def put_in_place(folder: int, name: str, data: bytes, old: os.stat_result) -> None:
+    """Give a file of an open folder new bytes, with the mode and owner of the ``old`` one; raises OSError."""
     beside = f".{name}.{secrets.token_hex(8)}"  # a name that no reader of the catalog looks at
     try:
         with os.fdopen(os.open(beside, _NEW, 0o600, dir_fd=folder), "wb") as file:

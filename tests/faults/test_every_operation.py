@@ -156,6 +156,7 @@ OF_OTHERS: Final = {
     "generation": "no operation",
     "put_all": "put_new and put_if here, one by one, so that a fault meets each",
     "import_packages": "import opentofu-registry",
+    "forget_imported": "import forget",
     "rebuild": "ledger rebuild",
     "relabel": "fsck --repair",
 }

@@ -76,7 +76,7 @@ def files(draw: st.DrawFn) -> File:
 def test_any_layout_is_read_to_its_end_and_what_is_taken_makes_a_good_catalog(layout: list[File]) -> None:
     found = read(key("acme"), *layout)
 
-    written = dict(catalog_files(found, allow_unpinned=False))
+    written = {file.path: file.data for file in catalog_files(found, allow_unpinned=False)}
 
     assert problems(load(written)) == []
     assert load(written).catalog.entries.keys() == found.packages.keys()

@@ -294,7 +294,7 @@ def test_the_files_that_are_written_say_what_was_read() -> None:
         provider("acme/widget", release("1.0.0"), release("1.1.0-rc1"), warnings=['Say "no": # €.']),
     )
 
-    loaded = load(dict(catalog_files(layout, allow_unpinned=False)))
+    loaded = load({file.path: file.data for file in catalog_files(layout, allow_unpinned=False)})
 
     assert problems(loaded) == []
     network, widget = loaded.catalog.entries[NETWORK], loaded.catalog.entries[WIDGET]

@@ -58,7 +58,7 @@ def test_real_files_become_a_catalog_that_has_no_problem(work: Workspace) -> Non
         "zips": 54,
         "keys": 2,
     }
-    assert ran.json["files"] == {"written": 8, "unchanged": 0}
+    assert ran.json["files"] == {"written": 8, "updated": 0, "unchanged": 0}
     assert refused(ran) == {
         "modules/c/chennareddipalligayathri/create-subnets/aws.json v1.0": "VER001",
         "modules/c/chennareddipalligayathri/create-subnets/aws.json v1.1": "VER001",
@@ -97,22 +97,26 @@ def test_a_second_import_changes_nothing(work: Workspace) -> None:
     first = imported(work, LAYOUT)
     second = imported(work, LAYOUT)
 
-    assert second.json["files"] == {"written": 0, "unchanged": 8}
+    assert second.json["files"] == {"written": 0, "updated": 0, "unchanged": 8}
     assert second.json["ledger"] == {"tags": 0, "zips": 0}
     assert second.json["not_taken"] == first.json["not_taken"]
     with work.registry() as registry:
         assert len(registry.ledger.audit_rows(None, 10)) == 1
 
 
-def test_a_file_that_somebody_wrote_stays_and_is_told(work: Workspace) -> None:
-    imported(work, LAYOUT)
+def test_a_file_that_somebody_wrote_stays_and_is_told_and_nothing_is_kept_of_its_package(work: Workspace) -> None:
     mine = work.write("catalog/modules/525kiran/policy/sns.yaml", "source: {git: https://git.example.com/x.git}\n")
 
     ran = imported(work, LAYOUT)
 
     assert mine.read_text() == "source: {git: https://git.example.com/x.git}\n"
     assert refused(ran)[str(mine)] == "IMP008"
-    assert ran.json["files"] == {"written": 0, "unchanged": 7}
+    assert ran.json["files"] == {"written": 7, "updated": 0, "unchanged": 0}
+    assert (ran.json["taken"]["modules"], ran.json["ledger"]) == (3, {"tags": 25, "zips": 54})
+    with work.registry() as registry:
+        assert registry.ledger.imported([ASSUME, POLICY]).keys() == {ASSUME}
+        (row,) = registry.ledger.audit_rows(None, 10)
+    assert json.loads(row.after)["modules"] == 3
 
 
 def test_a_digest_that_differs_from_an_earlier_import_stays_as_it_was(work: Workspace, layout: Path) -> None:
@@ -124,29 +128,94 @@ def test_a_digest_that_differs_from_an_earlier_import_stays_as_it_was(work: Work
 
     ran = imported(work, layout)
 
-    assert refused(ran)["apparentlymart/assume 0.1.1 linux amd64"] == "LED042"
+    (told,) = (problem for problem in ran.json["not_taken"] if problem["code"] == "LED042")
+    assert told["where"] == "apparentlymart/assume 0.1.1 linux amd64"
+    assert "registry-gen import forget ADDRESS" in told["hint"]
     with work.registry() as registry:
         found = registry.ledger.imported([ASSUME])[ASSUME]
     assert found.zips[Version(0, 1, 1)][LINUX].startswith("2738ab91")
 
 
-def test_into_writes_the_files_elsewhere_and_none_into_the_catalog(work: Workspace, tmp_path: Path) -> None:
-    imported(work, LAYOUT, "--into", str(tmp_path / "draft"))
+def known(work: Workspace) -> int:
+    """Of how many of two packages the ledger keeps anything."""
+    with work.registry() as registry:
+        return len(registry.ledger.imported([ASSUME, POLICY]))
+
+
+def test_into_writes_the_files_elsewhere_and_nothing_into_catalog_and_ledger(work: Workspace, tmp_path: Path) -> None:
+    run_here(work, "ledger", "migrate")
+
+    ran = imported(work, LAYOUT, "--into", str(tmp_path / "draft"))
 
     assert (tmp_path / "draft/providers/apparentlymart/assume.yaml").is_file()
     assert list((work.root / "catalog").iterdir()) == []
+    assert (ran.json["taken"]["zips"], ran.json["ledger"]) == (54, {"tags": 0, "zips": 0})
+    assert known(work) == 0
 
 
-def test_the_report_for_people_ends_with_counts_by_reason(work: Workspace) -> None:
+def test_into_the_catalog_itself_is_no_draft(work: Workspace) -> None:
+    imported(work, LAYOUT, "--into", str(work.root / "catalog/../catalog"))
+
+    assert known(work) == 2
+
+
+def test_a_dry_run_says_the_same_and_needs_and_touches_neither_ledger_nor_files(
+    work: Workspace, tmp_path: Path
+) -> None:
+    nowhere = Workspace(tmp_path / "nowhere", "postgresql://nobody@127.0.0.1:1/none")
+    mine = nowhere.write("catalog/modules/525kiran/policy/sns.yaml", "source: {git: https://git.example.com/x.git}\n")
+    before = {path: path.stat().st_mtime_ns for path in nowhere.root.rglob("*")}
+
+    would = imported(nowhere, LAYOUT, "--dry-run")
+    other = imported(nowhere, LAYOUT, "--dry-run", "--into", str(tmp_path / "draft"))
+    text = run_here(nowhere, "import", "opentofu-registry", str(LAYOUT), "--dry-run")
+
+    assert {path: path.stat().st_mtime_ns for path in nowhere.root.rglob("*")} == before
+    assert not (tmp_path / "draft").exists()
+    assert would.json["dry_run"] is True
+    assert would.json["files"] == {"written": 7, "updated": 0, "unchanged": 0}
+    assert refused(would)[str(mine)] == "IMP008"
+    assert (would.json["taken"]["modules"], other.json["taken"]["modules"]) == (3, 4)
+    assert "Would be taken: 3 modules" in text.out
+    assert "7 files to be written, 0 there already." in text.out
+    assert "Nothing was written." in text.err
+    imported(work, LAYOUT)
+    assert imported(work, LAYOUT, "--dry-run").json["files"] == {"written": 0, "updated": 0, "unchanged": 8}
+
+
+def test_the_report_for_people_ends_with_counts_by_reason_and_what_to_do(work: Workspace) -> None:
     ran = run_here(work, "import", "opentofu-registry", str(LAYOUT))
 
     assert ran.code == 0
-    *_, taken, ledger, files, left = ran.out.splitlines()
-    assert taken == "Taken: 4 modules with 29 versions, 2 providers with 5 versions and 54 zips, 2 keys."
-    assert ledger == "26 tags and 54 digests are new in the ledger."
-    assert files == "8 files written, 0 there already."
-    assert left.startswith("Not taken: 13, see above: 1 ADR001 (not an address")
-    assert "providers/p/pokgak/fakecloud.json 0.1: VER001 not a semantic version; found '0.1'" in ran.out.splitlines()
+    lines = ran.out.splitlines()
+    assert "providers/p/pokgak/fakecloud.json 0.1: VER001 not a semantic version; found '0.1'" in lines
+    first = lines.index("Taken: 4 modules with 29 versions, 2 providers with 5 versions and 54 zips, 2 keys.")
+    assert lines[first + 1 : first + 4] == [
+        "26 tags and 54 digests are new in the ledger.",
+        "8 files written, 0 there already.",
+        "Not taken: 13, see above:",
+    ]
+    assert "      3 IMP007 two tags name this version" in lines[first:]
+    assert "        Nothing needs to be done: the version is published as soon as a run saw both tags at one" in lines
+
+
+def test_many_refusals_of_one_code_become_one_line_that_counts_them_and_every_line_is_short(
+    work: Workspace, layout: Path
+) -> None:
+    path = layout / "modules/5/525kiran/policy/sns.json"
+    tags = [f"{'x' * 300}{number}" for number in range(25)]
+    path.write_text(json.dumps({"versions": [{"version": tag} for tag in [*tags, "1.1.2"]]}))
+    imported(work, layout)
+
+    ran = run_here(work, "import", "opentofu-registry", str(layout), "--allow-unpinned")
+    everything = imported(work, layout, "--allow-unpinned")
+
+    lines = ran.out.splitlines()
+    assert max(map(len, lines)) <= 240
+    assert sum(": VER001 " in line for line in lines) == 10
+    assert "… and 18 more with VER001; --json has them all." in lines
+    assert [problem["code"] for problem in everything.json["not_taken"]].count("VER001") == 28
+    assert sum(": IMP008 " in line for line in lines) == 4, "each module's file is another one"
 
 
 def test_a_folder_without_a_layout_is_refused(work: Workspace, tmp_path: Path) -> None:

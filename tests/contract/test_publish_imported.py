@@ -286,13 +286,6 @@ def test_the_database_itself_refuses_to_pin_a_version_twice(scene: Scene, databa
         connection.execute(f"UPDATE module_versions SET {change}")  # noqa: S608
 
 
-@pytest.mark.parametrize("table", ["imported_tags", "imported_zips"])
-def test_the_database_itself_keeps_what_was_imported(scene: Scene, database: str, table: str) -> None:
-    for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET version = '9.9.9'", f"TRUNCATE {table}"):  # noqa: S608
-        with psycopg.connect(database) as connection, pytest.raises(psycopg.Error, match="kept for good"):
-            connection.execute(statement)
-
-
 def test_an_import_that_fails_half_way_leaves_nothing(scene: Scene) -> None:
     bad = ImportedModule(ADDRESS, scene.url, frozenset(), {parse_version("2.0.0"): "v2.0.0\0"})
 

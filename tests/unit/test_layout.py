@@ -8,7 +8,7 @@ import time
 import pytest
 
 from registry_gen.catalog.layout import read_layout
-from registry_gen.catalog.layout_files import catalog_files
+from registry_gen.catalog.layout_files import NewFile, catalog_files, part_of
 from registry_gen.errors import InputError
 from registry_gen.model.address import Platform, module_address, provider_address
 from registry_gen.model.entries import ModuleEntry, ProviderEntry
@@ -402,3 +402,61 @@ def test_a_file_that_could_not_be_read_is_told_and_stops_no_other() -> None:
 
     assert refused(layout) == [f"{MODULE} SIG999"]
     assert list(layout.packages) == [module_address("acme", "other", "aws")]
+
+
+def files(*told: tuple[str, bytes], allow_unpinned: bool = False) -> dict[str, NewFile]:
+    return {file.path: file for file in catalog_files(read(*told), allow_unpinned=allow_unpinned)}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (provider("acme/widget", release("1.0.0")), provider("acme/widget", release("1.0.0"), release("1.1.0-rc1"))),
+        (module("acme/network/aws", "v1.0.0"), module("acme/network/aws", "v1.0.0", "v1.1.0-rc1")),
+        (module("acme/network/aws", "v1.0.0"), module("acme/network/aws", "v0.0.0-rc1")),
+        (module("acme/network/aws", "v1.1.0-rc1"), module("acme/network/aws", "v1.1.0-rc1", "v0.0.0-rc1")),
+    ],
+)
+def test_a_file_follows_what_an_import_of_fewer_versions_wrote_and_nothing_else(
+    before: tuple[str, bytes], after: tuple[str, bytes]
+) -> None:
+    earlier, later = files(key("acme"), before), files(key("acme"), after)
+    (path,) = (path for path in earlier if path.endswith(".yaml"))
+    found = earlier[path].data
+
+    assert later[path].follows(found)
+    assert not later[path].follows(later[path].data)
+    assert not earlier[path].follows(later[path].data)
+    for changed in (b"", found[:-1], found + b"# mine", found.replace(b"hosting: link\n", b""), b"\xff" + found[1:]):
+        assert not later[path].follows(changed)
+
+
+def test_a_file_never_follows_one_with_other_answers_or_another_key() -> None:
+    with_one, with_other = key("acme", "AAAA"), key("acme", "BBBB")
+    first, more = release("1.0.0"), release("1.1.0")
+    path = "providers/acme/widget.yaml"
+    found = files(with_one, provider("acme/widget", first))[path].data
+
+    assert not files(with_other, provider("acme/widget", first, more))[path].follows(found)
+    assert not files(with_one, provider("acme/widget", first, more, warnings=["Gone."]))[path].follows(found)
+    path = "modules/acme/network/aws.yaml"
+    found = files(module("acme/network/aws", "v1.0.0"))[path].data
+    newer = module("acme/network/aws", "v1.0.0", "v1.1.0-rc1")
+    assert not files(newer, allow_unpinned=True)[path].follows(found)
+
+
+def test_a_key_follows_no_other() -> None:
+    (path,) = (path for path in files(key("acme"), provider("acme/widget", release("1.0.0"))) if path.endswith(".asc"))
+    made = files(key("acme"), provider("acme/widget", release("1.0.0")))[path]
+
+    assert not made.follows(b"")
+
+
+def test_the_part_of_a_layout_is_what_has_its_file() -> None:
+    layout = read(key("acme"), provider("acme/widget", release("1.0.0")), module("acme/network/aws", "v1.0.0"))
+
+    part = part_of(layout, {"providers/acme/widget.yaml"})
+
+    assert [str(address) for address in part.packages] == ["acme/widget"]
+    assert part.keys == {}
+    assert part_of(layout, {file.path for file in catalog_files(layout, allow_unpinned=True)}) == layout

@@ -116,6 +116,24 @@ def test_a_release_that_is_not_what_was_imported_is_an_alarm_and_not_published(
     assert "PLN021" in run_here(registry, "violations").out
 
 
+def test_a_wrong_layout_blocks_nothing_once_it_was_taken_back(registry: ServedRegistry, theirs: TheirRegistry) -> None:
+    theirs.tell(linux_amd64="f" * 64)
+    imported(registry, theirs.folder)
+    registry.refused("PLN021")
+    theirs.tell()
+    assert [problem["code"] for problem in imported(registry, theirs.folder)["not_taken"]] == ["LED042"]
+    registry.refused("PLN021")
+
+    forgotten = run_here(registry, "import", "forget", "acme/widget", "--reason", "It was altered on its way here.")
+    again = imported(registry, theirs.folder)
+    registry.published()
+
+    assert forgotten.code == 0, forgotten.err
+    assert (again["not_taken"], again["ledger"]["zips"]) == ([], len(theirs.release.zips))
+    assert not any(name.endswith(".zip") for name in theirs.requests()), "the digests of the new import were enough"
+    assert registry.json("v1/providers/acme/widget/versions")["versions"][0]["version"] == "1.0.0"
+
+
 def test_a_release_that_its_publisher_did_not_sign_is_not_published_whatever_was_imported(
     registry: ServedRegistry, theirs: TheirRegistry
 ) -> None:
@@ -181,11 +199,15 @@ def test_real_modules_are_published_by_their_tags_while_github_is_out_of_reach(
 def test_the_commands_of_the_documentation_work_as_written(tmp_path: Path, database: str) -> None:
     work = Workspace(tmp_path / "work", database)
     shutil.copytree(LAYOUT, tmp_path / "opentofu-registry")
-    (block,) = read_page(ROOT / "docs/catalog.md")["Taking over OpenTofu's registry"]
+    block, forget = read_page(ROOT / "docs/catalog.md")["Taking over OpenTofu's registry"]
+    shell = Shell(work, tmp_path)
 
-    said = Shell(work, tmp_path).run(block)
+    said = shell.run(block)
 
     assert "The catalog is good: 6 packages." in said
     assert orjson.loads((LAYOUT / "providers/a/apparentlymart/assume.json").read_bytes())["versions"]
     draft = {path.relative_to(tmp_path / "draft") for path in (tmp_path / "draft").rglob("*.*")}
     assert draft == {path.relative_to(work.root / "catalog") for path in (work.root / "catalog").rglob("*.*")}
+    said = shell.run(forget)
+    assert "apparentlymart/assume: 0 tags and 12 digests" in said
+    assert "0 tags and 12 digests are new in the ledger." in said

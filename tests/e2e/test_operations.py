@@ -15,12 +15,17 @@ import pytest
 
 from registry_gen import paths
 from registry_gen.log.note import stated
+from registry_gen.model.address import Platform, module_address, provider_address
+from registry_gen.model.digest import Sha256
+from registry_gen.model.imported import ImportedModule, ImportedProvider
+from registry_gen.model.intent import AuditRow
+from registry_gen.model.version import parse_version
 from tests.support.git_repo import GitRepo
 from tests.support.openpgp_keys import make_key
 from tests.support.reader import check_reachable
 from tests.support.releases import make_release
 from tests.support.runbook import ROOT, Shell, read_page
-from tests.support.workspace import Workspace
+from tests.support.workspace import NOW, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -298,6 +303,28 @@ def test_a_hostile_upstream_changes_nothing_and_is_handled_as_written(place: Pla
     assert "PLN001" in place.shell.run("registry-gen publish", status=1), "another value is another alarm"
 
 
+def test_a_wrong_import_is_taken_back_as_written(place: Place, tmp_path: Path) -> None:
+    look, forget, again = steps("A wrong import")
+    # A part of a copy of which nothing can be taken: the tests reach no other host.
+    keyless = "opentofu-registry/providers/h/hashicorp"
+    shutil.copytree(ROOT / "tests/fixtures" / keyless, tmp_path / keyless)
+    _gadget(place, "1.0.0")
+    wrong = {parse_version("1.0.0"): {Platform("linux", "amd64"): Sha256("f" * 64)}}
+    gadget = ImportedProvider(provider_address("acme", "gadget"), "https://releases.example.com/", wrong, ())
+    tag = {parse_version("9.0.0"): "v9.0.0"}
+    spare = ImportedModule(module_address("acme", "spare", "aws"), "https://git.example.com/", frozenset(tag), tag)
+    row = AuditRow("ada", "import", "", {}, {}, None, None, NOW)
+    with place.work.registry() as registry, registry.ledger.publication(0) as publication:
+        publication.import_packages([gadget, spare], row)
+    printed = place.shell.run(look)
+    assert "PLN021" in printed
+    assert place.work.tree() == place.before
+    assert "Forgotten: 1 tag and 0 digests of 1 package." in place.shell.run(forget)
+    assert "Published 1 version" in place.shell.run(again)
+    assert place.work.document("v1/providers/acme/gadget/versions")["versions"][0]["version"] == "1.0.0"
+    assert "No violations." in place.shell.run("registry-gen violations")
+
+
 def test_the_way_back_to_an_earlier_day_as_written(place: Place) -> None:
     positions, past, back = steps("Back to an earlier day")
     size = stated((place.work.public / paths.CHECKPOINT).read_bytes()).size
@@ -313,7 +340,8 @@ def test_the_way_back_to_an_earlier_day_as_written(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "title", ["A crash", "Corruption", "A lost database", "A lost key", "A leaked key", "A hostile upstream"]
+    "title",
+    ["A crash", "Corruption", "A lost database", "A lost key", "A leaked key", "A hostile upstream", "A wrong import"],
 )
 def test_each_bad_day_has_a_runbook_with_commands(title: str) -> None:
     assert title in PAGE

@@ -84,7 +84,7 @@ def import_lines(done: Import) -> Iterator[str]:
         yield f"Not taken: {len(done.not_taken)}, see above:"
     for code, problems in groups:
         yield f"{len(problems):>7} {click.style(code.id, fg='red')} {code.title}"
-        yield textwrap.fill(code.fix, _WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8)
+        yield textwrap.fill(code.fix, _WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8, break_on_hyphens=False)
 
 
 def _taken_lines(done: Import) -> Iterator[str]:
@@ -108,5 +108,7 @@ def _problem_line(problem: RegistryError) -> str:
 
 
 def _short(text: str, most: int) -> str:
+    """Without its middle where it is long: a path is known by its end."""
     shown = printable(text)
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+    half = most // 2
+    return shown if len(shown) <= most else f"{shown[: half - 1]}…{shown[-half:]}"

@@ -200,11 +200,12 @@ def test_the_report_for_people_ends_with_counts_by_reason_and_what_to_do(work: W
 
 
 def test_many_refusals_of_one_code_become_one_line_that_counts_them_and_every_line_is_short(
-    work: Workspace, layout: Path
+    tmp_path: Path, database: str, layout: Path
 ) -> None:
     path = layout / "modules/5/525kiran/policy/sns.json"
     tags = [f"{'x' * 300}{number}" for number in range(25)]
     path.write_text(json.dumps({"versions": [{"version": tag} for tag in [*tags, "1.1.2"]]}))
+    work = Workspace(tmp_path / ("deep" * 40), database)
     imported(work, layout)
 
     ran = run_here(work, "import", "opentofu-registry", str(layout), "--allow-unpinned")
@@ -216,6 +217,7 @@ def test_many_refusals_of_one_code_become_one_line_that_counts_them_and_every_li
     assert "… and 18 more with VER001; --json has them all." in lines
     assert [problem["code"] for problem in everything.json["not_taken"]].count("VER001") == 28
     assert sum(": IMP008 " in line for line in lines) == 4, "each module's file is another one"
+    assert sum("525kiran/policy/sns.yaml: IMP008 " in line for line in lines) == 1, "a path is cut in its middle"
 
 
 def test_a_folder_without_a_layout_is_refused(work: Workspace, tmp_path: Path) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.errors import StorageError
 from registry_gen.storage import codes
 from registry_gen.storage.file_objects import object_at
-from registry_gen.storage.folders import STAGING, failing, open_folder
+from registry_gen.storage.folders import STAGING, failed, open_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +38,7 @@ def walk(folder: int, path: str, prefix: str, storage: str) -> Iterator[Stored]:
             if not key.startswith(prefix):
                 continue
             found = None
-            with failing(f"{storage}/{key}"), suppress(FileNotFoundError):
+            try:
                 if name.endswith("/"):
                     if len(levels) > _DEEPEST:
                         found_there = f"folders in each other, more than {_DEEPEST}"
@@ -47,6 +46,10 @@ def walk(folder: int, path: str, prefix: str, storage: str) -> Iterator[Stored]:
                     levels.append(_entered(opened, key, name))
                 else:
                     found = object_at(opened, name, key)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise failed(error, f"{storage}/{key}") from error
             if found:
                 yield found
     finally:
@@ -78,11 +81,13 @@ def _entered(above: int, key: str, name: str) -> _Level:
 
 def _names(folder: int, path: str) -> Iterator[str]:
     """Files and folders in order; a folder's name ends in "/", so that names sort as their keys do."""
+    names = []
     with os.scandir(folder) as entries:
-        return iter(sorted(filter(None, (_shown(entry) for entry in entries if path or entry.name != STAGING))))
-
-
-def _shown(entry: os.DirEntry[str]) -> str:
-    if entry.is_dir(follow_symlinks=False):
-        return f"{entry.name}/"
-    return entry.name if entry.is_file(follow_symlinks=False) else ""
+        for entry in entries:
+            if not path and entry.name == STAGING:
+                continue
+            if entry.is_file(follow_symlinks=False):
+                names.append(entry.name)
+            elif entry.is_dir(follow_symlinks=False):
+                names.append(f"{entry.name}/")
+    return iter(sorted(names))

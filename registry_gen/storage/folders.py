@@ -46,8 +46,13 @@ def failing(where: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        code = _CODES.get(error.errno, codes.FAILED)
-        raise StorageError(code, where=where, found=error.strerror or str(error), hint=code.fix) from error
+        raise failed(error, where) from error
+
+
+def failed(error: OSError, where: str) -> StorageError:
+    """The StorageError for an error of the system."""
+    code = _CODES.get(error.errno, codes.FAILED)
+    return StorageError(code, where=where, found=error.strerror or str(error), hint=code.fix)
 
 
 def open_root(path: Path) -> int:

@@ -102,8 +102,8 @@ class PostgresInspection:
 
     def log_entries_of(self, addresses: Sequence[Address]) -> tuple[tuple[int, bytes], ...]:
         """Index and payload of all entries about these packages, oldest first."""
-        rows = self._connection.execute(_ENTRIES_OF, ([str(address) for address in addresses],))
-        return tuple((index, payload) for index, payload in rows)
+        texts = [str(address) for address in addresses]
+        return tuple(self._connection.execute(_ENTRIES_OF, (texts,), binary=True).fetchall())
 
     def misfiled(self) -> tuple[str, ...]:
         """The addresses of which entries are kept as if they were about another package, or about none."""

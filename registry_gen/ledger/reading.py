@@ -1,4 +1,7 @@
-"""What the ledger remembers, read back: a constant number of queries for any number of packages."""
+"""What the ledger remembers, read back: a constant number of queries for any number of packages.
+
+Rows are fetched all at once: the server has sent them all anyway, and one by one they cost twice as much.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,19 @@ from registry_gen.ledger.rows import (
     intent_from_json,
     mirror_version,
     module_version,
-    package_of,
     provider_version,
     utc,
 )
 from registry_gen.log.tree import Tail
-from registry_gen.model.facts import Package, PackageHead, PackageState, PublishedDocument, SigningKey
+from registry_gen.model.address import Platform
+from registry_gen.model.facts import (
+    Package,
+    PackageHead,
+    PackageState,
+    ProviderPackage,
+    PublishedDocument,
+    SigningKey,
+)
 from registry_gen.model.intent import OpenIntent
 
 if TYPE_CHECKING:
@@ -30,7 +40,7 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from registry_gen.model.address import Address
-    from registry_gen.model.facts import MirrorVersion, ProviderPackage, ProviderVersion, VersionFacts
+    from registry_gen.model.facts import MirrorVersion, ProviderVersion, VersionFacts
 
     MakeVersion = Callable[[Mapping[str, Any], tuple[ProviderPackage, ...]], ProviderVersion | MirrorVersion]
 
@@ -82,7 +92,7 @@ def packages(connection: Connection[TupleRow], addresses: Sequence[Address]) -> 
     keys = _keys(connection.execute(_SOME_KEYS, ([row[0] for row in found],)))
     versions: dict[int, list[VersionFacts]] = defaultdict(list)
     if ids["module"]:
-        for module in connection.cursor(row_factory=dict_row).execute(_MODULE_VERSIONS, (ids["module"],)):
+        for module in connection.cursor(row_factory=dict_row).execute(_MODULE_VERSIONS, (ids["module"],)).fetchall():
             versions[module["package"]].append(module_version(module))
     for kind in _TABLES:
         if ids[kind]:
@@ -107,8 +117,8 @@ def documents_of(
         """,
         (list(by_text),),
     )
-    for address, *document in rows:
-        result[by_text[address]][document[0]] = PublishedDocument(*document)
+    for address, key, content, revision, etag in rows.fetchall():
+        result[by_text[address]][key] = PublishedDocument(key, content, revision, etag)
     return dict(result)
 
 
@@ -143,9 +153,9 @@ def log_head(connection: Connection[TupleRow]) -> LogHead:
 def log_entries(connection: Connection[TupleRow], start: int, stop: int) -> tuple[bytes, ...]:
     """The payloads of entries ``start`` to ``stop - 1``."""
     rows = connection.execute(
-        "SELECT payload FROM log_entries WHERE index >= %s AND index < %s ORDER BY index", (start, stop)
+        "SELECT payload FROM log_entries WHERE index >= %s AND index < %s ORDER BY index", (start, stop), binary=True
     )
-    return tuple(row[0] for row in rows)
+    return tuple(payload for (payload,) in rows.fetchall())
 
 
 def _add_provider_versions(
@@ -153,12 +163,13 @@ def _add_provider_versions(
 ) -> None:
     versions_table, platforms_table, make = _TABLES[kind]
     platforms: dict[int, list[ProviderPackage]] = defaultdict(list)
-    cursor = connection.cursor(row_factory=dict_row)
-    for row in cursor.execute(
+    found = connection.execute(
         sql.SQL(_PROVIDER_PLATFORMS).format(versions=versions_table, platforms=platforms_table), (ids,)
-    ):
-        platforms[row["version_id"]].append(package_of(row))
-    for row in cursor.execute(sql.SQL(_PROVIDER_VERSIONS).format(versions=versions_table), (ids,)):
+    )
+    for version_id, os, arch, *rest in found.fetchall():
+        platforms[version_id].append(ProviderPackage(Platform(os, arch), *rest))
+    cursor = connection.cursor(row_factory=dict_row)
+    for row in cursor.execute(sql.SQL(_PROVIDER_VERSIONS).format(versions=versions_table), (ids,)).fetchall():
         zips = tuple(sorted(platforms[row["id"]], key=lambda package: package.platform))
         versions[row["package"]].append(make(row, zips))
 

@@ -85,10 +85,12 @@ def unlike_records(
 
 
 def _unlike(facts: VersionFacts, logged: LoggedVersion) -> Iterator[Disagreement]:
-    promised, kept = _members(logged.pinned), _members(pinned_by(facts))
-    for name in sorted(promised.keys() | kept.keys()):
-        if promised.get(name) != kept.get(name):
-            yield _about(facts.version, name, promised.get(name), kept.get(name))
+    pinned = pinned_by(facts)
+    if pinned != logged.pinned:
+        promised, kept = _members(logged.pinned), _members(pinned)
+        for name in sorted(promised.keys() | kept.keys()):
+            if promised.get(name) != kept.get(name):
+                yield _about(facts.version, name, promised.get(name), kept.get(name))
     if logged.recorded_at != facts.recorded_at:
         yield _about(facts.version, "time of record", rfc3339(logged.recorded_at), rfc3339(facts.recorded_at))
     gone = facts.withdrawn

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _PINNING: Final = frozenset({"published", "platform-added", "relisted", "hosting-changed"})
+_TYPES: Final = _PINNING | {"withdrawn", "deprecated", "undeprecated", "key-changed", "audit-head"}
 _KINDS: Final = frozenset({"module", "provider", "mirror"})
+_KINDS_OF: Final = {"audit-head": frozenset({"registry"}), "key-changed": _KINDS | {"log"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +254,6 @@ def parse_time(text: str) -> datetime:
 def _entry(payload: bytes, index: int) -> LoggedEntry:
     members = Members(_json(payload))
     type_, kind = members.text("type"), members.text("kind")
-    known = type_ in {*_PINNING, "withdrawn", "deprecated", "undeprecated", "key-changed", "audit-head"}
     return LoggedEntry(
         index=index,
         type=type_,
@@ -260,7 +261,7 @@ def _entry(payload: bytes, index: int) -> LoggedEntry:
         revision=members.number("revision"),
         time=members.parsed("time", parse_time),
         catalog_commit=members.maybe("catalog_commit", str),
-        said=_said(members, type_, kind) if known else None,
+        said=_said(members, type_, kind) if type_ in _TYPES else None,
     )
 
 
@@ -282,8 +283,7 @@ def _json(payload: bytes) -> object:
 def _said(
     members: Members, type_: str, kind: str
 ) -> PinningEntry | WithdrawnEntry | WarningsEntry | KeysEntry | AuditHead:
-    expected = {"audit-head": frozenset({"registry"}), "key-changed": _KINDS | {"log"}}.get(type_, _KINDS)
-    if kind not in expected:
+    if kind not in _KINDS_OF.get(type_, _KINDS):
         raise NotSoError(f"kind: {kind[:100]!r} has no {type_} entries")
     if type_ in _PINNING:
         return PinningEntry(members.parsed("version", parse_version), read_pinned(members, kind))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from registry_gen.errors import InputError
@@ -133,6 +134,7 @@ def parse_address(text: str) -> Address:
             raise _bad(text, text)
 
 
+@lru_cache(128)
 def parse_platform(text: str) -> Platform:
     """Read ``os_arch``; raises InputError ADR002."""
     found = _PLATFORM.fullmatch(text)

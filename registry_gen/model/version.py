@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal, cast
 
 from registry_gen.errors import InputError
@@ -23,6 +24,9 @@ from registry_gen.model import codes
 
 MAX_LENGTH: Final = 128
 """Characters of a version. A provider's file name repeats it, and file systems end a name at 255 bytes."""
+
+_REMEMBERED: Final = 4_096
+"""Texts whose versions are kept: most packages have the same few, and each is read from rows, entries and records."""
 
 Operator = Literal["=", "!=", ">", ">=", "<", "<=", "~>"]
 
@@ -78,6 +82,7 @@ class Version:
         return text
 
 
+@lru_cache(_REMEMBERED)
 def parse_version(text: str) -> Version:
     """Read a version strictly as SemVer 2.0.0 has it, at most ``MAX_LENGTH`` characters; raises InputError VER001.
 

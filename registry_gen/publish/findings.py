@@ -106,6 +106,8 @@ def in_the_way(storage: Storage, key: str) -> str:
 
 def wrong_labels(stored: Stored, address: Address | None) -> Iterator[Finding]:
     """How an object is served, where its storage keeps that with it."""
+    if stored.content_type is None and stored.cache_control is None:
+        return
     rule = paths.rule(stored.key)
     if stored.content_type not in (None, rule.content_type):
         yield Finding(codes.WRONG_TYPE, stored.key, rule.content_type, str(stored.content_type), address)

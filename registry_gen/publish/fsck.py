@@ -6,7 +6,9 @@ a few hundred packages in memory. Publishing goes on meanwhile, so whatever is f
 
 from __future__ import annotations
 
+import gc
 import re
+from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -43,6 +45,9 @@ _Item = TypeVar("_Item")
 PHASE: Final = "Comparing packages"
 PACKAGES_AT_ONCE: Final = 200
 ENTRIES_AT_ONCE: Final = 10_000
+_GARBAGE_LOOKS: Final = 5_000
+"""Objects made between two looks for garbage. What is made here are facts without cycles, which counting frees."""
+
 _SECOND_LOOKS: Final = 2
 """What is wrong in all of them is wrong; a publisher may be at work during any one."""
 
@@ -67,14 +72,26 @@ def fsck(
     finding.
     """
     first = Comparison(ledger, storage, site, progress, quick=quick)
-    if only is None:
-        first.everything()
-    else:
-        first.packages(only)
+    with _rarely_looking_for_garbage():
+        if only is None:
+            first.everything()
+        else:
+            first.packages(only)
     findings: Collection[Finding] = first.findings
     for _ in range(_SECOND_LOOKS):
         findings = recheck(ledger, storage, site, findings, quick=quick)
     return Checked(first.objects, first.size, tuple(findings))
+
+
+@contextmanager
+def _rarely_looking_for_garbage() -> Iterator[None]:
+    """At Python's own 700 objects the looks take a sixth of the time: each goes through what was made just now."""
+    before = gc.get_threshold()
+    gc.set_threshold(_GARBAGE_LOOKS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def recheck(

@@ -298,8 +298,10 @@ class Inspection(Protocol):
     def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
         """Packages with their versions; addresses that were never published are left out."""
 
-    def documents_of(self, owners: Sequence[Address]) -> Mapping[Address, Mapping[str, PublishedDocument]]:
-        """The mutable documents of packages, by owner and key; owners without any are left out."""
+    def documents_of(
+        self, owners: Sequence[Address], folder: str = ""
+    ) -> Mapping[Address, Mapping[str, PublishedDocument]]:
+        """The mutable documents of packages in a folder, by owner and key; owners without any are left out."""
 
     def documents_of_site(self) -> Mapping[str, PublishedDocument]:
         """The mutable documents that belong to no package, by key."""

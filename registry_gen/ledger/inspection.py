@@ -75,9 +75,11 @@ class PostgresInspection:
         """Packages with their versions; addresses that were never published are left out."""
         return reading.packages(self._connection, addresses)
 
-    def documents_of(self, owners: Sequence[Address]) -> Mapping[Address, Mapping[str, PublishedDocument]]:
-        """The mutable documents of packages, by owner and key; owners without any are left out."""
-        return reading.documents_of(self._connection, owners)
+    def documents_of(
+        self, owners: Sequence[Address], folder: str = ""
+    ) -> Mapping[Address, Mapping[str, PublishedDocument]]:
+        """The mutable documents of packages in a folder, by owner and key; owners without any are left out."""
+        return reading.documents_of(self._connection, owners, folder)
 
     def documents_of_site(self) -> Mapping[str, PublishedDocument]:
         """The mutable documents that belong to no package, by key."""

@@ -105,17 +105,17 @@ def packages(connection: Connection[TupleRow], addresses: Sequence[Address]) -> 
 
 
 def documents_of(
-    connection: Connection[TupleRow], owners: Sequence[Address]
+    connection: Connection[TupleRow], owners: Sequence[Address], folder: str = ""
 ) -> dict[Address, dict[str, PublishedDocument]]:
-    """The mutable documents of packages, by owner and key; owners without any are left out."""
+    """The mutable documents of packages in a folder, by owner and key; owners without any are left out."""
     by_text = {str(owner): owner for owner in owners}
     result: dict[Address, dict[str, PublishedDocument]] = defaultdict(dict)
     rows = connection.execute(
         """
         SELECT p.address, d.key, d.content, d.revision, d.etag FROM documents d JOIN packages p ON p.id = d.owner
-        WHERE p.address = ANY(%s) ORDER BY d.key
+        WHERE p.address = ANY(%s) AND starts_with(d.key, %s) ORDER BY d.key
         """,
-        (list(by_text),),
+        (list(by_text), folder),
     )
     for address, key, content, revision, etag in rows.fetchall():
         result[by_text[address]][key] = PublishedDocument(key, content, revision, etag)

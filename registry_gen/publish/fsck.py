@@ -223,7 +223,8 @@ class Comparison:
             there = listed.before(batches[number + 1][0] if number + 1 < len(batches) else after(folder))
             addresses = [by_prefix[prefix] for prefix in batch]
             with self._ledger.inspection() as known:
-                packages, rows = known.packages(addresses), known.documents_of(addresses)
+                packages = known.packages(addresses)
+                rows = known.documents_of(addresses, "" if served else folder)  # all of them tell which is the newest
                 if served:
                     self._look.findings += untrue_rows(known, addresses, packages, rows)
                 for address in addresses:

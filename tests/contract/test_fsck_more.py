@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc as garbage
 import json
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -9,12 +10,13 @@ import psycopg
 import pytest
 
 from registry_gen import wiring
-from registry_gen.errors import ConflictError
+from registry_gen.errors import ConflictError, StorageError
 from registry_gen.model.intent import Run
 from registry_gen.plan.collect import Extent
 from registry_gen.publish.fsck import fsck
 from registry_gen.publish.gc import gc
 from registry_gen.publish.progress import Silent
+from registry_gen.storage import codes as storage_codes
 from tests.contract.test_fsck import ARCHIVE, LEAF, check, flip, mend, named, rewrite
 from tests.support.command_line import run_here
 from tests.support.workspace import NOW
@@ -205,3 +207,22 @@ def test_a_publish_in_the_middle_of_a_comparison_is_no_damage(kinds: Kinds, work
 
         checked = fsck(registry.ledger, Meanwhile(), registry.config.site, Silent())
     assert named(checked) == set()
+
+
+def test_garbage_is_looked_for_as_before_once_a_comparison_ended_however_it_did(work: Workspace) -> None:
+    before, during = garbage.get_threshold(), []
+
+    with work.registry() as registry:
+
+        class Failing:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(registry.public, name)
+
+            def list(self, prefix: str) -> Iterator[Any]:
+                during.append(garbage.get_threshold())
+                raise StorageError(storage_codes.FAILED, where=prefix)
+
+        with pytest.raises(StorageError):
+            fsck(registry.ledger, Failing(), registry.config.site, Silent())
+    assert during[0][0] > before[0]
+    assert garbage.get_threshold() == before

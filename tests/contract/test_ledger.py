@@ -627,6 +627,18 @@ def test_many_packages_are_read_in_few_queries(ledger: PostgresLedger) -> None:
         assert held.documents_of([MODULE, PROVIDER]) == {MODULE: {"key": document}}
 
 
+def test_documents_are_read_of_one_folder_where_no_others_are_wanted(ledger: PostgresLedger) -> None:
+    served, known = (PublishedDocument(key, digest_of(key), 1, "etag") for key in ("v1/modules/a", "modules/a"))
+    with ledger.publication(0) as held:
+        publish(held, intent_of(MODULE, module_version("1.0.0")))
+        held.documents_stored({MODULE: [served, known]})
+
+    with ledger.inspection() as books:
+        assert books.documents_of([MODULE], "modules/") == {MODULE: {"modules/a": known}}
+        assert books.documents_of([MODULE], "providers/") == {}
+        assert books.documents_of([MODULE]) == {MODULE: {"modules/a": known, "v1/modules/a": served}}
+
+
 def test_migrating_again_changes_nothing(ledger: Ledger) -> None:
     assert ledger.migrate() == ()
 

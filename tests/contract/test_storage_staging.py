@@ -216,6 +216,24 @@ class TestReading:
                 call(storage)
             assert refused.value.code.id == "STO008"
 
+    def test_a_folder_that_vanishes_while_its_neighbours_are_listed_is_left_out(self, bucket: Path) -> None:
+        storage = FileStorage(bucket)
+        storage.put_new(OTHER, b"archive", sha256(b"archive"))
+        found = storage.list("")
+        assert next(found).key == ARCHIVE
+        (bucket / OTHER).unlink()
+        (bucket / OTHER).parent.rmdir()
+        assert [each.key for each in found] == [LISTING]
+
+    def test_what_takes_the_place_of_a_file_while_its_neighbours_are_listed_is_named(self, bucket: Path) -> None:
+        found = FileStorage(bucket).list("")
+        assert next(found).key == ARCHIVE
+        (bucket / LISTING).unlink()
+        (bucket / LISTING).symlink_to(bucket / ARCHIVE)
+        with pytest.raises(StorageError) as refused:
+            next(found)
+        assert (refused.value.code.id, refused.value.where) == ("STO007", f"{bucket.as_uri()}/{LISTING}")
+
     def test_a_link_to_a_folder_that_is_not_there_is_no_empty_storage(self, tmp_path: Path) -> None:
         (tmp_path / "bucket").symlink_to(tmp_path / "not mounted")
         with pytest.raises(StorageError) as refused:

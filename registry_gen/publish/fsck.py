@@ -6,9 +6,7 @@ a few hundred packages in memory. Publishing goes on meanwhile, so whatever is f
 
 from __future__ import annotations
 
-import gc
 import re
-from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -22,6 +20,7 @@ from registry_gen.publish.findings import Checked, Finding, in_order, in_the_way
 from registry_gen.publish.fsck_log import check_log
 from registry_gen.publish.fsck_package import Look
 from registry_gen.publish.fsck_truth import untrue_facts, untrue_places, untrue_rows
+from registry_gen.publish.garbage import rarely_looking_for_garbage
 from registry_gen.publish.inventory import SERVED, Expected, folders, site_objects
 from registry_gen.publish.listed import Listed, after
 from registry_gen.publish.progress import Silent
@@ -45,9 +44,6 @@ _Item = TypeVar("_Item")
 PHASE: Final = "Comparing packages"
 PACKAGES_AT_ONCE: Final = 200
 ENTRIES_AT_ONCE: Final = 10_000
-_GARBAGE_LOOKS: Final = 5_000
-"""Objects made between two looks for garbage. What is made here are facts without cycles, which counting frees."""
-
 _SECOND_LOOKS: Final = 2
 """What is wrong in all of them is wrong; a publisher may be at work during any one."""
 
@@ -72,7 +68,7 @@ def fsck(
     finding.
     """
     first = Comparison(ledger, storage, site, progress, quick=quick)
-    with _rarely_looking_for_garbage():
+    with rarely_looking_for_garbage():
         if only is None:
             first.everything()
         else:
@@ -81,17 +77,6 @@ def fsck(
     for _ in range(_SECOND_LOOKS):
         findings = recheck(ledger, storage, site, findings, quick=quick)
     return Checked(first.objects, first.size, tuple(findings))
-
-
-@contextmanager
-def _rarely_looking_for_garbage() -> Iterator[None]:
-    """At Python's own 700 objects the looks take a sixth of the time: each goes through what was made just now."""
-    before = gc.get_threshold()
-    gc.set_threshold(_GARBAGE_LOOKS, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def recheck(

@@ -16,6 +16,7 @@ from registry_gen.model.plan import Note, Plan, Refusal
 from registry_gen.publish import codes
 from registry_gen.publish.bucket import open_bucket
 from registry_gen.publish.commit import Committed, commit, recover, unfinished
+from registry_gen.publish.garbage import rarely_looking_for_garbage
 from registry_gen.publish.log_key import settle_log_key
 from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.planning import make_plan
@@ -94,7 +95,7 @@ def publish(
 
     Raises RegistryError only for what concerns the whole run: the ledger, the lock, the log and its key.
     """
-    with open_bucket(registry, keys.log, now) as bucket:
+    with rarely_looking_for_garbage(), open_bucket(registry, keys.log, now) as bucket:
         progress.begin(LOCK_PHASE, 1)
         with registry.ledger.publication(registry.lock_seconds) as publication:
             progress.step(LOCK_PHASE, "")

@@ -296,7 +296,9 @@ def open_storage(place: Place) -> Storage:
 
             return FileStorage(Path(place.folder))
         case S3Place():
-            raise NotImplementedError(place.url)
+            from registry_gen.storage.s3 import S3Storage
+
+            return S3Storage(place)
         case GcsPlace():
             raise NotImplementedError(place.url)
         case AzurePlace():

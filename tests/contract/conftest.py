@@ -9,6 +9,7 @@ import pytest
 from tests.support.http_server import HttpServer
 from tests.support.kinds import Kinds
 from tests.support.postgres import database, postgres
+from tests.support.seaweedfs import s3_place, seaweedfs
 from tests.support.tls import Authority
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.support.postgres import Postgres
 
-__all__ = ["database", "postgres"]
+__all__ = ["database", "postgres", "s3_place", "seaweedfs"]
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from registry_gen.model.digest import Sha256, sha256
 from registry_gen.storage import Put, Stored
 from registry_gen.storage.durable import sync_file_system
 from registry_gen.storage.file import FileStorage
+from registry_gen.storage.s3 import S3Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,9 +41,12 @@ def record(content: bytes) -> str:
     return f"records/{sha256(content)}"
 
 
-@pytest.fixture(params=["file"])
+@pytest.fixture(params=["file", "s3"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    kinds: dict[str, Callable[[], Storage]] = {"file": lambda: FileStorage(tmp_path / "bucket")}
+    kinds: dict[str, Callable[[], Storage]] = {
+        "file": lambda: FileStorage(tmp_path / "bucket"),
+        "s3": lambda: S3Storage(request.getfixturevalue("s3_place")),
+    }
     return kinds[str(request.param)]()
 
 
@@ -515,6 +519,7 @@ from pathlib import Path
 from registry_gen.errors import StorageError
 from registry_gen.model.digest import sha256
 from registry_gen.storage.file import FileStorage
+from registry_gen.storage.s3 import S3Storage
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
 storage = FileStorage(Path({str(tmp_path / "bucket")!r}))
 try:
@@ -535,6 +540,7 @@ import os, signal
 from pathlib import Path
 from registry_gen.model.digest import sha256
 from registry_gen.storage.file import FileStorage
+from registry_gen.storage.s3 import S3Storage
 storage = FileStorage(Path({str(tmp_path)!r}))
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -564,6 +570,7 @@ from pathlib import Path
 from registry_gen.model.digest import sha256
 from registry_gen.storage import Put
 from registry_gen.storage.file import FileStorage
+from registry_gen.storage.s3 import S3Storage
 storage = FileStorage(Path({str(tmp_path)!r}))
 keys = [f"v1/modules/acme/network/aws/1.0.{{number}}/download" for number in range(4)]
 storage.put_all([Put(key, b"before") for key in keys[:2]])

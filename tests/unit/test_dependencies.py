@@ -33,13 +33,12 @@ REVIEWED: Final = {
 COMPANIONS: Final = {
     "anyio": "starlette, which runs on it",
     "azure-core": "azure-storage-blob, whose errors and pipeline are azure-core's",
-    "botocore": "boto3, whose sessions and errors are botocore's",
     "google-api-core": "google-cloud-storage, whose errors are google-api-core's",
     "google-auth": "google-cloud-storage, whose credentials are google-auth's",
     "psycopg-pool": "psycopg[pool]",
     "pydantic-core": "pydantic, which documents its errors as pydantic_core's",
 }
-COMING: Final = {"azure-identity", "azure-storage-blob", "boto3", "google-cloud-storage"}
+COMING: Final = {"azure-identity", "azure-storage-blob", "botocore", "google-cloud-storage"}
 """Locked together with what is imported already."""
 
 OLD_NAMES: Final = {

@@ -37,6 +37,8 @@ _Read = TypeVar("_Read")
 
 _BATCH: Final = 1_000
 """The most keys of one DeleteObjects."""
+_PAGE: Final = 1_000
+"""The most keys of one answer to ListObjectsV2."""
 _CHUNK: Final = 1 << 20
 _ATTEMPTS: Final = 5
 _FRESH: Final = timedelta(seconds=2)
@@ -312,7 +314,9 @@ class S3Storage:
         token: dict[str, str] = {}
         while True:
             with failing(self._where(prefix)):
-                page = self._client.list_objects_v2(Bucket=self._place.bucket, Prefix=own + prefix, **token)
+                page = self._client.list_objects_v2(
+                    Bucket=self._place.bucket, Prefix=own + prefix, MaxKeys=_PAGE, **token
+                )
             self._bucket_seen = True
             found = [listed(each["Key"].removeprefix(own), each) for each in page.get("Contents", ())]
             yield from self._told_apart(found, page["ResponseMetadata"]["HTTPHeaders"].get("date"))

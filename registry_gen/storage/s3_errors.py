@@ -34,6 +34,7 @@ _BY_CODE: Final[dict[str, Code]] = {
     **dict.fromkeys(("SlowDown", "RequestTimeout", "TooManyRequests", "Throttling", "429"), codes.BUSY),
     **dict.fromkeys(("BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"), codes.WRONG_BYTES),
     **dict.fromkeys(("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507"), codes.NO_SPACE),
+    **dict.fromkeys(BUSY_KEY, codes.BUSY),
     "NoSuchBucket": codes.NO_BUCKET,
 }
 _BY_CLASS: Final[tuple[tuple[type[Exception], Code], ...]] = (

@@ -70,7 +70,7 @@ def running(folder: Path) -> Iterator[SeaweedFS]:
     ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
     with (folder / "log").open("wb") as log, ExitStack() as stack:
         server = subprocess.Popen(_command(folder, ports), cwd=folder, stdout=log, stderr=log)
-        stack.callback(_end, server)
+        stack.callback(_end, server, ports)
         endpoint = f"http://127.0.0.1:{ports['s3']}"
         _wait(server, endpoint, folder / "log")
         client = Session().create_client(
@@ -105,6 +105,7 @@ def _command(folder: Path, ports: Mapping[str, int]) -> list[str]:
         "s3.port": ports["s3"],
         "s3.port.grpc": ports["grpc-s3"],
         "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
         "s3.autoCreateBucket": "false",
         "s3.config": folder / "s3.json",
     }
@@ -144,9 +145,12 @@ def _wait(server: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
         return
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
+def _end(server: subprocess.Popen[bytes], ports: Mapping[str, int]) -> None:
     server.kill()  # nobody needs its data any more, and it takes seconds to end by itself
     server.wait()
+    for port in ports.values():  # it puts sockets there, wherever its data is
+        for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+            left.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ COMPANIONS: Final = {
     "psycopg-pool": "psycopg[pool]",
     "pydantic-core": "pydantic, which documents its errors as pydantic_core's",
 }
-COMING: Final = {"azure-identity", "azure-storage-blob", "botocore", "google-cloud-storage"}
+COMING: Final = {"azure-identity", "azure-storage-blob", "google-cloud-storage"}
 """Locked together with what is imported already."""
 
 OLD_NAMES: Final = {

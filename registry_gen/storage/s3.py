@@ -10,7 +10,7 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -213,7 +213,7 @@ class S3Storage:
                     Bucket=self._place.bucket, Delete={"Objects": objects, "Quiet": True}
                 )
             if errors := [each for each in answer.get("Errors", ()) if each.get("Code") not in GONE]:
-                raise refused_key(errors[0], f"s3://{self._place.bucket}")
+                raise refused_key(errors, f"s3://{self._place.bucket}")
 
     def signed_url(self, key: str, seconds: int) -> str:
         """A URL that lets anybody GET one object for a while: see ``SigningStorage.signed_url``."""
@@ -272,11 +272,12 @@ class S3Storage:
             for left in reversed(range(self._attempts)):
                 try:
                     answer = self._client.get_object(**self._named(key), ChecksumMode="ENABLED")
-                    return read(answer), headed(key, answer)
                 except ClientError as error:
                     if code_of(error) in GONE:
                         return None
                     raise
+                try:
+                    return read(answer), headed(key, answer)
                 except (IncompleteReadError, HTTPClientError):
                     if not left:
                         raise
@@ -326,8 +327,8 @@ class S3Storage:
 
     def _told_apart(self, found: Sequence[Stored], date: str | None) -> Iterator[Stored]:
         """The objects of a page, those that are young at its ``date`` with the name of their write."""
-        moment = parsedate_to_datetime(date).astimezone(UTC) if date else datetime.min.replace(tzinfo=UTC)
-        young = [each for each in found if each.modified and each.modified > moment - _FRESH]
+        since = parsedate_to_datetime(date).astimezone(UTC) - _FRESH if date else None
+        young = [each for each in found if since is None or each.modified is None or each.modified > since]
         asked = dict(zip([each.key for each in young], self._at_once(self._head_listed, young), strict=True))
         for each in found:
             known = asked.get(each.key, each)

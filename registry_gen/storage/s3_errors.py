@@ -14,7 +14,7 @@ from registry_gen.errors import StorageError
 from registry_gen.storage import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from registry_gen.errors import Code
 
@@ -92,12 +92,13 @@ def answered(error: Any, where: str) -> StorageError:
     return StorageError(code, where=where, expected=expected, found=found, hint=code.fix)
 
 
-def refused_key(answer: Any, bucket: str) -> StorageError:
-    """What one error of an answer to DeleteObjects means."""
-    word = str(answer.get("Code", ""))
+def refused_key(errors: Sequence[Any], bucket: str) -> StorageError:
+    """What the errors of an answer to DeleteObjects mean: the first one, and how many there are."""
+    first = errors[0]
+    word = str(first.get("Code", ""))
     code = _BY_CODE.get(word, codes.BUSY if word in ("InternalError", "ServiceUnavailable") else codes.FAILED)
-    where = f"{bucket}/{answer.get('Key', '')}"
-    return StorageError(code, where=where, found=f"{word} to s3:DeleteObject", hint=code.fix)
+    found = f"{word} to s3:DeleteObject" + (f", for {len(errors)} objects" if len(errors) > 1 else "")
+    return StorageError(code, where=f"{bucket}/{first.get('Key', '')}", found=found, hint=code.fix)
 
 
 def _unasked(error: exceptions.BotoCoreError, where: str) -> StorageError:

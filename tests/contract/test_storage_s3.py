@@ -257,6 +257,16 @@ class TestWhoMayNot:
             assert refused.value.where.endswith(key)
         assert [each.key for each in storage.list("")] == [LISTING]
 
+    def test_of_many_deletions_that_are_denied_the_first_is_named_with_their_number(
+        self, storage: S3Storage, s3_place: S3Place
+    ) -> None:
+        raised(storage.put_all([Put(LISTING, b"[]"), Put(LEAF, b"leaf")]))
+        reader = open_with(s3_place, auth=S3Keys("env:READER_KEY", "env:READER_SECRET"))
+        with pytest.raises(StorageError) as refused:
+            reader.delete([LISTING, LEAF])
+        assert refused.value.where.endswith(LISTING)
+        assert "for 2 objects" in refused.value.found
+
     def test_no_credentials_at_all_are_told(
         self, s3_place: S3Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:

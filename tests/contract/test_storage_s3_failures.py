@@ -82,6 +82,8 @@ def test_what_fails_every_time_is_told_after_three_tries(
         lambda: storage.put_new(ARCHIVE, b"archive", sha256(b"archive")),
         lambda: storage.put_if(LISTING, b"[]", None),
         lambda: storage.head(LISTING),
+        lambda: storage.get(LISTING),
+        lambda: storage.digest(LISTING),
         lambda: list(storage.list("")),
         lambda: storage.delete([LISTING]),
     ]

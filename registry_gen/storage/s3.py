@@ -25,7 +25,7 @@ from registry_gen.storage.file_objects import check_key, check_parts, digest_of_
 from registry_gen.storage.s3_client import CONNECTIONS, open_client
 from registry_gen.storage.s3_errors import GONE, LOST, code_of, failing, refused_key, says_nothing, was_repeated
 from registry_gen.storage.s3_objects import headed, is_same_write, labels, listed, quoted
-from registry_gen.storage.s3_upload import LARGE, PART, Upload
+from registry_gen.storage.s3_upload import LARGE, LARGE_ELSEWHERE, PART, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,16 +48,19 @@ _FRESH: Final = timedelta(seconds=2)
 class S3Storage:
     """The storage at a place. The bucket must be there; nothing is asked before the first call.
 
-    Every request is tried up to ``attempts`` times; a file of more than ``large`` bytes goes in parts of ``part``.
+    Every request is tried up to ``attempts`` times; a file of more than ``large`` bytes goes in parts of ``part``
+    (None: as fits the server).
     Raises InputError STO018 for a secret that is not where registry.yaml says, and StorageError for settings of AWS on
     this machine that cannot be read.
     """
 
-    def __init__(self, place: S3Place, *, attempts: int = _ATTEMPTS, large: int = LARGE, part: int = PART) -> None:
+    def __init__(
+        self, place: S3Place, *, attempts: int = _ATTEMPTS, large: int | None = None, part: int = PART
+    ) -> None:
         """Read the settings; nothing is sent."""
         self._place = place
         self._attempts = attempts
-        self._sizes = (large, part)
+        self._sizes = (large or (LARGE_ELSEWHERE if place.endpoint else LARGE), part)
         self._bucket_seen = False
         with failing(place.url):
             self._client = open_client(place, attempts)

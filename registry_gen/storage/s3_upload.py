@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from registry_gen.storage import Stored
 
 LARGE: Final = 64 * 2**20
-"""Larger files are sent in parts."""
+"""Larger files are sent to Amazon S3 in parts."""
+LARGE_ELSEWHERE: Final = 4 * 2**30
+"""The same for other servers: of two uploads in parts to one new key SeaweedFS 4.48 may complete both, of two at once
+never. A file that is sent at once is read from disk as it goes, too."""
 PART: Final = 16 * 2**20
 """The size of a part, and the most memory that one large file takes; of 10,000 parts at most, 160 GB is the largest."""
 

@@ -200,22 +200,51 @@ class TestLargeFiles:
         assert refused_too.value.code.id == "STO003"
         assert parted.digest(ARCHIVE) == sha256(b"small")
 
-    def test_of_four_writers_of_a_large_key_one_wins(
-        self, parted: S3Storage, tmp_path: Path, s3_place: S3Place, client: Any
+    def test_what_was_put_while_its_parts_were_on_their_way_stays(
+        self,
+        parted: S3Storage,
+        large: tuple[Path, bytes],
+        s3_place: S3Place,
+        client: Any,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        path, body = large
+        S3Storage(s3_place).put_new(ARCHIVE, b"small", sha256(b"small"))
+        look = parted.head
+
+        def look_too_early(_: str) -> None:
+            monkeypatch.setattr(parted, "head", look)
+
+        monkeypatch.setattr(parted, "head", look_too_early)
+        with pytest.raises(ConflictError) as refused:
+            parted.put_new(ARCHIVE, path, sha256(body))
+        assert refused.value.code.id == "STO001"
+        assert parted.digest(ARCHIVE) == sha256(b"small")
+        assert unfinished(client, s3_place) == []
+
+    def test_a_server_of_others_gets_it_at_once_since_it_may_not_hold_conditions_on_parts(
+        self, large: tuple[Path, bytes], s3_place: S3Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("registry_gen.storage.s3.LARGE", 1)
+        path, body = large
+        storage = S3Storage(s3_place)
+        put = storage.put_new(ARCHIVE, path, sha256(body))
+        assert "-" not in put.etag
+        assert storage.get(ARCHIVE) == (body, put)
+
+    def test_of_four_writers_of_files_one_wins(self, storage: S3Storage, tmp_path: Path) -> None:
         def put(number: int) -> Stored | None:
-            body = bytes([number]) * (7 * MB)
+            body = bytes([number]) * (5 * MB)
             path = tmp_path / str(number)
             path.write_bytes(body)
             try:
-                return parted.put_new(ARCHIVE, path, sha256(body))
+                return storage.put_new(ARCHIVE, path, sha256(body))
             except ConflictError:
                 return None
 
         with ThreadPoolExecutor(4) as executor:
             winners = [each for each in executor.map(put, range(4)) if each]
-        assert winners == [parted.head(ARCHIVE)]
-        assert unfinished(client, s3_place) == []
+        assert winners == [storage.head(ARCHIVE)]
 
 
 class TestWhoMayNot:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.fake_gcs import fake_gcs
 from tests.support.http_server import HttpServer
 from tests.support.kinds import Kinds
 from tests.support.postgres import database, postgres
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.support.postgres import Postgres
 
-__all__ = ["database", "postgres", "s3_place", "seaweedfs"]
+__all__ = ["database", "fake_gcs", "postgres", "s3_place", "seaweedfs"]
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from registry_gen.storage import Put, Stored
 from registry_gen.storage.durable import sync_file_system
 from registry_gen.storage.file import FileStorage
 from registry_gen.storage.s3 import S3Storage
+from tests.support.fake_gcs import gcs_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,11 +42,12 @@ def record(content: bytes) -> str:
     return f"records/{sha256(content)}"
 
 
-@pytest.fixture(params=["file", "s3"])
+@pytest.fixture(params=["file", "s3", "gcs"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     kinds: dict[str, Callable[[], Storage]] = {
         "file": lambda: FileStorage(tmp_path / "bucket"),
         "s3": lambda: S3Storage(request.getfixturevalue("s3_place")),
+        "gcs": lambda: gcs_storage(request.getfixturevalue("fake_gcs"), prefix="some/folder/"),
     }
     return kinds[str(request.param)]()
 

@@ -1,0 +1,49 @@
+"""A bucket of Google Cloud Storage, spoken to with Google's own library: connections, time limits, patience."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+from google.auth.transport.requests import AuthorizedSession
+from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
+from requests.adapters import HTTPAdapter
+
+if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+
+THREADS: Final = 16
+"""Requests that are on their way at once; each has a connection of its own."""
+
+TIMEOUT: Final = (10.0, 60.0)
+"""Seconds to connect, and to wait for any byte of an answer."""
+
+PATIENCE: Final = DEFAULT_RETRY.with_delay(initial=0.5, maximum=16.0, multiplier=2.0).with_timeout(90.0)
+"""After 408, 429, 500, 502, 503, 504 and cut connections; pauses are random up to a bound that doubles.
+
+Source: https://cloud.google.com/storage/docs/retry-strategy. Every write here names the generation that it expects, so
+that asking again does nothing twice.
+"""
+
+_GOOGLE: Final = "https://storage.googleapis.com"
+
+
+def open_bucket(bucket: str, credentials: Credentials, endpoint: str | None) -> Any:
+    """The library's bucket; nothing is sent yet.
+
+    The endpoint is always given, so that no environment variable (STORAGE_EMULATOR_HOST) sends objects elsewhere.
+    """
+    session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+    adapter = HTTPAdapter(pool_connections=2, pool_maxsize=2 * THREADS)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, adapter)
+    client = storage.Client(
+        project=None,
+        credentials=credentials,
+        client_options={"api_endpoint": (endpoint or _GOOGLE).rstrip("/")},
+        _http=session,
+    )
+    opened = client.bucket(bucket)
+    weakref.finalize(opened, session.close)  # nobody closes a storage
+    return opened

@@ -300,7 +300,9 @@ def open_storage(place: Place) -> Storage:
 
             return S3Storage(place)
         case GcsPlace():
-            raise NotImplementedError(place.url)
+            from registry_gen.storage.gcs import GcsStorage
+
+            return GcsStorage(place)
         case AzurePlace():
             raise NotImplementedError(place.url)
 

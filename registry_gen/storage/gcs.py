@@ -23,7 +23,6 @@ from registry_gen.storage.gcs_signing import signed_url, signing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from datetime import timedelta
     from pathlib import Path
 
     from google.api_core.retry import Retry
@@ -43,8 +42,8 @@ _ATTEMPTS: Final = 3
 _FIELDS: Final = "items(name,generation,crc32c,size,contentType,cacheControl,timeCreated),nextPageToken"
 _PAGE: Final = 1_000
 _HOPELESS: Final = (
-    *(codes.NO_CREDENTIALS, codes.CREDENTIALS_REFUSED, codes.CLOCK),
-    *(codes.NO_BUCKET, codes.UNREACHABLE),
+    *(codes.NO_CREDENTIALS, codes.BAD_CREDENTIALS, codes.EXPIRED_CREDENTIALS),
+    *(codes.CLOCK_SKEW, codes.NO_BUCKET, codes.UNREACHABLE),
 )
 """What would be said of every further object too, after the same patience."""
 
@@ -52,8 +51,8 @@ _HOPELESS: Final = (
 class GcsStorage:
     """A storage in the bucket that ``place`` names; see ``Storage`` for what each method does.
 
-    Nothing is asked of Google before the first method is called. Raises StorageError STO010 for credentials that cannot
-    be used. ``patience`` is for tests that do not want to wait.
+    Nothing is asked of Google before the first method is called. Raises StorageError STO010 where there are no
+    credentials, and InputError STO018 for those that cannot be used. ``patience`` is for tests.
     """
 
     def __init__(self, place: GcsPlace, *, patience: Retry = PATIENCE) -> None:
@@ -198,11 +197,11 @@ class GcsStorage:
         with failing(self.name):
             _side_by_side(lambda key: self._delete(key, None), sorted(set(keys)))
 
-    def signed_url(self, key: str, lifetime: timedelta) -> str:
-        """A URL with which anybody may read one object for a while: see ``gcs_signing.signed_url``."""
+    def signed_url(self, key: str, seconds: int) -> str:
+        """A URL with which anybody may read one object for a while: see ``SigningStorage.signed_url``."""
         check_key(key)
         with failing(f"{self.name}/{key}"):
-            return signed_url(self._blob(key), lifetime, signing(self._credentials), self._place.endpoint)
+            return signed_url(self._blob(key), seconds, signing(self._credentials), self._place.endpoint)
 
     def _put(self, put: Put) -> Stored:
         if put.immutable != check_key(put.key).immutable:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import weakref
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from google.auth.transport.requests import AuthorizedSession
@@ -11,6 +13,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
 if TYPE_CHECKING:
+    import requests
     from google.auth.credentials import Credentials
 
 THREADS: Final = 16
@@ -34,10 +37,12 @@ def open_bucket(bucket: str, credentials: Credentials, endpoint: str | None) -> 
 
     The endpoint is always given, so that no environment variable (STORAGE_EMULATOR_HOST) sends objects elsewhere.
     """
+    os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")  # it asks for the bucket unasked
     session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
     adapter = HTTPAdapter(pool_connections=2, pool_maxsize=2 * THREADS)
     for scheme in ("https://", "http://"):
         session.mount(scheme, adapter)
+    session.hooks["response"].append(_read_refusal)
     client = storage.Client(
         project=None,
         credentials=credentials,
@@ -47,3 +52,9 @@ def open_bucket(bucket: str, credentials: Credentials, endpoint: str | None) -> 
     opened = client.bucket(bucket)
     weakref.finalize(opened, session.close)  # nobody closes a storage
     return opened
+
+
+def _read_refusal(response: requests.Response, **_options: object) -> None:
+    """The library leaves unread what a download is refused with, and its connection with it."""
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        _read = response.content

@@ -6,9 +6,7 @@ No error here shows what a reference holds, only which one it is and what is wro
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -18,10 +16,11 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.oauth2 import service_account
 
-from registry_gen.errors import StorageError
+from registry_gen.errors import InputError
 from registry_gen.model.places import GcsFederation, GcsKeyFile
 from registry_gen.storage import codes
 from registry_gen.storage.gcs_errors import failing
+from registry_gen.storage.secrets import read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
 """Labels of objects cannot be changed, nor anything be signed, with less; what is allowed, the roles in IAM say."""
 
-_MOST: Final = 65_536
 _STS: Final = re.compile(r"https://(?:[a-z0-9-]+\.)?sts(?:[.-][a-z0-9-]+)*(?:\.p)?\.googleapis\.com/v1/token")
 _IMPERSONATION: Final = re.compile(
     r"https://iamcredentials(?:\.[a-z0-9-]+\.rep)?\.googleapis\.com/v1/projects/-/serviceAccounts/"
@@ -50,8 +48,8 @@ _KNOWN: Final = (
 def credentials_of(place: GcsPlace) -> Credentials:
     """The credentials that a place asks for; nothing is sent for them before they are used.
 
-    Raises StorageError STO010 for those that cannot be found or read, and for a configuration that leads elsewhere
-    than to Google. Source: google.aip.dev/auth/4110 to 4117.
+    Raises StorageError STO010 where there are none, and InputError STO018 for what cannot be used, or would lead
+    elsewhere than to Google. Source: google.aip.dev/auth/4110 to 4117.
     """
     if place.anonymous:
         return AnonymousCredentials()  # type: ignore[no-untyped-call]
@@ -129,7 +127,7 @@ def _require_universe(reference: str, info: Mapping[str, Any]) -> None:
 def _object(reference: str, kind: str) -> dict[str, Any]:
     """The JSON object of type ``kind`` that a reference leads to."""
     try:
-        found = json.loads(_text(reference))
+        found = json.loads(read_secret(reference))
     except ValueError:  # what cannot be parsed may be a secret: it is not quoted
         raise _unusable(reference, "no JSON") from None
     if not isinstance(found, dict) or found.get("type") != kind:
@@ -137,23 +135,6 @@ def _object(reference: str, kind: str) -> dict[str, Any]:
     return found
 
 
-def _text(reference: str) -> str:
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        value = os.environ.get(name, "")
-        if not value:
-            raise _unusable(reference, "an environment variable that is not set")
-        return value
-    try:
-        with Path(name).open("rb") as file:
-            data = file.read(_MOST + 1)
-    except OSError as error:
-        raise _unusable(reference, error.strerror or "a file that cannot be read") from None
-    if len(data) > _MOST:
-        raise _unusable(reference, f"a file of more than {_MOST} bytes")
-    return data.decode()
-
-
-def _unusable(reference: str, found: str, expected: str = "") -> StorageError:
-    code = codes.NO_CREDENTIALS
-    return StorageError(code, where=reference, expected=expected, found=found, hint=code.fix)
+def _unusable(reference: str, found: str, expected: str = "") -> InputError:
+    code = codes.BAD_SECRET
+    return InputError(code, where=reference, expected=expected, found=found, hint=code.fix)

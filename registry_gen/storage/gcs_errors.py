@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 import urllib3
 from google.api_core.exceptions import GoogleAPICallError, GoogleAPIError, RetryError
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError, TransportError
+from google.auth.exceptions import (
+    DefaultCredentialsError,
+    GoogleAuthError,
+    InvalidOperation,
+    RefreshError,
+    TransportError,
+)
 from google.cloud.storage.exceptions import InvalidResponse
 
 from registry_gen.errors import StorageError
@@ -31,10 +37,11 @@ _OAUTH: Final = re.compile(
     r"\b(invalid_grant|invalid_client|invalid_target|invalid_request|invalid_scope|unauthorized_client|access_denied)\b"
 )
 _CLOCK: Final = re.compile(r"reasonable timeframe|Token used too (early|late)|iat and exp")
-_CODES: Final = {
-    HTTPStatus.UNAUTHORIZED: codes.CREDENTIALS_REFUSED,
+_CODES: Final[dict[int, Code]] = {
+    HTTPStatus.UNAUTHORIZED: codes.BAD_CREDENTIALS,
     HTTPStatus.FORBIDDEN: codes.NOT_ALLOWED,
     HTTPStatus.NOT_FOUND: codes.NO_BUCKET,
+    HTTPStatus.TOO_MANY_REQUESTS: codes.BUSY,
 }
 
 
@@ -69,7 +76,7 @@ def _meaning(error: BaseException) -> tuple[Code, str]:
         return _refused(error)
     response = getattr(error, "response", None)
     status = _status(error, response)
-    code = _CODES.get(HTTPStatus(status), codes.FAILED) if status in list(HTTPStatus) else codes.FAILED
+    code = codes.BUSY if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _CODES.get(status, codes.FAILED)
     return code, _said(response) or (f"HTTP {status}" if status else type(error).__name__)
 
 
@@ -77,12 +84,13 @@ def _refused(error: GoogleAuthError) -> tuple[Code, str]:
     """What a token endpoint did not like; its answer may repeat what it was sent, so only known words are taken."""
     text = str(error)
     if _CLOCK.search(text):
-        return codes.CLOCK, "a token whose times Google does not accept"
+        return codes.CLOCK_SKEW, "a token whose times Google does not accept"
     word = _OAUTH.search(text)
     if word:
-        return codes.CREDENTIALS_REFUSED, word[1]
-    kind = "no access token was given" if isinstance(error, RefreshError) else type(error).__name__
-    return codes.CREDENTIALS_REFUSED, kind
+        return codes.EXPIRED_CREDENTIALS if "expired" in text else codes.BAD_CREDENTIALS, word[1]
+    if isinstance(error, InvalidOperation):  # what anonymous credentials answer where the storage wants some
+        return codes.BAD_CREDENTIALS, "no credentials are sent, as registry.yaml says, but the storage wants some"
+    return codes.BAD_CREDENTIALS, "no access token was given" if isinstance(error, RefreshError) else "HTTP 401"
 
 
 def _network(error: BaseException) -> str:

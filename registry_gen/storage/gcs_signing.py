@@ -14,14 +14,11 @@ from google.auth.credentials import Signing
 from google.auth.transport.requests import Request
 
 from registry_gen.errors import StorageError
-from registry_gen.storage import codes
+from registry_gen.storage import MAX_SIGNED_SECONDS, codes
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
     from google.auth.transport import Request as AnyRequest
-
-LONGEST: Final = timedelta(hours=1)
-"""Whoever sees a signed URL can use it, and nobody can take it back."""
 
 _GOOGLE: Final = "https://storage.googleapis.com"
 
@@ -70,18 +67,21 @@ def signing(credentials: Credentials, request: AnyRequest | None = None) -> Sign
     return _SignedByIam(request, credentials, email)
 
 
-def signed_url(blob: Any, lifetime: timedelta, signer: Signing, endpoint: str | None) -> str:
-    """A URL that reads this one object with GET until ``lifetime``, at most an hour, is over.
+def signed_url(blob: Any, seconds: int, signer: Signing, endpoint: str | None) -> str:
+    """A URL that answers GET of this one object for so many seconds; see ``SigningStorage.signed_url``.
 
-    ``blob`` is the library's, ``endpoint`` Google's where None. Raises ValueError for another lifetime.
+    ``blob`` is the library's, ``endpoint`` Google's where None. Raises StorageError STO019 for another lifetime.
     """
-    if not timedelta(0) < lifetime <= LONGEST:
-        raise ValueError(f"a signed URL lives for at most {LONGEST}, not {lifetime}")
+    if not 1 <= seconds <= MAX_SIGNED_SECONDS:
+        code = codes.BAD_LIFETIME
+        raise StorageError(
+            code, expected=f"1 to {MAX_SIGNED_SECONDS} seconds", found=f"{seconds} seconds", hint=code.fix
+        )
     return str(
         blob.generate_signed_url(
             version="v4",
             method="GET",
-            expiration=lifetime,
+            expiration=timedelta(seconds=seconds),
             credentials=signer,
             api_access_endpoint=(endpoint or _GOOGLE).rstrip("/"),
         )

@@ -3,6 +3,8 @@
     door.bucket()                                   # the name of a new, empty bucket
     door.fail(2, status=503)                        # the next two requests are answered 503
     door.fail(1, method="POST", after=True)         # the next POST is done, but its answer is lost
+    door.fail(1, method="GET", cut_at=1000)         # the next GET's answer ends too early
+    door.watch = lambda asked: ...                  # called before each request is done
     door.asked                                      # every request that came through
 
 fake-gcs-server 1.54 looks at ifGenerationMatch only where an object is uploaded in one request (multipart). The door
@@ -33,13 +35,13 @@ from registry_gen.storage.gcs import GcsStorage
 from registry_gen.storage.gcs_client import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _STARTS_WITHIN = 30.0
 _KEPT = 100_000
 _OBJECT = re.compile(r"/storage/v1/b/([^/]+)/o/([^/]+)")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
-_HOP = {"connection", "content-length", "transfer-encoding", "host", "date", "server"}
+_HOP = {"connection", "content-length", "transfer-encoding", "date", "server"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class _Fault:
     after: bool
     body: bytes
     containing: str
+    cut_at: int | None
+    change: Callable[[bytes], bytes] | None
 
 
 class Door:
@@ -68,6 +72,7 @@ class Door:
 
     def __init__(self, emulator_port: int) -> None:
         self.asked: list[Asked] = []
+        self.watch: Callable[[Asked], object] | None = None
         self._emulator = emulator_port
         self._faults: list[_Fault] = []
         self._sessions: dict[str, tuple[str, str, int]] = {}
@@ -87,6 +92,7 @@ class Door:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.leave()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -95,6 +101,7 @@ class Door:
         """The name of a new bucket; requests and faults of tests before are forgotten."""
         self.asked.clear()
         self._faults.clear()
+        self.watch = None
         name = f"bucket-{next(self._numbers)}"
         body = json.dumps({"name": name}).encode()
         status, _, answer = self._forward("POST", "/storage/v1/b?project=p", {"content-type": "application/json"}, body)
@@ -110,9 +117,15 @@ class Door:
         after: bool = False,
         body: bytes = b"",
         containing: str = "",
+        cut_at: int | None = None,
+        change: Callable[[bytes], bytes] | None = None,
     ) -> None:
-        """Answer the next requests wrongly: with ``status``, or by cutting the connection; ``after`` doing them."""
-        self._faults.append(_Fault(times, status, method, after, body, containing))
+        """Answer the next requests wrongly: with ``status``, or by cutting the connection; ``after`` doing them.
+
+        ``cut_at`` ends their answers after so many bytes, ``change`` gives other bytes in their place.
+        """
+        after = after or cut_at is not None or change is not None
+        self._faults.append(_Fault(times, status, method, after, body, containing, cut_at, change))
 
     def leave(self) -> None:
         """The thread of a connection ends; called by the handler."""
@@ -128,11 +141,17 @@ class Door:
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         asked = Asked(handler.command, handler.path, query, headers, body[:_KEPT])
         self.asked.append(asked)
+        if self.watch:
+            self.watch(asked)
         fault = self._fault(asked)
         if fault is None or fault.after:
             status, answered, answer = self._do(asked, parts.path, body)
-            if fault is None:
-                _send(handler, status, answered, answer)
+            if fault is None or fault.change:
+                _send(handler, status, answered, fault.change(answer) if fault and fault.change else answer)
+                return
+            if fault.cut_at is not None:
+                handler.close_connection = True
+                _send(handler, status, answered, answer, fault.cut_at)
                 return
         if fault.status is None:
             handler.close_connection = True
@@ -203,7 +222,13 @@ class _Server(http.server.ThreadingHTTPServer):
         """Clients that leave early are what some tests are about: no trace on stderr."""
 
 
-def _send(handler: http.server.BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes) -> None:
+def _send(
+    handler: http.server.BaseHTTPRequestHandler,
+    status: int,
+    headers: dict[str, str],
+    body: bytes,
+    cut_at: int | None = None,
+) -> None:
     handler.send_response(status)
     for name, value in headers.items():
         handler.send_header(name, value)
@@ -211,7 +236,7 @@ def _send(handler: http.server.BaseHTTPRequestHandler, status: int, headers: dic
         handler.send_header("Content-Length", str(len(body)))
     handler.end_headers()
     if handler.command != "HEAD" and status != 204:
-        handler.wfile.write(body)
+        handler.wfile.write(body[:cut_at])
 
 
 def _handler(door: Door) -> type[http.server.BaseHTTPRequestHandler]:

@@ -35,10 +35,12 @@ COMPANIONS: Final = {
     "azure-core": "azure-storage-blob, whose errors and pipeline are azure-core's",
     "google-api-core": "google-cloud-storage, whose errors are google-api-core's",
     "google-auth": "google-cloud-storage, whose credentials are google-auth's",
+    "google-crc32c": "google-cloud-storage, whose checksums are google-crc32c's",
     "psycopg-pool": "psycopg[pool]",
     "pydantic-core": "pydantic, which documents its errors as pydantic_core's",
+    "requests": "google-cloud-storage, whose connections are requests' sessions",
 }
-COMING: Final = {"azure-identity", "azure-storage-blob", "google-cloud-storage"}
+COMING: Final = {"azure-identity", "azure-storage-blob"}
 """Locked together with what is imported already."""
 
 OLD_NAMES: Final = {

@@ -7,6 +7,7 @@ import weakref
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
@@ -32,13 +33,25 @@ that asking again does nothing twice.
 _GOOGLE: Final = "https://storage.googleapis.com"
 
 
+class _Session(AuthorizedSession):
+    """Takes an answer of a token endpoint that makes no sense for one that gives no token."""
+
+    def request(self, *arguments: Any, **options: Any) -> requests.Response:
+        """As requests.Session does."""
+        try:
+            answer: requests.Response = super().request(*arguments, **options)  # type: ignore[no-untyped-call]
+        except (TypeError, KeyError, AttributeError):
+            raise RefreshError("a token endpoint's answer makes no sense") from None  # type: ignore[no-untyped-call]
+        return answer
+
+
 def open_bucket(bucket: str, credentials: Credentials, endpoint: str | None) -> Any:
     """The library's bucket; nothing is sent yet.
 
     The endpoint is always given, so that no environment variable (STORAGE_EMULATOR_HOST) sends objects elsewhere.
     """
     os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")  # it asks for the bucket unasked
-    session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+    session = _Session(credentials)  # type: ignore[no-untyped-call]
     adapter = HTTPAdapter(pool_connections=2, pool_maxsize=2 * THREADS)
     for scheme in ("https://", "http://"):
         session.mount(scheme, adapter)

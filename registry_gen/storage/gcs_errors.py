@@ -68,8 +68,12 @@ def is_no_bucket(error: GoogleAPICallError) -> bool:
 
 
 def _meaning(error: BaseException) -> tuple[Code, str]:
+    if isinstance(error, InvalidOperation):  # what anonymous credentials answer where the storage wants some
+        return codes.NO_CREDENTIALS, "no credentials are sent, as registry.yaml says, but the storage wants some"
     if isinstance(error, DefaultCredentialsError):
         return codes.NO_CREDENTIALS, "no Application Default Credentials"
+    if isinstance(error, requests.JSONDecodeError):
+        return codes.FAILED, "an answer that is not the storage's own"
     if isinstance(error, (TransportError, *_NETWORK)):
         return codes.UNREACHABLE, _network(error)
     if isinstance(error, GoogleAuthError):
@@ -88,8 +92,6 @@ def _refused(error: GoogleAuthError) -> tuple[Code, str]:
     word = _OAUTH.search(text)
     if word:
         return codes.EXPIRED_CREDENTIALS if "expired" in text else codes.BAD_CREDENTIALS, word[1]
-    if isinstance(error, InvalidOperation):  # what anonymous credentials answer where the storage wants some
-        return codes.BAD_CREDENTIALS, "no credentials are sent, as registry.yaml says, but the storage wants some"
     return codes.BAD_CREDENTIALS, "no access token was given" if isinstance(error, RefreshError) else "HTTP 401"
 
 

@@ -272,6 +272,13 @@ class TestRefusals:
         assert error.hint == error.code.fix
         assert len(fake_gcs.asked) == 1
 
+    def test_an_answer_of_somebody_between_is_told(self, fake_gcs: Door) -> None:
+        storage = gcs_storage(fake_gcs)
+        for call in (lambda: storage.head(LISTING), lambda: list(storage.list(""))):
+            fake_gcs.fail(1, status=200, body=b"<html>Sign in</html>")
+            error = refused(call)
+            assert (error.code.id, error.found) == ("STO008", "an answer that is not the storage's own")
+
     def test_a_missing_bucket_is_named(self, fake_gcs: Door) -> None:
         """Of an object that is asked for in it, the emulator does not say which of both is missing."""
         fake_gcs.bucket()

@@ -120,9 +120,9 @@ class GcsStorage:
             if found is None:
                 return None
             summed, data = found
-            if blob.generation is None or blob.crc32c is None:
-                raise StorageError(codes.FAILED, "an answer without generation or checksum", where=self.name)
-            return data, described(key, blob, summed.sha256, size=summed.size)
+            if blob.generation is None:
+                raise StorageError(codes.FAILED, "an answer that names no generation", where=f"{self.name}/{key}")
+            return data, described(key, blob, summed)
 
     def head(self, key: str) -> Stored | None:
         """What is stored under a key, or None."""
@@ -222,7 +222,7 @@ class GcsStorage:
             send(blob, upload, rule, generation, storage_class, self._patience)
         except PreconditionFailed:
             return None
-        return described(key, blob, upload.sha256)
+        return described(key, blob, upload)
 
     def _same(self, key: str, sha256: Sha256) -> Stored | None:
         """What is there, where it has this digest, and None where it is gone; raises ConflictError STO001 otherwise."""

@@ -212,17 +212,17 @@ class _Both:
         return len(data)
 
 
-def described(key: str, blob: Any, sha256: Sha256 | None = None, *, size: int | None = None) -> Stored:
-    """What the library's blob knows of an object; ``size`` is told where it does not know that.
+def described(key: str, blob: Any, bytes_: Upload | Summed | None = None) -> Stored:
+    """What the library's blob knows of an object, and ``bytes_``, as they were written or read just now.
 
     The digest in its metadata is for people: whoever may write there may lie, so only who read or wrote the bytes says
     what it is.
     """
     return Stored(
         key,
-        f"{blob.generation}-{blob.crc32c}",
-        int(blob.size if size is None else size),
-        sha256=sha256,
+        f"{blob.generation}-{bytes_.crc32c if bytes_ else blob.crc32c}",
+        bytes_.size if bytes_ else int(blob.size),
+        sha256=bytes_.sha256 if bytes_ else None,
         content_type=blob.content_type,
         cache_control=blob.cache_control,
         modified=blob.time_created,

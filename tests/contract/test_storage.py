@@ -521,7 +521,6 @@ from pathlib import Path
 from registry_gen.errors import StorageError
 from registry_gen.model.digest import sha256
 from registry_gen.storage.file import FileStorage
-from registry_gen.storage.s3 import S3Storage
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
 storage = FileStorage(Path({str(tmp_path / "bucket")!r}))
 try:
@@ -542,7 +541,6 @@ import os, signal
 from pathlib import Path
 from registry_gen.model.digest import sha256
 from registry_gen.storage.file import FileStorage
-from registry_gen.storage.s3 import S3Storage
 storage = FileStorage(Path({str(tmp_path)!r}))
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -572,7 +570,6 @@ from pathlib import Path
 from registry_gen.model.digest import sha256
 from registry_gen.storage import Put
 from registry_gen.storage.file import FileStorage
-from registry_gen.storage.s3 import S3Storage
 storage = FileStorage(Path({str(tmp_path)!r}))
 keys = [f"v1/modules/acme/network/aws/1.0.{{number}}/download" for number in range(4)]
 storage.put_all([Put(key, b"before") for key in keys[:2]])

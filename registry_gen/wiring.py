@@ -304,7 +304,9 @@ def open_storage(place: Place) -> Storage:
 
             return GcsStorage(place)
         case AzurePlace():
-            raise NotImplementedError(place.url)
+            from registry_gen.storage.azure import AzureStorage
+
+            return AzureStorage(place)
 
 
 def folder_of(place: Place) -> Path:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.azurite import azure_place, azurite
+from tests.support.azurite.front import azure_behind, azure_front
 from tests.support.fake_gcs import fake_gcs
 from tests.support.http_server import HttpServer
 from tests.support.kinds import Kinds
@@ -18,7 +20,17 @@ if TYPE_CHECKING:
 
     from tests.support.postgres import Postgres
 
-__all__ = ["database", "fake_gcs", "postgres", "s3_place", "seaweedfs"]
+__all__ = [
+    "azure_behind",
+    "azure_front",
+    "azure_place",
+    "azurite",
+    "database",
+    "fake_gcs",
+    "postgres",
+    "s3_place",
+    "seaweedfs",
+]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from registry_gen import paths
 from registry_gen.errors import ConflictError, RegistryError, StorageError
 from registry_gen.model.digest import Sha256, sha256
 from registry_gen.storage import Put, Stored
+from registry_gen.storage.azure import AzureStorage
 from registry_gen.storage.durable import sync_file_system
 from registry_gen.storage.file import FileStorage
 from registry_gen.storage.s3 import S3Storage
@@ -42,12 +43,12 @@ def record(content: bytes) -> str:
     return f"records/{sha256(content)}"
 
 
-@pytest.fixture(params=["file", "s3", "gcs"])
+@pytest.fixture(params=["file", "s3", "gcs", "azure"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     kinds: dict[str, Callable[[], Storage]] = {
         "file": lambda: FileStorage(tmp_path / "bucket"),
         "s3": lambda: S3Storage(request.getfixturevalue("s3_place")),
-        "gcs": lambda: gcs_storage(request.getfixturevalue("fake_gcs"), prefix="some/folder/"),
+@pytest.fixture(params=["file", "s3", "gcs", "azure"])
     }
     return kinds[str(request.param)]()
 

@@ -13,13 +13,13 @@ import pytest
 from azure.storage.blob import BlobClient, ContentSettings
 
 from registry_gen import paths
-from registry_gen.errors import ConflictError, RegistryError
+from registry_gen.errors import ConflictError, RegistryError, StorageError
 from registry_gen.model.digest import sha256
 from registry_gen.storage import azure, azure_blob
 from registry_gen.storage.azure import AzureStorage
 from registry_gen.storage.azure_blob import BLOCK
 from tests.support.azurite import ACCOUNT, Azurite
-from tests.support.azurite.front import Front, Lost, Refused
+from tests.support.azurite.front import Front, Lost, Meanwhile, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,12 @@ class TestLabels:
         storage.put_if(LISTING, b"[1]", None)
         tiers = [blob(azurite, azure_place, key).get_blob_properties().blob_tier for key in (ARCHIVE, other, LISTING)]
         assert tiers == ["Cold", "Cold", "Cool"]
+
+    @pytest.mark.parametrize("tier", ["Archive", "Premium"])
+    def test_nothing_is_ever_put_where_it_cannot_be_read_at_once(self, azure_place: AzurePlace, tier: str) -> None:
+        for place in (replace(azure_place, artifact_class=tier), replace(azure_place, document_class=tier)):
+            with pytest.raises(StorageError, match="Hot, Cool or Cold"):
+                AzureStorage(place)
 
     def test_new_labels_leave_bytes_digests_and_tier_alone_and_are_written_only_where_they_differ(
         self, azure_behind: AzureStorage, azure_front: Front, azurite: Azurite, azure_place: AzurePlace
@@ -158,6 +164,13 @@ class TestLargeObjects:
         won = [end for end in ends if end != "STO001"]
         assert won == [storage.digest(ARCHIVE)]
 
+    def test_an_object_that_appears_while_a_large_file_is_sent_stays(
+        self, azure_behind: AzureStorage, azure_front: Front, storage: AzureStorage, large: Path
+    ) -> None:
+        azure_front.plan("HEAD", Meanwhile(lambda: storage.put_new(ARCHIVE, b"first", sha256(b"first"))))
+        assert code(lambda: azure_behind.put_new(ARCHIVE, large, sha256(large.read_bytes()))) == "STO001"
+        assert storage.digest(ARCHIVE) == sha256(b"first")
+
     @pytest.mark.parametrize("fault", [Lost(), Lost(500)], ids=["dropped", "500"])
     def test_a_commit_whose_answer_is_lost_is_found_to_have_happened(
         self, azure_behind: AzureStorage, azure_front: Front, large: Path, fault: Lost
@@ -189,6 +202,18 @@ class TestLargeObjects:
 
 
 class TestBytesOfOthers:
+    def test_only_the_document_that_was_expected_is_deleted(self, storage: AzureStorage) -> None:
+        first = storage.put_if(LISTING, b"[1]", None)
+        second = storage.put_if(LISTING, b"[1,2]", first.etag)
+        with pytest.raises(ConflictError) as refused:
+            storage.delete_if(LISTING, first.etag)
+        assert (refused.value.code.id, refused.value.found) == ("STO002", second.etag)
+        storage.delete_found([first])
+        assert storage.head(LISTING) == second
+        storage.delete_if(LISTING, second.etag)
+        storage.delete_if(LISTING, second.etag)
+        assert storage.head(LISTING) is None
+
     def test_an_object_without_our_digest_is_read_before_it_is_taken_for_the_same(
         self, storage: AzureStorage, azurite: Azurite, azure_place: AzurePlace
     ) -> None:

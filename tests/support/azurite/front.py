@@ -21,7 +21,7 @@ from registry_gen.storage.azure import AzureStorage
 from tests.support.http_server import HttpServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from http.server import BaseHTTPRequestHandler
     from types import TracebackType
 
@@ -53,6 +53,16 @@ class Corrupted:
     """Passed on with another first byte."""
 
 
+@dataclass(frozen=True)
+class Meanwhile:
+    """Passed on, and something else is done before the answer is given."""
+
+    act: Callable[[], object]
+
+
+Fault = Refused | Lost | Corrupted | Meanwhile
+
+
 class Front:
     """See the module's docstring."""
 
@@ -62,7 +72,7 @@ class Front:
         self._server = HttpServer(authority=azurite.authority)
         self._server.mount("/", self._answer)
         self._lock = threading.Lock()
-        self._planned: list[tuple[str, str, Refused | Lost | Corrupted | None]] = []
+        self._planned: list[tuple[str, str, Fault | None]] = []
         self.sent: list[tuple[str, str]] = []
         """Methods and paths with their queries, in the order that they came."""
         self.pauses: list[float] = []
@@ -84,7 +94,7 @@ class Front:
         """The account's address here."""
         return self._server.url("/" + self._azurite.url.rpartition("/")[2])
 
-    def plan(self, method: str, *faults: Refused | Lost | Corrupted | None, part: str = "") -> None:
+    def plan(self, method: str, *faults: Fault | None, part: str = "") -> None:
         """What the next requests with this method meet whose path and query hold ``part``, one each; None: nothing."""
         with self._lock:
             self._planned += [(method, part, fault) for fault in faults]
@@ -113,6 +123,8 @@ class Front:
         headers = {name: value for name, value in handler.headers.items() if name.lower() not in _OWN}
         url = self._azurite.url.rpartition("/")[0] + handler.path
         answer = self._upstream.request(handler.command, url, body=body or None, headers=headers, redirect=False)
+        if isinstance(fault, Meanwhile):
+            fault.act()
         with self._lock:
             self.lent_keys += re.findall(r"<Value>(.*?)</Value>", answer.data.decode(errors="replace"))[:1]
         if isinstance(fault, Lost) and fault.status is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -135,7 +136,7 @@ class AzureStorage:
                     return None
                 except ResourceModifiedError:
                     continue  # it was swapped between two parts of it
-                return body, described(key, found.properties)
+                return body, replace(described(key, found.properties), sha256=digest_of(body))
         raise self._restless(key)
 
     def head(self, key: str) -> Stored | None:

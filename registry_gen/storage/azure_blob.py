@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from azure.core import MatchConditions
 from azure.storage.blob import BlobBlock, BlobProperties, ContentSettings, StandardBlobTier
 
-from registry_gen.errors import InputError
-from registry_gen.model.digest import Sha256, parse_sha256
+from registry_gen.model.digest import Sha256
 from registry_gen.storage import Stored
 from registry_gen.storage.azure_errors import failing
 from registry_gen.storage.folders import failing as failing_here
@@ -78,12 +77,11 @@ def unchanged(etag: str) -> dict[str, Any]:
 
 
 def described(key: str, found: BlobProperties) -> Stored:
-    """What a blob says of itself. Its digest was written in one put with the bytes; other tools' puts remove it."""
+    """What a blob says of itself. Not its digest: whoever can write a blob can write any metadata with it."""
     return Stored(
         key,
         bare(found.etag),
         found.size,
-        sha256=_digest(found.metadata or {}),
         content_type=found.content_settings.content_type,
         cache_control=found.content_settings.cache_control,
         modified=found.last_modified,
@@ -109,13 +107,6 @@ def as_put(key: str, size: int, labels: Labels, answer: Mapping[str, Any]) -> St
 def bare(etag: str | None) -> str:
     """An etag without its quotation marks."""
     return (etag or "").strip('"')
-
-
-def _digest(metadata: Mapping[str, str]) -> Sha256 | None:
-    try:
-        return parse_sha256(metadata.get(_DIGEST, ""))
-    except InputError:
-        return None
 
 
 def stage(blob: BlobClient, source: Path, where: str) -> tuple[list[BlobBlock], Sha256, int]:

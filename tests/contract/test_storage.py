@@ -48,7 +48,8 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     kinds: dict[str, Callable[[], Storage]] = {
         "file": lambda: FileStorage(tmp_path / "bucket"),
         "s3": lambda: S3Storage(request.getfixturevalue("s3_place")),
-@pytest.fixture(params=["file", "s3", "gcs", "azure"])
+        "gcs": lambda: gcs_storage(request.getfixturevalue("fake_gcs"), prefix="some/folder/"),
+        "azure": lambda: AzureStorage(request.getfixturevalue("azure_place")),
     }
     return kinds[str(request.param)]()
 

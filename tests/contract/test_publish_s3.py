@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry_gen.model.places import S3Place
-    from registry_gen.storage import Storage
+    from registry_gen.storage import Storage, Stored
 
 ADDRESS = "acme/network/aws"
 LISTING = f"v1/modules/{ADDRESS}/versions"
@@ -56,6 +56,12 @@ def listed(work: Workspace) -> list[str]:
     return [each["version"] for each in json.loads(found[0])["modules"][0]["versions"]]
 
 
+def written(work: Workspace) -> list[Stored]:
+    """Every object as it is, with the name of the write that made it."""
+    storage = bucket(work)
+    return [found for each in storage.list("") if (found := storage.head(each.key))]
+
+
 def findings(work: Workspace) -> object:
     with work.registry() as registry:
         return fsck(registry.ledger, registry.public, registry.config.site, Silent()).findings
@@ -64,14 +70,12 @@ def findings(work: Workspace) -> object:
 def test_a_bucket_is_published_to_and_a_second_run_changes_nothing(work: Workspace) -> None:
     assert work.publish().refusals == ()
     assert listed(work) == ["1.0.0", "1.1.0"]
-    before = [(each, each.written) for each in bucket(work).list("")]
+    before = written(work)
     again = work.publish()
     assert (again.puts, again.published) == (0, ())
-    assert [(each, each.written) for each in bucket(work).list("")] == before
-    for each, _ in before:
-        found = bucket(work).head(each.key)
-        rule = paths.rule(each.key)
-        assert found
+    assert [(each, each.written) for each in written(work)] == [(each, each.written) for each in before]
+    for found in before:
+        rule = paths.rule(found.key)
         assert (found.content_type, found.cache_control) == (rule.content_type, rule.cache_control)
     assert findings(work) == ()
     assert not (work.root / "public").exists()

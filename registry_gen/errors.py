@@ -130,3 +130,7 @@ class StorageError(RegistryError):
 
 class LedgerError(RegistryError):
     """PostgreSQL is out of reach, refuses us, or holds something it must not."""
+
+
+class EdgeError(RegistryError):
+    """A CDN did not do what it was asked to; what is published stays published."""

@@ -6,11 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from registry_gen.catalog import codes
 from registry_gen.catalog.check import Checked, check
 from registry_gen.catalog.location import Places, folder, web_url
 from registry_gen.catalog.place_shapes import place_of
 from registry_gen.catalog.places import option_problems, overlaps
 from registry_gen.catalog.problems import ProblemsError, at
+from registry_gen.catalog.purge_shapes import missing
 from registry_gen.catalog.registry_shapes import LimitsShape, NetworkShape, RegistryFile
 from registry_gen.catalog.yaml_reader import read_yaml
 from registry_gen.errors import InputError, RegistryError
@@ -39,7 +41,12 @@ def load_config(text: bytes, path: str, root: Path, environ: Mapping[str, str]) 
     catalog = values.catalog or folder(CATALOG, places.root)
     state = values.state or folder(STATE, places.root)
     upstreams, unusable = _upstreams(checked, values.network, environ)
-    problems = [*checked.problems, *_place_problems(checked, values, catalog, state), *unusable]
+    problems = [
+        *checked.problems,
+        *_place_problems(checked, values, catalog, state),
+        *unusable,
+        *_purge_problems(checked, values),
+    ]
     if problems:
         raise ProblemsError(problems)
     return Config(
@@ -58,6 +65,7 @@ def load_config(text: bytes, path: str, root: Path, environ: Mapping[str, str]) 
         ),
         limits=_limits(values.limits),
         signing=SigningRefs(values.signing.openpgp, values.signing.log, values.signing.former_log_keys),
+        purge=values.purge.made() if values.purge else None,
     )
 
 
@@ -85,6 +93,24 @@ def _unusable(error: InputError, variable: str) -> InputError:
         expected="scheme://host/path on an allowed scheme, without user, password, query and fragment",
         hint=f"Look at {variable} where the registry runs; its value is not shown.",
     )
+
+
+def _purge_problems(checked: Checked[RegistryFile], values: RegistryFile) -> Iterator[RegistryError]:
+    """Options that need others beside them, and URLs that may not be asked."""
+    if values.purge is None:
+        return
+    absent = missing(values.purge)
+    if absent and not checked.lost("purge", absent):
+        hint = "Give all of them, or none: then the vendor's own library looks for who we are."
+        yield InputError(
+            codes.MISSING_KEY, f"the key {absent} is missing", hint=hint, position=checked.position("purge")
+        )
+    for key in ("api", "url"):
+        url = getattr(values.purge, key, None)
+        try:
+            web_url(url or "https://example.com", values.network.schemes)
+        except InputError as error:
+            yield at(error, checked.position("purge", key))
 
 
 def _place_problems(

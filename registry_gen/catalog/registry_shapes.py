@@ -27,6 +27,7 @@ from registry_gen.catalog.fields import (
 )
 from registry_gen.catalog.place_shapes import SHAPES, PlaceShape
 from registry_gen.catalog.problems import nearest, shorten
+from registry_gen.catalog.purge_shapes import PURGE_SHAPES, PurgeShape
 from registry_gen.catalog.shapes import Items, Shape
 from registry_gen.errors import InputError
 from registry_gen.model.config import Limits
@@ -203,6 +204,7 @@ class RegistryFile(Shape):
         "signing": SigningShape,
         "network": NetworkShape,
         "limits": LimitsShape,
+        **PURGE_SHAPES,
     }
 
     site: Annotated[SiteShape, Field(description="The public site.")]
@@ -216,3 +218,6 @@ class RegistryFile(Shape):
     signing: Annotated[SigningShape, Field(description="The registry's own keys.")] = SigningShape()
     network: Annotated[NetworkShape, Field(description="What may be connected to.")] = NetworkShape()
     limits: Annotated[LimitsShape, Field(description="Bounds on what is read from outside.")] = LimitsShape()
+    purge: Annotated[
+        PurgeShape | None, Field(description="The CDN that is told after a publication what has changed.")
+    ] = None

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry_gen.model.places import Place
+    from registry_gen.model.purge import Purging
 
 MEGABYTE: Final = 1_000_000
 
@@ -71,7 +72,7 @@ class SigningRefs:
 class Config:
     """registry.yaml, with every relative path resolved against its folder.
 
-    ``ledger`` is "embedded" or a reference to, or value of, a PostgreSQL DSN.
+    ``ledger`` is "embedded" or a reference to, or value of, a PostgreSQL DSN. ``purge`` is None where no CDN is told.
     """
 
     root: Path
@@ -84,3 +85,4 @@ class Config:
     network: Network
     limits: Limits
     signing: SigningRefs
+    purge: Purging | None = None

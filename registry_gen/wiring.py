@@ -10,14 +10,17 @@ import os
 import stat
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from registry_gen.catalog.codes import FOREIGN_STATE, NO_FOLDER
 from registry_gen.catalog.config import load_config
 from registry_gen.catalog.load import load_catalog, shown_folder, shown_path
 from registry_gen.errors import InputError, LedgerError
 from registry_gen.model.places import AzurePlace, FolderPlace, GcsPlace, S3Place
+from registry_gen.model.purge import AzureFrontDoor, Cloudflare, CloudFront, Fastly, GoogleCdn, Webhook
 from registry_gen.sources.files import read_catalog, read_registry_file
 from registry_gen.sources.former_catalog import checked_out, read_former_catalog
 from registry_gen.sources.git_command import GitCommand
@@ -26,9 +29,10 @@ from registry_gen.sources.reading_cache import keep_rows, known_rows
 from registry_gen.verify.openpgp import parse_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from registry_gen.catalog.load import Loaded
+    from registry_gen.edge.purge import Edge
     from registry_gen.errors import RegistryError
     from registry_gen.ledger import Ledger
     from registry_gen.model.address import Address
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from registry_gen.model.entries import Catalog
     from registry_gen.model.facts import SigningKey
     from registry_gen.model.places import Place
+    from registry_gen.model.purge import Purging
     from registry_gen.publish.registry import Keys, Registry
     from registry_gen.signing.log import LogSigner
     from registry_gen.signing.openpgp import SumsSigner
@@ -122,12 +127,13 @@ def open_ledger(config: Config) -> Iterator[Ledger]:
     from registry_gen.ledger.postgres import open_embedded, open_server
 
     prepare_state(config.state)
+    notes = config.purge is not None
     if config.ledger == "embedded":
-        ledger = open_embedded(config.state / "postgres")
+        ledger = open_embedded(config.state / "postgres", notes_purges=notes)
     elif config.ledger.startswith("env:"):
-        ledger = open_server(_dsn(config.ledger))
+        ledger = open_server(_dsn(config.ledger), notes_purges=notes)
     else:
-        ledger = open_server(config.ledger)
+        ledger = open_server(config.ledger, notes_purges=notes)
     with closing(ledger):
         yield ledger
 
@@ -221,7 +227,50 @@ def open_registry(workspace: Workspace) -> Iterator[Registry]:
             staging=Staging(config.state / "staging"),
             actor=who.actor,
             run_url=who.run_url,
+            open_edge=edge_opener(config),
         )
+
+
+def edge_opener(config: Config) -> Callable[[], Edge] | None:
+    """What makes the CDN that registry.yaml names, its time running from then on; None where it names none.
+
+    Whoever we are to it is found out when it is first asked.
+    """
+    purging = config.purge
+    return None if purging is None else partial(_open_edge, config, purging)
+
+
+def _open_edge(config: Config, purging: Purging) -> Edge:
+    from registry_gen.edge.client import Client
+    from registry_gen.signing.keys import read_reference
+
+    client = Client(config.network, purging.seconds, read_reference)
+    host = urlsplit(config.site.url).netloc
+    match purging.cdn:
+        case CloudFront() as options:
+            from registry_gen.edge.cloudfront import cloudfront
+
+            return cloudfront(options, client, purging.api)
+        case Fastly() as options:
+            from registry_gen.edge.fastly import fastly
+
+            return fastly(options, client, purging.api, host)
+        case Cloudflare() as options:
+            from registry_gen.edge.cloudflare import cloudflare
+
+            return cloudflare(options, client, purging.api, host)
+        case GoogleCdn() as options:
+            from registry_gen.edge.google import google
+
+            return google(options, client, purging.api, host)
+        case AzureFrontDoor() as options:
+            from registry_gen.edge.azure import azure
+
+            return azure(options, client, purging.api, host)
+        case Webhook() as options:
+            from registry_gen.edge.webhook import webhook
+
+            return webhook(options, client, host)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from registry_gen.model.imported import Imported, ImportedPackage
     from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent, Run
     from registry_gen.model.plan import AskedReleases, RememberedRelease
+    from registry_gen.model.purge import PendingPurges
     from registry_gen.model.version import Version
 
 
@@ -272,6 +273,16 @@ class Publication(Protocol):
 
     def remember(self, asked: Mapping[Address, AskedReleases]) -> None:
         """Keep what sources said of releases until they are asked again; an answer never replaces a later one."""
+
+    def pending_purges(self, most: int) -> PendingPurges:
+        """What a CDN is still to be told of; of more than ``most`` keys only their number.
+
+        A ledger that was opened to note purges notes every key with what changes it: documents that are stored or
+        removed, the checkpoint, and objects that are gone.
+        """
+
+    def purged(self, keys: Sequence[str] | None, last: int) -> None:
+        """A CDN was told of these keys, of all where None, as far as they were noted until ``last``."""
 
     def start_run(self, catalog_commit: str | None, actor: str, at: datetime) -> int:
         """Record that a publish began, and that those before it were interrupted which have not ended.

@@ -35,25 +35,29 @@ _READERS: Final = 4
 _POOL_SECONDS: Final = 10.0
 
 
-def open_server(dsn: str) -> PostgresLedger:
-    """The ledger of a server; nothing is connected before the first call."""
-    return PostgresLedger(dsn)
+def open_server(dsn: str, *, notes_purges: bool = False) -> PostgresLedger:
+    """The ledger of a server; nothing is connected before the first call.
+
+    ``notes_purges``: a CDN is to be told of what changes.
+    """
+    return PostgresLedger(dsn, notes_purges=notes_purges)
 
 
-def open_embedded(folder: Path) -> PostgresLedger:
+def open_embedded(folder: Path, *, notes_purges: bool = False) -> PostgresLedger:
     """The ledger of this machine, its server started or joined; ``folder`` such as STATE/postgres.
 
-    Raises LedgerError LED020 to LED022 where the server cannot be had.
+    ``notes_purges``: a CDN is to be told of what changes. Raises LedgerError LED020 to LED022 where the server cannot be had.
     """
     server = EmbeddedServer.start(folder)
-    return PostgresLedger(server.dsn(), server.close)
+    return PostgresLedger(server.dsn(), server.close, notes_purges=notes_purges)
 
 
 class PostgresLedger:
     """``ledger.Ledger`` for one schema of one database. Safe to call from threads."""
 
-    def __init__(self, dsn: str, on_close: Callable[[], None] | None = None) -> None:
+    def __init__(self, dsn: str, on_close: Callable[[], None] | None = None, *, notes_purges: bool = False) -> None:
         self._dsn = dsn
+        self._notes_purges = notes_purges
         self._where = describe(dsn)
         self._on_close = on_close
         self._pool: ConnectionPool[Connection[TupleRow]] | None = None
@@ -144,7 +148,7 @@ class PostgresLedger:
         try:
             with translated(self._where):
                 generation = lock.acquire(connection, wait_seconds, self._where)
-            yield PostgresPublication(connection, generation, self._where)
+            yield PostgresPublication(connection, generation, self._where, notes_purges=self._notes_purges)
         finally:
             lock.release(connection)
 

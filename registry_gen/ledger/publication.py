@@ -8,8 +8,21 @@ from typing import TYPE_CHECKING, Final
 
 from psycopg.types.json import Jsonb
 
+from registry_gen import paths
 from registry_gen.errors import LedgerError
-from registry_gen.ledger import audit, codes, forget, imported, intents, lock, log_key, reading, remembered, violations
+from registry_gen.ledger import (
+    audit,
+    codes,
+    forget,
+    imported,
+    intents,
+    lock,
+    log_key,
+    pending,
+    reading,
+    remembered,
+    violations,
+)
 from registry_gen.ledger.connection import translated
 from registry_gen.ledger.rebuild import rebuild
 from registry_gen.ledger.rows import instant
@@ -27,6 +40,7 @@ if TYPE_CHECKING:
     from registry_gen.model.imported import ImportedPackage
     from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent, Run
     from registry_gen.model.plan import AskedReleases
+    from registry_gen.model.purge import PendingPurges
 
 _STORE_DOCUMENTS: Final = """
 WITH stored AS (
@@ -58,12 +72,18 @@ UPDATE sync_runs SET status = 'interrupted', ended_at = greatest(started_at, %s)
 
 
 class PostgresPublication:
-    """The right to change what is published, as ``ledger.Publication`` describes it. Safe to call from threads."""
+    """The right to change what is published, as ``ledger.Publication`` describes it. Safe to call from threads.
 
-    def __init__(self, connection: Connection[TupleRow], generation: int, where: str) -> None:
+    ``notes_purges``: a CDN is to be told of what changes.
+    """
+
+    def __init__(
+        self, connection: Connection[TupleRow], generation: int, where: str, *, notes_purges: bool = False
+    ) -> None:
         self._connection = connection
         self._generation = generation
         self._where = where
+        self._notes_purges = notes_purges
         self._one_at_a_time = Lock()  # transactions of two threads would mix on one connection
 
     @property
@@ -97,6 +117,8 @@ class PostgresPublication:
     def collected(self, ids: Sequence[int]) -> None:
         """Close abandoned intents of which the bucket holds nothing any more."""
         with self._fenced() as connection:
+            if self._notes_purges:
+                pending.note_abandoned(connection, ids)
             intents.collected(connection, ids)
 
     def log(self, begun: Sequence[OpenIntent]) -> LogHead:
@@ -152,6 +174,7 @@ class PostgresPublication:
             )
             if kept.rowcount != 1:
                 raise self._frozen(f"the log has no signed checkpoint of size {size}, or the bucket holds a later one")
+            self._note(connection, [paths.CHECKPOINT])
 
     def documents(self, owner: Address | None) -> Mapping[str, PublishedDocument]:
         """The mutable documents of a package by key; None for those of the site."""
@@ -188,6 +211,7 @@ class PostgresPublication:
             if row is None or row[0] != len(all_of_them):
                 owners = ", ".join(sorted(str(owner or "the site") for owner in documents)[:3])
                 raise self._frozen(f"a document of {owners} has another owner or a later revision")
+            self._note(connection, [document.key for _, document in all_of_them])
 
     def document_removed(self, owner: Address, keys: Sequence[str]) -> None:
         """Forget documents that the bucket holds no more."""
@@ -196,6 +220,7 @@ class PostgresPublication:
                 "DELETE FROM documents d USING packages p WHERE d.owner = p.id AND p.address = %s AND d.key = ANY(%s)",
                 (str(owner), list(keys)),
             )
+            self._note(connection, keys)
 
     def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
         """Packages as of now, with all their versions; those that were never published are left out."""
@@ -209,6 +234,7 @@ class PostgresPublication:
         """
         with self._fenced() as connection:
             intents.finish(connection, logged, at, self._where)
+            self._note(connection, [key for item in logged for key in item.intent.removes])
 
     def settle_inputs(self, heads: Sequence[PackageHead]) -> None:
         """Keep ``inputs`` and ``due_at`` of packages that need nothing; one that has moved on is left as it is."""
@@ -261,6 +287,16 @@ class PostgresPublication:
         with self._fenced() as connection:
             remembered.store(connection, asked)
 
+    def pending_purges(self, most: int) -> PendingPurges:
+        """What a CDN is still to be told of; of more than ``most`` keys only their number."""
+        with self._fenced() as connection:
+            return pending.read(connection, most)
+
+    def purged(self, keys: Sequence[str] | None, last: int) -> None:
+        """A CDN was told of these keys, of all where None, as far as they were noted until ``last``."""
+        with self._fenced() as connection:
+            pending.forget(connection, keys, last)
+
     def start_run(self, catalog_commit: str | None, actor: str, at: datetime) -> int:
         """Record that a publish began; the same moment under the same lock is the same run.
 
@@ -290,6 +326,10 @@ class PostgresPublication:
         with self._fenced() as connection:
             rebuild(connection, contents, self._generation, self._where)
             before_commit()
+
+    def _note(self, connection: Connection[TupleRow], keys: Sequence[str]) -> None:
+        if self._notes_purges:
+            pending.note(connection, keys)
 
     @contextmanager
     def _fenced(self) -> Iterator[Connection[TupleRow]]:

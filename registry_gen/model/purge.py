@@ -1,4 +1,4 @@
-"""Which CDN stands in front of the bucket, and how to show who we are there.
+"""Which CDN stands in front of the bucket, how to show who we are there, and what it is still to be told.
 
 Secrets are references (``env:NAME`` or ``file:PATH``), never values; None leaves a thing to the vendor's own library.
 """
@@ -84,3 +84,12 @@ class Purging:
     api: str | None = None
     most: int | None = None
     seconds: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPurges:
+    """The keys that a CDN is still to be told of: how many, which ones unless they are too many, and the last note."""
+
+    count: int
+    keys: tuple[str, ...]
+    last: int

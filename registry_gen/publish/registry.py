@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from registry_gen.edge.purge import Edge
     from registry_gen.ledger import Ledger
     from registry_gen.model.config import Config, Limits
     from registry_gen.publish.look import Sources
@@ -24,6 +25,7 @@ class Registry:
     """The adapters of a run.
 
     ``actor`` is who runs it, ``run_url`` the pipeline's run; ``lock_seconds`` how long it waits for another publisher.
+    ``open_edge`` makes the CDN that is told what has changed; None where there is none.
     """
 
     config: Config
@@ -34,6 +36,7 @@ class Registry:
     actor: str
     run_url: str | None = None
     lock_seconds: float = 600.0
+    open_edge: Callable[[], Edge] | None = None
 
     @property
     def limits(self) -> Limits:

@@ -30,6 +30,18 @@ NOT_PUBLISHED = Code(
     "Only what was published can be compared with its source.",
     "Compare address and version with the registry's listing; 'registry-gen plan' shows what is yet to be published.",
 )
+NO_CDN = Code(
+    "CLI021",
+    "no CDN to purge",
+    "registry.yaml names none, so caches are left to forget by themselves.",
+    "Say below purge in registry.yaml which CDN stands in front of the bucket: docs/cdn.md.",
+)
+NO_KEY_OF_BUCKET = Code(
+    "CLI022",
+    "not a key of the bucket",
+    "Only what this registry puts there can be purged by name.",
+    "Write a key as it is in the bucket, such as v1/modules/acme/network/aws/versions.",
+)
 INTERNAL = Code(
     "CLI900",
     "registry-gen itself failed",
@@ -42,6 +54,7 @@ WRONG_USAGE: Final = frozenset(
         UNKNOWN_CODE,
         NOT_IN_CATALOG,
         NOT_PUBLISHED,
+        NO_KEY_OF_BUCKET,
         inspect_codes.NO_KEY,
         inspect_codes.OTHER_LOG,
         inspect_codes.BAD_URL,

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_gen import wiring
+from registry_gen import paths, wiring
 from registry_gen.cli.output import counted
 from registry_gen.cli.selection import not_in_catalog, read_parameter, say_uncommitted
 from registry_gen.cli.show_error import failure_text
+from registry_gen.cli.show_purge import say_purge
 from registry_gen.errors import printable
 from registry_gen.model.address import parse_address
 from registry_gen.model.intent import Run
 from registry_gen.publish.fsck import fsck
+from registry_gen.publish.purge import purge_now
 from registry_gen.publish.repair import broken_versions, repair
 from registry_gen.publish.trusted import hints
 
@@ -48,6 +50,8 @@ def command(output: Output, mend: bool, quick: bool, only: tuple[str, ...]) -> i
             run = Run(registry.actor, registry.run_url, workspace.catalog.commit, datetime.now(UTC))
             done = repair(registry, wiring.open_keys(registry).log, run, progress)
             checked, mended, problems = done.after, done.mended, done.problems
+            if mended:  # what was wrong may be in caches too, for a year where it never changes
+                say_purge(output, purge_now(registry, [each.key for each in mended if _is_key(each.key)], progress))
         else:
             addresses = _known(only, registry.ledger.heads().keys() | workspace.catalog.entries.keys())
             site = registry.config.site
@@ -56,6 +60,14 @@ def command(output: Output, mend: bool, quick: bool, only: tuple[str, ...]) -> i
     output.json(_as_json(checked, mended, problems))
     output.result("\n".join(_lines(checked, mended, problems, tried=mend)))
     return 1 if checked.findings else 0
+
+
+def _is_key(text: str) -> bool:
+    try:
+        paths.rule(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _known(only: Sequence[str], known: Set[Address]) -> list[Address]:

@@ -12,6 +12,7 @@ from registry_gen import wiring
 from registry_gen.cli.confirm import confirmed, require_somebody
 from registry_gen.cli.selection import say_uncommitted
 from registry_gen.cli.show_gc import collected_json, collected_text, outlook_json, outlook_text
+from registry_gen.cli.show_purge import say_purge
 from registry_gen.model.intent import Run
 from registry_gen.plan.collect import Extent
 from registry_gen.publish.gc import gc, outlook
@@ -52,6 +53,7 @@ def command(output: Output, dry_run: bool, at_once: bool, records: bool, yes: bo
         keys = wiring.open_keys(registry)
         with output.progress() as progress:
             done = gc(registry, keys.log, replace(extent, among=found.versions), run, progress)
+    say_purge(output, done.purge)
     output.json(collected_json(done, found.waiting, extent))
     output.result(collected_text(done, found.waiting, extent))
     return 1 if done.refusals else 0

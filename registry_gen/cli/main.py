@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "log": "List the log, and look after its key.",
     "plan": "Show what publish would do.",
     "publish": "Publish what the catalog says.",
+    "purge": "Tell the CDN again what has changed.",
     "rollback": "Bring the catalog back to what the registry said once.",
     "rebuild": "Make a version again from its source, and compare.",
     "schema": "Write the JSON Schemas of the catalog's files.",

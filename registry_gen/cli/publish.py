@@ -11,6 +11,7 @@ import click
 from registry_gen import wiring
 from registry_gen.cli.selection import CHANGED_SINCE, say_uncommitted, selected
 from registry_gen.cli.show_plan import notes_text, report_text
+from registry_gen.cli.show_purge import purge_json, say_purge
 from registry_gen.plan.as_json import refusal_json
 from registry_gen.publish.run import Report, publish
 
@@ -65,6 +66,7 @@ def command(
         output.say(f"The log stands under another key now. Hand it out: {keys.log.vkey}")
     if report.notes:
         output.say(notes_text(report.notes))
+    say_purge(output, report.purge)
     output.json({**_as_json(report), "log_key": keys.log.vkey, "log_key_changed": report.log_key_changed})
     output.result(report_text(report))
     return 1 if report.refusals or report.altered else 0
@@ -87,4 +89,5 @@ def _as_json(report: Report) -> Mapping[str, object]:
         "unchanged": report.plan.unchanged,
         "altered": list(report.altered),
         "puts": report.puts,
+        "purge": purge_json(report.purge),
     }

@@ -9,6 +9,7 @@ import click
 from registry_gen import paths
 from registry_gen.cli.output import counted
 from registry_gen.cli.show_plan import refusals_text
+from registry_gen.cli.show_purge import purge_json, purge_text
 from registry_gen.model.facts import WithdrawalStage
 from registry_gen.plan.as_json import refusal_json
 from registry_gen.render.version_documents import rfc3339
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SHOWN_WAITING = 20
 
+_REVOKE = "What was downloaded before stays downloaded: a secret that was in it must be revoked."
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _WHY = {
     WithdrawalStage.UNLINKED: "caches may still list it",
@@ -45,6 +47,8 @@ def collected_text(done: Collected, waiting: Sequence[Step], extent: Extent) -> 
     head = click.style(f"Deleted {_sum(done.gone)}." if done.gone else "Nothing was collected.", bold=True)
     if done.refusals:
         head += click.style(f" {len(done.refusals)} failed.", fg="red", bold=True)
+    if done.purge and not done.purge.failures:
+        return "\n".join([*lines, head, purge_text(done.purge), *_purged_lines(done.gone, extent)])
     return "\n".join([*lines, head, *_purge_lines(done.gone, extent)])
 
 
@@ -58,6 +62,7 @@ def collected_json(done: Collected, waiting: Sequence[Step], extent: Extent) -> 
     return {
         **_json(done.gone, waiting, extent),
         "dry_run": False,
+        "purged": purge_json(done.purge),
         "recovered": [str(intent.address) for intent in done.recovered],
         "refusals": [refusal_json(refusal) for refusal in done.refusals],
     }
@@ -136,7 +141,12 @@ def _purge_lines(goes: Sequence[Goes], extent: Extent) -> Iterator[str]:
     if keys:
         yield "Caches were not waited for and may still hold copies. Purge these from every CDN in front:"
         yield from (f"  {key}" for key in keys)
-        yield "What was downloaded before stays downloaded: a secret that was in it must be revoked."
+        yield _REVOKE
+
+
+def _purged_lines(goes: Sequence[Goes], extent: Extent) -> Iterator[str]:
+    if any(_purge(goes, extent)):
+        yield _REVOKE
 
 
 def _sum(goes: Sequence[Goes]) -> str:

@@ -9,6 +9,7 @@ from registry_gen import wiring
 from registry_gen.cli.selection import say_uncommitted, selected
 from registry_gen.cli.show_gc import collected_json, collected_text
 from registry_gen.cli.show_plan import refusals_text, report_text
+from registry_gen.cli.show_purge import say_purge
 from registry_gen.model.intent import Run
 from registry_gen.plan.collect import Extent
 from registry_gen.publish.gc import gc
@@ -39,6 +40,7 @@ def withdraw_now(output: Output, address: Address, about: Constraints | None) ->
         extent = Extent(at_once=True, records=True, among=versions)
         run = Run(registry.actor, registry.run_url, catalog.commit, now)
         done = gc(registry, keys.log, extent, run, progress)
+    say_purge(output, done.purge or report.purge)
     output.json({**collected_json(done, (), extent), "refused": len(report.refusals)})
     output.result(report_text(report))
     output.result(collected_text(done, (), extent))

@@ -46,7 +46,8 @@ def open_server(dsn: str, *, notes_purges: bool = False) -> PostgresLedger:
 def open_embedded(folder: Path, *, notes_purges: bool = False) -> PostgresLedger:
     """The ledger of this machine, its server started or joined; ``folder`` such as STATE/postgres.
 
-    ``notes_purges``: a CDN is to be told of what changes. Raises LedgerError LED020 to LED022 where the server cannot be had.
+    ``notes_purges``: a CDN is to be told of what changes.
+    Raises LedgerError LED020 to LED022 where the server cannot be had.
     """
     server = EmbeddedServer.start(folder)
     return PostgresLedger(server.dsn(), server.close, notes_purges=notes_purges)

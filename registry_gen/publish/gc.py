@@ -13,6 +13,7 @@ from registry_gen.publish.bucket import open_bucket
 from registry_gen.publish.commit import commit, recover, unfinished
 from registry_gen.publish.log_key import settle_log_key
 from registry_gen.publish.own_bucket import require_own_bucket
+from registry_gen.publish.purge import purge_waiting
 from registry_gen.render.artifacts import known_sizes, version_artifacts
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from registry_gen.plan.collect import Extent, Step
     from registry_gen.publish.log_key import CheckpointSigner
     from registry_gen.publish.progress import Progress
+    from registry_gen.publish.purge import Told
     from registry_gen.publish.registry import Registry
     from registry_gen.storage import Storage
 
@@ -57,11 +59,15 @@ class Outlook:
 
 @dataclass(slots=True)
 class Collected:
-    """How a collection ended: what went, and what could not. ``recovered`` are changes that an earlier run left."""
+    """How a collection ended: what went, and what could not. ``recovered`` are changes that an earlier run left.
+
+    ``purge`` is what the CDN was told.
+    """
 
     gone: list[Goes] = field(default_factory=list)
     recovered: list[Intent] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    purge: Told | None = None
 
 
 def outlook(registry: Registry, extent: Extent, run: Run) -> Outlook:
@@ -106,6 +112,8 @@ def gc(registry: Registry, signer: CheckpointSigner, extent: Extent, run: Run, p
             total.refusals += committed.refusals
             for address in addresses:
                 progress.step(PHASE, str(address))
+    if registry.open_edge:
+        total.purge = purge_waiting(registry, progress)
     return total
 
 

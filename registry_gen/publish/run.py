@@ -20,6 +20,7 @@ from registry_gen.publish.garbage import rarely_looking_for_garbage
 from registry_gen.publish.log_key import settle_log_key
 from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.planning import make_plan
+from registry_gen.publish.purge import pending_purges, purge_pending
 from registry_gen.publish.stage import stage_plan
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from registry_gen.publish.bucket import Bucket
     from registry_gen.publish.planning import Planned
     from registry_gen.publish.progress import Progress
+    from registry_gen.publish.purge import Told
     from registry_gen.publish.registry import Keys, Registry
 
 LOCK_PHASE: Final = "Waiting for other publishers"
@@ -65,7 +67,7 @@ class Report:
     """How a run ended: the plan, what became visible, and everything that was refused or noted on the way.
 
     ``altered`` are keys of documents that someone else had changed in the bucket, and that were replaced.
-    ``log_key_changed`` says that the log stands under another key since this run.
+    ``log_key_changed`` says that the log stands under another key since this run. ``purge`` is what the CDN was told.
     """
 
     plan: Plan
@@ -76,6 +78,7 @@ class Report:
     altered: tuple[str, ...]
     puts: int
     log_key_changed: bool = False
+    purge: Told | None = None
 
 
 def publish(
@@ -129,7 +132,8 @@ def publish(
         with registry.ledger.publication(registry.lock_seconds) as publication:
             _settle(publication, report.plan)
             _close(publication, total, run, "failed" if report.refusals else "succeeded")
-    return report
+            pending = pending_purges(registry, publication)
+    return replace(report, purge=purge_pending(registry, pending, progress))
 
 
 class _Total:

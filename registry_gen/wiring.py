@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from registry_gen.catalog.load import Loaded
+    from registry_gen.edge.client import Client
     from registry_gen.edge.purge import Edge
     from registry_gen.errors import RegistryError
     from registry_gen.ledger import Ledger
@@ -245,7 +246,11 @@ def _open_edge(config: Config, purging: Purging) -> Edge:
     from registry_gen.signing.keys import read_reference
 
     client = Client(config.network, purging.seconds, read_reference)
-    host = urlsplit(config.site.url).netloc
+    return edge_of(purging, client, urlsplit(config.site.url).netloc)
+
+
+def edge_of(purging: Purging, client: Client, host: str) -> Edge:
+    """The CDN in front of ``host``, asked by ``client``."""
     match purging.cdn:
         case CloudFront() as options:
             from registry_gen.edge.cloudfront import cloudfront

@@ -118,11 +118,7 @@ def test_exactly_the_keys_that_are_named_are_purged_under_the_urls_that_clients_
 def test_what_a_cdn_would_take_for_a_wildcard_is_encoded(bench: Bench, cdn: FakeCdn) -> None:
     bench.purge(cdn, ["v1/modules/a/b/c/*", "v1/modules/a/b/c/x y?#%"])
 
-    wanted = ["v1/modules/a/b/c/%2A", "v1/modules/a/b/c/x%20y%3F%23%25"]
-    if isinstance(cdn, FakeWebhook):
-        assert cdn.purged == urls(wanted)
-    else:
-        assert cdn.purged == urls(wanted)
+    assert cdn.purged == urls(["v1/modules/a/b/c/%2A", "v1/modules/a/b/c/x%20y%3F%23%25"])
 
 
 def test_no_keys_ask_nobody(bench: Bench, cdn: FakeCdn) -> None:
@@ -138,13 +134,13 @@ def test_everything_of_the_site_is_purged_in_one_request(bench: Bench, cdn: Fake
 
 
 def test_more_keys_than_a_request_takes_go_in_several(bench: Bench, cdn: FakeCdn) -> None:
-    keys = leaves(2001)
-    done = bench.purge(cdn, keys, most=5000)
+    batch = bench.edge(cdn).reach.batch
+    keys = leaves(2 * batch + 1)
+    done = bench.purge(cdn, keys, most=10_000)
 
     assert done.failures == ()
     assert sorted(cdn.purged) == sorted(urls(keys))
-    sizes = {"fastly": 1, "cloudflare": 30, "cloudfront": 3000, "google": 1, "azure": 100, "webhook": 1000}
-    assert max(map(len, cdn.requests)) == min(sizes[cdn.kind], 2001)
+    assert sorted(map(len, cdn.requests)) == [1, batch, batch], "the fakes refuse more than the vendors take"
 
 
 def test_too_many_keys_go_with_their_packages_where_a_cdn_knows_prefixes_and_else_with_everything(
@@ -244,15 +240,13 @@ def test_a_secret_that_would_forge_a_header_is_not_sent(bench: Bench, server: Ht
 
 
 def test_a_batch_that_is_refused_stops_no_other_and_stays(bench: Bench, cdn: FakeCdn) -> None:
-    keys = [*leaves(1500, "acme/one/aws"), "v1/providers/acme/odd/versions"]
+    keys = [*leaves(2 * bench.edge(cdn).reach.batch, "acme/one/aws"), "v1/providers/acme/odd/versions"]
     cdn.refuse("odd")
-    done = bench.purge(cdn, keys, most=5000)
+    done = bench.purge(cdn, keys, most=10_000)
 
     assert [error.code for error in done.failures] == [codes.REFUSED]
-    assert "v1/providers/acme/odd/versions" in done.left
-    assert len(done.done) + len(done.left) == 1501
+    assert (done.left, sorted(done.done)) == (("v1/providers/acme/odd/versions",), sorted(keys[:-1]))
     assert sorted(cdn.purged) == sorted(urls(done.done))
-    assert cdn.kind == "cloudfront" or len(done.done) >= 1000
 
 
 def test_a_redirect_is_not_followed(bench: Bench, cdn: FakeCdn, server: HttpServer) -> None:

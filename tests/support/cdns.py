@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import json
 import re
+import socket
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, unquote
 from xml.etree import ElementTree as ET
@@ -88,6 +89,7 @@ class FakeCdn:
         if reply.drop:
             handler.close_connection = True
             return
+        handler.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are two writes
         handler.send_response(reply.status)
         handler.send_header("Content-Type", reply.content_type)
         handler.send_header("Content-Length", str(len(reply.body)))

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from registry_gen.edge.purge import Purged
-    from registry_gen.ledger import PendingPurges, Publication
+    from registry_gen.ledger import Publication
+    from registry_gen.model.purge import PendingPurges
     from registry_gen.publish.progress import Progress
     from registry_gen.publish.registry import Registry
 

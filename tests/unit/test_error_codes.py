@@ -25,6 +25,7 @@ PREFIXES: Final = {
     "ledger": {"LED"},
     "storage": {"STO"},
     "signing": {"KEY"},
+    "edge": {"EDG"},
     "publish": {"PUB"},
     "inspect": {"INS"},
     "shim": {"SRV"},

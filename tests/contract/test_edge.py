@@ -404,7 +404,7 @@ def test_a_webhook_knows_a_message_that_comes_twice_by_its_id_and_when_each_was_
         reply = answered(*request)  # type: ignore[arg-type]
         return Reply(drop=True) if next(lost) else reply
 
-    cdn.answer = once_lost  # type: ignore[method-assign]
+    cdn.answer = once_lost  # type: ignore[assignment,method-assign]
     assert bench.purge(cdn, [LISTING]).failures == ()
     assert (len(cdn.ids), len(set(cdn.ids))) == (2, 1)
     assert cdn.times == [int(NOW.timestamp()), int(NOW.timestamp()) + 1]

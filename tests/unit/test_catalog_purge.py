@@ -21,6 +21,11 @@ from registry_gen.model.purge import (
 
 BASE = "site: {host: r.example.com}\nstorage: {public: ./a, private: ./b}\n"
 
+AZURE = (
+    "{kind: azure, subscription: s, resource_group: g, profile: p, endpoint: e, "
+    "tenant_id: t, client_id: c, client_secret: env:S}"
+)
+
 
 def read(purge: str, more: str = "") -> Purging | None:
     return load_config((BASE + more + purge).encode(), "registry.yaml", Path("/srv"), {}).purge
@@ -53,8 +58,7 @@ def problems(purge: str, more: str = "") -> list[str]:
             AzureFrontDoor("s", "my(group)", "p", "e"),
         ),
         (
-            "{kind: azure, subscription: s, resource_group: g, profile: p, endpoint: e, "
-            + "tenant_id: t, client_id: c, client_secret: env:S}",
+            AZURE,
             AzureFrontDoor("s", "g", "p", "e", "t", "c", "env:S"),
         ),
         (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -67,7 +68,7 @@ class AzureStorage:
     ) -> None:
         self._place = place
         connection = connect(place, pause)
-        self._service = connection.service
+        weakref.finalize(self, connection.service.close)  # nobody closes a storage
         self._container = connection.container
         self._links = Links(connection, place.account, clock)
 
@@ -75,10 +76,6 @@ class AzureStorage:
     def name(self) -> str:
         """``az://account/container/some/folder``."""
         return self._place.url
-
-    def close(self) -> None:
-        """Close the connections; the storage cannot be used any more."""
-        self._service.close()
 
     def put_new(self, key: str, body: bytes | Path, sha256: Sha256) -> Stored:
         """Write an immutable object, once for good: see ``Storage.put_new``."""

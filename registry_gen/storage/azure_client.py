@@ -171,6 +171,8 @@ class Patience(ExponentialRetry):
                 if answer:
                     return answer
                 raise failure or AssertionError
+            if response:
+                response.internal_response.close()  # else a body that nobody reads keeps its connection
             self._pause(max(self.get_backoff_time(settings), _asked(response)))
 
 

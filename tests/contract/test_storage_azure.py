@@ -217,7 +217,7 @@ class TestBytesOfOthers:
     def test_what_metadata_say_of_the_bytes_is_not_believed(
         self, storage: AzureStorage, azurite: Azurite, azure_place: AzurePlace
     ) -> None:
-        lie = {"sha256": sha256(b"other")}
+        lie: dict[str, str] = {"sha256": sha256(b"other")}
         blob(azurite, azure_place, ARCHIVE).upload_blob(b"archive", metadata=lie)
         found = storage.head(ARCHIVE)
         assert found is not None

@@ -9,8 +9,10 @@ A missing server fails the test: there is no other way to know that its configur
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
+import ssl
 import subprocess
 import sysconfig
 import threading
@@ -37,6 +39,15 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class WebServer:
     """One that runs."""
 
@@ -48,6 +59,21 @@ class WebServer:
     def url(self) -> str:
         """Ends in a slash."""
         return f"https://127.0.0.1:{self.port}/"
+
+    def ask(self, target: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
+        """Send a request with its target exactly as it is given: no library in between that would mend it."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
+        try:
+            connection.putrequest(method, target, skip_accept_encoding=True)
+            for name, value in (headers or {}).items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            response = connection.getresponse()
+            body = response.read()
+            return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+        finally:
+            connection.close()
 
 
 @contextmanager

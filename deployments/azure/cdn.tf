@@ -37,7 +37,7 @@ locals {
     archives = {
       order   = 4
       begins  = "v1/"
-      ends    = [".tar.gz", ".zip", "_SHA256SUMS", "_SHA256SUMS.sig"]
+      ends    = [".tar.gz", ".intoto.jsonl", ".zip", "_SHA256SUMS", "_SHA256SUMS.sig"]
       headers = {}
       keep    = "as the object says"
     }

@@ -80,7 +80,9 @@ def _fits(pattern: str, key: str) -> bool:
 def _by_cloud_cdn(plan: Plan, key: str) -> Served:
     """Google: the first route whose template fits, "*" for one segment; else the default."""
     url_map = plan.all("google_compute_url_map")[None]
-    (url_map,) = (each.values for each in plan.resources if each.type == "google_compute_url_map" and each.name == "this")
+    (url_map,) = (
+        each.values for each in plan.resources if each.type == "google_compute_url_map" and each.name == "this"
+    )
     (matcher,) = url_map["path_matcher"]
     backend = matcher["default_service"]
     for route in sorted(matcher["route_rules"], key=lambda route: -route["priority"]):
@@ -265,9 +267,9 @@ def test_a_prefix_that_is_not_there_lets_the_publisher_have_the_whole_bucket(
     assert origin["origin_path"] == ""
     assert '"{aws_s3_bucket.arn:acme-registry-public}/*"' in plan.one("aws_iam_role_policy")["policy"]
     rules = plan.all("aws_s3_bucket_server_side_encryption_configuration").values()
-    assert {a["sse_algorithm"] for r in rules for x in r["rule"] for a in x["apply_server_side_encryption_by_default"]} == {
-        "AES256"
-    }
+    assert {
+        a["sse_algorithm"] for r in rules for x in r["rule"] for a in x["apply_server_side_encryption_by_default"]
+    } == {"AES256"}
 
 
 def test_buckets_of_google_have_one_way_in_and_the_private_one_is_private(google: Plan) -> None:

@@ -18,7 +18,7 @@ from tests.support.tls import Authority
 from tests.support.web_servers import Source, caddy, nginx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.support.http_server import Request
@@ -68,7 +68,7 @@ def bucket(authority: Authority) -> Iterator[HttpServer]:
         yield server
 
 
-def _unless_told_too_much(reply: Reply):  # type: ignore[no-untyped-def]
+def _unless_told_too_much(reply: Reply) -> Callable[[Request], Reply]:
     def answer(request: Request) -> Reply:
         return Reply(status=400) if "authorization" in request.headers or "cookie" in request.headers else reply
 

@@ -1,4 +1,4 @@
-"""A real Terraform installs through nginx and Caddy as deployments/ configures them: from a folder, and from a bucket."""
+"""A real Terraform installs through nginx and Caddy as deployments/ configures them: from a folder and from a bucket."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ from tests.support.releases import make_release
 from tests.support.web_servers import Source, caddy, nginx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from tests.support.http_server import Request
     from tests.support.terraform import Terraform
     from tests.support.tls import Authority
+    from tests.support.web_servers import WebServer
 
-MAIN = {"main.tf": 'output "found" {\n  value = "me"\n}\n', "modules/subnet/main.tf": 'output "bits" {\n  value = 4\n}\n'}
+MAIN = {
+    "main.tf": 'output "found" {\n  value = "me"\n}\n',
+    "modules/subnet/main.tf": 'output "bits" {\n  value = 4\n}\n',
+}
 
 
 @pytest.fixture
@@ -44,7 +49,7 @@ def published(tmp_path: Path, database: str, authority: Authority, outside: Http
 
 @contextmanager
 def _bucket(public: Path, authority: Authority) -> Iterator[HttpServer]:
-    """A store of the objects of a folder, each with its labels; 403 for what it has not, as a bucket without listing."""
+    """A store of the objects of a folder, each with its labels; 403 for what it has not, as if it may not be listed."""
 
     def answer(request: Request) -> Reply:
         key = request.path.removeprefix("/")
@@ -61,8 +66,8 @@ def _bucket(public: Path, authority: Authority) -> Iterator[HttpServer]:
 
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
 @pytest.mark.parametrize("start", [nginx, caddy], ids=["nginx", "caddy"])
-def test_a_module_and_a_provider_are_installed_through_it(  # noqa: PLR0913
-    start: object,
+def test_a_module_and_a_provider_are_installed_through_it(
+    start: Callable[[Path, Authority, int, Source], AbstractContextManager[WebServer]],
     kind: str,
     published: ServedRegistry,
     authority: Authority,
@@ -71,7 +76,9 @@ def test_a_module_and_a_provider_are_installed_through_it(  # noqa: PLR0913
 ) -> None:
     host = published.host
     terraform.configure(f'credentials "{host}" {{\n  token = "{"t" * 20}"\n}}\n')
-    configuration = published.module_block("acme/network/aws//modules/subnet") + required_provider(f"{host}/acme/widget")
+    configuration = published.module_block("acme/network/aws//modules/subnet") + required_provider(
+        f"{host}/acme/widget"
+    )
     folder = published.use("consumer", configuration)
 
     with ExitStack() as stack:
@@ -86,7 +93,9 @@ def test_a_module_and_a_provider_are_installed_through_it(  # noqa: PLR0913
     assert "- it in .terraform/modules/it/modules/subnet" in result.out
     assert f"Installed {host}/acme/widget v1.0.0" in result.out
     (installed,) = [
-        module for module in json.loads((folder / ".terraform/modules/modules.json").read_text())["Modules"] if module["Key"]
+        module
+        for module in json.loads((folder / ".terraform/modules/modules.json").read_text())["Modules"]
+        if module["Key"]
     ]
     assert installed["Version"] == "1.0.0"
     assert server.port == published.server.port

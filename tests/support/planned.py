@@ -1,7 +1,7 @@
 """What Terraform would make of ``deployments/NAME``: planned by a real one, with a stub for the provider.
 
-    plan = planned(terraform, "aws", tmp_path / "plan")
-    plan.one("aws_cloudfront_distribution")["aliases"]
+plan = planned(terraform, "aws", tmp_path / "plan")
+plan.one("aws_cloudfront_distribution")["aliases"]
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Plan:
 
 
 def planned(terraform: Terraform, name: str, work: Path, variables: Mapping[str, Any] | None = None) -> Plan:
-    """Plan ``deployments/NAME`` with ``variables`` beside those that must be given. Raises AssertionError with why not."""
+    """Plan ``deployments/NAME`` with ``variables`` beside those that must be given; AssertionError says why not."""
     done = refused_or_planned(terraform, name, work, variables)
     assert done.code == 0, done
     document = json.loads(done.out)
@@ -99,13 +99,12 @@ def refused_or_planned(
         (work / "provider.tf").write_text('provider "azurerm" {\n  features {}\n}\n')
     (work / "terraform.tfvars.json").write_text(json.dumps({**VARIABLES[name], **(variables or {})}))
     with StubProvider(known, f"registry.terraform.io/hashicorp/{known['provider']}") as provider:
+        done = terraform.run(work, ["init", "-no-color", "-input=false"], env=provider.environment)
         for command in (
-            ["init", "-no-color", "-input=false"],
             ["validate", "-no-color"],
             ["plan", "-no-color", "-input=false", "-lock=false", "-out=plan"],
             ["show", "-json", "plan"],
         ):
-            done = terraform.run(work, command, env=provider.environment)
-            if done.code != 0:
-                break
+            if done.code == 0:
+                done = terraform.run(work, command, env=provider.environment)
     return done

@@ -1,4 +1,4 @@
-"""A provider plugin that knows a real provider's schemas and does nothing: ``terraform validate`` and ``plan`` without it.
+"""A provider plugin that knows a real one's schemas and does nothing: ``terraform validate`` and ``plan`` without it.
 
     with StubProvider(schemas("aws"), "registry.terraform.io/hashicorp/aws") as provider:
         terraform.run(folder, ["plan"], env=provider.environment)
@@ -30,7 +30,7 @@ _NESTING: Final = {"single": 1, "list": 2, "set": 3}
 
 
 def schemas(name: str) -> Mapping[str, Any]:
-    """The schemas of what ``deployments/NAME`` uses; tests/fixtures/provider-schemas/README.md says where they are from."""
+    """The schemas of what ``deployments/NAME`` uses; README.md beside them says where they are from."""
     found: Mapping[str, Any] = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
     return found
 

@@ -110,10 +110,11 @@ def caddy(work: Path, authority: Authority, port: int, source: Source) -> Iterat
     file = work / "Caddyfile"
     shutil.copy(DEPLOYMENTS / "caddy/Caddyfile", file)
     certificate = authority.server_file()
+    site = f"https://127.0.0.1:{port} {{\n\tbind 127.0.0.1\n\ttls {certificate} {certificate} {{"
     edit(
         file,
         {
-            "registry.example.com {\n\ttls {": f"https://127.0.0.1:{port} {{\n\tbind 127.0.0.1\n\ttls {certificate} {certificate} {{",
+            "registry.example.com {\n\ttls {": site,
             "\tadmin off\n": "\tadmin off\n\tauto_https disable_redirects\n\tpersist_config off\n",
         },
     )

@@ -1,9 +1,9 @@
 """deployments/static-hosts/_headers as Cloudflare Pages and Netlify read it, compared with paths.py key by key.
 
-How each host matches paths: Cloudflare's rules engine (workers-sdk, packages/pages-shared and workers-shared: "*" is any
-text, ":name" everything up to a slash, 100 rules, 2,000 characters a line, one "*" a rule; values of a header that several
-rules set are joined), Netlify's headers parser (netlify/build, packages/headers-parser: a part of the path that begins
-with ":" is one segment, "*" any text, case is ignored).
+How each host matches paths: Cloudflare's rules engine (workers-sdk, packages/pages-shared and workers-shared: "*" is
+any text, ":name" everything up to a slash, 100 rules, 2,000 characters a line, one "*" a rule; values of a header that
+several rules set are joined), Netlify's headers parser (netlify/build, packages/headers-parser: a part of the path that
+begins with ":" is one segment, "*" any text, case is ignored).
 """
 
 from __future__ import annotations

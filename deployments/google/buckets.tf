@@ -48,7 +48,7 @@ resource "google_storage_bucket" "this" {
     }
 
     condition {
-      age = 7
+      age = 1
     }
   }
 

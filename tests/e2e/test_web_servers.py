@@ -1,4 +1,4 @@
-"""A real Terraform installs through nginx and Caddy as deployments/ configures them, from a folder and from a bucket."""
+"""A real Terraform installs through nginx and Caddy as deployments/ has them, from a folder and from a bucket."""
 
 from __future__ import annotations
 

@@ -138,12 +138,14 @@ def test_the_private_folder_is_out_of_reach(server: WebServer, path: str) -> Non
     assert SECRET not in answer.body
 
 
+@pytest.mark.parametrize("server", ["nginx-folder"], indirect=True)
 def test_nginx_takes_a_link_for_no_file(server: WebServer) -> None:
     """Caddy cannot be told to; its README says so."""
     answer = server.ask("/v1/linked")
 
-    assert answer.status in (403, 404) or server.name == "caddy"
-    assert SECRET not in answer.body or server.name == "caddy"
+    assert answer.status in (403, 404)
+    assert answer.headers["cache-control"] == "no-store"
+    assert SECRET not in answer.body
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
@@ -178,19 +180,19 @@ def test_tokens_cookies_and_queries_of_clients_stay_here(server: WebServer) -> N
     assert answer.status == 200, answer
 
 
-def test_an_unfinished_archive_goes_on_where_it_was(server: WebServer, request: pytest.FixtureRequest) -> None:
-    if "bucket" in request.node.name:
-        return  # the store answers ranges, not the server before it
+# Before a bucket it is the store that answers ranges.
+@pytest.mark.parametrize("server", ["nginx-folder", "caddy-folder"], indirect=True)
+def test_an_unfinished_archive_goes_on_where_it_was(server: WebServer) -> None:
     answer = server.ask(f"/{ARCHIVE}", headers={"Range": "bytes=100-"})
 
     assert (answer.status, answer.body) == (206, _body(ARCHIVE)[100:])
     assert answer.headers["cache-control"] == paths.rule(ARCHIVE).cache_control
 
 
-def test_a_range_that_is_not_there_is_not_kept(server: WebServer, request: pytest.FixtureRequest) -> None:
-    if "bucket" in request.node.name:
-        return
+@pytest.mark.parametrize("server", ["nginx-folder", "caddy-folder"], indirect=True)
+def test_a_range_that_is_not_there_is_not_kept(server: WebServer) -> None:
     answer = server.ask(f"/{ARCHIVE}", headers={"Range": "bytes=99999999-"})
 
     assert answer.status == 416
-    assert answer.headers.get("cache-control") in (None, "no-store")
+    # nginx has added the file's own rule before it looks at the range; of two rules a cache obeys the stricter one.
+    assert "no-store" in answer.headers.get("cache-control", "no-store")

@@ -17,6 +17,7 @@ from tests.support.releases import make_release
 from tests.support.web_servers import Source, caddy, nginx
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
@@ -66,7 +67,7 @@ def _bucket(public: Path, authority: Authority) -> Iterator[HttpServer]:
 
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
 @pytest.mark.parametrize("start", [nginx, caddy], ids=["nginx", "caddy"])
-def test_a_module_and_a_provider_are_installed_through_it(
+def test_a_module_and_a_provider_install_and_the_registry_verifies_through_it(
     start: Callable[[Path, Authority, int, Source], AbstractContextManager[WebServer]],
     kind: str,
     published: ServedRegistry,
@@ -88,6 +89,7 @@ def test_a_module_and_a_provider_are_installed_through_it(
             source = Source(bucket=store.url("", "localhost"))
         server = stack.enter_context(start(tmp_path / "etc", authority, published.server.port, source))
         result = published.install(terraform, folder)
+        verified = _verified(published, tmp_path)
 
     assert result.code == 0, result
     assert "- it in .terraform/modules/it/modules/subnet" in result.out
@@ -98,4 +100,12 @@ def test_a_module_and_a_provider_are_installed_through_it(
         if module["Key"]
     ]
     assert installed["Version"] == "1.0.0"
-    assert server.port == published.server.port
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert server.url == published.server.url
+
+
+def _verified(published: ServedRegistry, home: Path) -> subprocess.CompletedProcess[str]:
+    """What somebody from outside says of all that is served, archives and log too."""
+    key = published.cli("log", "key").stdout.split()[0]
+    env = {"SSL_CERT_FILE": str(published.authority.ca_file), "XDG_STATE_HOME": str(home / "outsider")}
+    return published.cli("verify", published.server.url, "--key", key, env=env)

@@ -40,7 +40,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said; header names in lower case."""
+    """What a server said; header names in lower case, and values of a header that came twice joined by commas."""
 
     status: int
     headers: Mapping[str, str]
@@ -71,7 +71,9 @@ class WebServer:
             connection.endheaders()
             response = connection.getresponse()
             body = response.read()
-            return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+            names = {name.lower() for name, _ in response.getheaders()}
+            headers = {name: ", ".join(response.headers.get_all(name, [])) for name in names}
+            return Answer(response.status, headers, body)
         finally:
             connection.close()
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from registry_gen.model.places import FolderPlace
+from tests.support.catalogs import config
 from tests.support.planned import HOST, SUBJECT, VARIABLES, planned, refused_or_planned
 from tests.support.terraform import Terraform
 from tests.support.web_servers import DEPLOYMENTS
@@ -63,9 +66,22 @@ def test_nothing_secret_is_made_that_the_state_would_hold(plan: Plan) -> None:
 def test_two_places_for_objects_come_out_as_registry_yaml_takes_them(plan: Plan) -> None:
     storage = plan.outputs["storage"]
 
-    assert storage.keys() == {"public", "private"}
-    assert storage["public"] != storage["private"]
-    assert all(re.fullmatch(r"(s3|gs|az)://[a-z0-9/-]+[a-z0-9]", url) for url in storage.values())
+    read = config(json.dumps({"site": {"host": HOST}, "storage": storage}))
+    assert not isinstance(read.public, FolderPlace)
+    assert {"public": read.public.url, "private": read.private.url} == storage
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_readme_writes_registry_yaml_as_it_is_taken_and_as_the_module_names_things(
+    name: str, tmp_path: Path
+) -> None:
+    (text,) = re.findall(
+        r"^```yaml\n(.*?)^```", (DEPLOYMENTS / name / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    read = config(text)
+    plan = planned(Terraform("1.15", tmp_path / "home"), name, tmp_path / "module")
+
+    assert {"public": read.public.url, "private": read.private.url} == plan.outputs["storage"]
 
 
 def test_the_pipeline_is_known_by_its_subject_and_by_no_key(plan: Plan) -> None:

@@ -154,6 +154,23 @@ resource "azurerm_cdn_frontdoor_rule" "this" {
   depends_on = [azurerm_cdn_frontdoor_origin.this]
 }
 
+# Clients send the token of this host, if somebody gave them one; the account would take it for its own and refuse it.
+resource "azurerm_cdn_frontdoor_rule" "tokens" {
+  name                      = "tokens"
+  cdn_frontdoor_rule_set_id = azurerm_cdn_frontdoor_rule_set.this.id
+  order                     = 8
+  behavior_on_match         = "Continue"
+
+  actions {
+    request_header_action {
+      header_action = "Delete"
+      header_name   = "Authorization"
+    }
+  }
+
+  depends_on = [azurerm_cdn_frontdoor_origin.this]
+}
+
 resource "azurerm_cdn_frontdoor_custom_domain" "this" {
   name                     = replace(var.host_name, ".", "-")
   cdn_frontdoor_profile_id = azurerm_cdn_frontdoor_profile.this.id

@@ -79,7 +79,6 @@ def _fits(pattern: str, key: str) -> bool:
 
 def _by_cloud_cdn(plan: Plan, key: str) -> Served:
     """Google: the first route whose template fits, "*" for one segment; else the default."""
-    url_map = plan.all("google_compute_url_map")[None]
     (url_map,) = (
         each.values for each in plan.resources if each.type == "google_compute_url_map" and each.name == "this"
     )
@@ -109,11 +108,10 @@ def _by_front_door(plan: Plan, key: str) -> Served:
         (actions,) = rule["actions"]
         assert len(actions["response_header_action"]) + 1 <= 5, "Front Door takes five actions a rule"
         headers |= {each["header_name"]: each["value"] for each in actions["response_header_action"]}
-        (route,) = actions["route_configuration_override_action"]
-        kept = {"HonorOrigin": AS_THE_OBJECT_SAYS, "Disabled": "never"}.get(route["cache_behavior"], "") or _duration(
-            route["cache_duration"]
-        )
-        compressed = bool(route["compression_enabled"])
+        for route in actions["route_configuration_override_action"]:
+            behaviour = {"HonorOrigin": AS_THE_OBJECT_SAYS, "Disabled": "never"}.get(route["cache_behavior"])
+            kept = behaviour or _duration(route["cache_duration"])
+            compressed = bool(route["compression_enabled"])
     assert headers["X-Content-Type-Options"] == "nosniff"
     return Served(headers, compressed, kept)
 
@@ -339,6 +337,13 @@ def test_only_the_named_pipeline_becomes_the_identity(azure: Plan) -> None:
 
     assert credential["subject"] == SUBJECT
     assert credential["audience"] == ["api://AzureADTokenExchange"]
+
+
+def test_front_door_keeps_tokens_of_clients_from_the_account(azure: Plan) -> None:
+    rules = [each.values for each in azure.resources if each.type == "azurerm_cdn_frontdoor_rule"]
+
+    removed = [each for rule in rules for each in rule["actions"][0]["request_header_action"]]
+    assert [(each["header_action"], each["header_name"]) for each in removed] == [("Delete", "Authorization")]
 
 
 def test_front_door_serves_one_name_over_tls_of_today(azure: Plan) -> None:

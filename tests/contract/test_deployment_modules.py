@@ -11,6 +11,7 @@ import pytest
 from registry_gen.model.places import FolderPlace
 from tests.support.catalogs import config
 from tests.support.planned import HOST, SUBJECT, VARIABLES, planned, refused_or_planned
+from tests.support.stub_provider import StubProvider, schemas
 from tests.support.terraform import Terraform
 from tests.support.web_servers import DEPLOYMENTS
 
@@ -135,19 +136,12 @@ def test_an_argument_that_the_provider_does_not_know_is_found(tmp_path: Path) ->
     assert refused_or_planned(terraform, "aws", work).code == 0
     file = work / "cdn.tf"
     file.write_text(file.read_text().replace("is_ipv6_enabled ", "ipv6_enabled "))
-    (tmp_path / "again").mkdir()
 
-    again = _validated(terraform, work)
+    with StubProvider(schemas("aws"), "registry.terraform.io/hashicorp/aws") as provider:
+        again = terraform.run(work, ["validate", "-no-color"], env=provider.environment)
 
     assert again.code == 1
     assert "Unsupported argument" in again.err
-
-
-def _validated(terraform: Terraform, work: Path) -> Any:
-    from tests.support.stub_provider import StubProvider, schemas
-
-    with StubProvider(schemas("aws"), "registry.terraform.io/hashicorp/aws") as provider:
-        return terraform.run(work, ["validate", "-no-color"], env=provider.environment)
 
 
 def test_the_host_name_reaches_the_cdn(plan: Plan) -> None:

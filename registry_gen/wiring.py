@@ -17,7 +17,9 @@ from urllib.parse import urlsplit
 
 from registry_gen.catalog.codes import FOREIGN_STATE, NO_FOLDER
 from registry_gen.catalog.config import load_config
-from registry_gen.catalog.load import load_catalog, shown_folder, shown_path
+from registry_gen.catalog.load import load_catalog, places_of, shown_folder, shown_path
+from registry_gen.catalog.place_fields import place
+from registry_gen.catalog.places import overlaps
 from registry_gen.errors import InputError, LedgerError
 from registry_gen.model.places import AzurePlace, FolderPlace, GcsPlace, S3Place
 from registry_gen.model.purge import AzureFrontDoor, Cloudflare, CloudFront, Fastly, GoogleCdn, Webhook
@@ -361,6 +363,26 @@ def open_storage(place: Place) -> Storage:
             from registry_gen.storage.azure import AzureStorage
 
             return AzureStorage(place)
+
+
+def place_named(text: str, config: Config) -> Place:
+    """The place of a text such as ``./folder`` or ``s3://bucket``, with the options that registry.yaml has for it.
+
+    "public" and "private" are those of the file. Raises InputError CFG003 for what is no place.
+    """
+    own = {"public": config.public, "private": config.private}
+    if text in own:
+        return own[text]
+    written = place(text, places_of(config))
+    return next((known for known in own.values() if known.url == written.url), written)
+
+
+def require_apart(config: Config, before: Place, after: Place, *, private: bool) -> None:
+    """Raise InputError CFG004 where what is copied to ``after`` would lie in what it is copied from, or the like."""
+    other = ("storage.public", config.public) if private else ("storage.private", config.private)
+    named = {"TO": after, other[0]: other[1], **({"FROM": before} if before != after else {})}
+    for error in overlaps(named, {"catalog": str(config.catalog), "state": str(config.state)}):
+        raise error
 
 
 def folder_of(place: Place) -> Path:

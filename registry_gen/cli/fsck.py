@@ -16,6 +16,7 @@ from registry_gen.errors import printable
 from registry_gen.model.address import parse_address
 from registry_gen.model.intent import Run
 from registry_gen.publish.fsck import fsck
+from registry_gen.publish.own_bucket import require_own_place
 from registry_gen.publish.purge import purge_now
 from registry_gen.publish.repair import broken_versions, repair
 from registry_gen.publish.trusted import hints
@@ -53,6 +54,7 @@ def command(output: Output, mend: bool, quick: bool, only: tuple[str, ...]) -> i
             if mended:  # what was wrong may be in caches too, for a year where it never changes
                 say_purge(output, purge_now(registry, [each.key for each in mended if _is_key(each.key)], progress))
         else:
+            require_own_place(registry.ledger.log_head(), registry.place)
             addresses = _known(only, registry.ledger.heads().keys() | workspace.catalog.entries.keys())
             site = registry.config.site
             checked = fsck(registry.ledger, registry.public, site, progress, quick=quick, only=addresses or None)

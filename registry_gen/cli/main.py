@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "rebuild": "Make a version again from its source, and compare.",
     "schema": "Write the JSON Schemas of the catalog's files.",
     "serve": "Serve the public folder over TLS on this machine.",
+    "storage": "Move the registry to another bucket, and tell what is stored.",
     "sums": "Look after the OpenPGP key that signs sums.",
     "validate": "List every problem of the catalog.",
     "violations": "List and acknowledge alarms about sources.",

@@ -37,7 +37,8 @@ class LogHead:
     ``checkpoint`` is None from the moment entries are fixed until their checkpoint is signed and stored.
     ``etag`` and ``stored_size`` are those of the checkpoint that was last seen to reach the bucket (None and 0 for
     none): every tile up to ``stored_size`` is there. ``key`` is the verifier key that the log stands under, None where
-    no checkpoint was signed yet, or the ledger was made again from the bucket.
+    no checkpoint was signed yet, or the ledger was made again from the bucket. ``place`` is the one that is published
+    to (``places.known_as``), None where an older ledger never noted it.
     """
 
     tail: Tail
@@ -45,6 +46,7 @@ class LogHead:
     etag: str | None
     stored_size: int
     key: str | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,33 @@ class Publication(Protocol):
 
     def document_removed(self, owner: Address, keys: Sequence[str]) -> None:
         """The bucket holds these documents no more."""
+
+    def settle_place(self, place: str) -> None:
+        """Remember the place that is published to, where none is known or nothing was ever logged."""
+
+    def begin_copy(self, place: str, run: Run) -> None:
+        """Remember that a copy to another place has begun: what is there from now on is the copy's own."""
+
+    def copy_begun(self, place: str) -> bool:
+        """Whether a copy to this place has begun, and the registry has not moved there yet."""
+
+    def copied_documents(self, place: str, keys: Sequence[str]) -> Mapping[str, PublishedDocument]:
+        """Those of the documents under ``keys`` that a copy has put to ``place``, with their etags there."""
+
+    def documents_copied(self, place: str, documents: Sequence[PublishedDocument]) -> None:
+        """Remember documents that a copy has put to ``place``; those of the present storage stay as they are."""
+
+    def surplus_copies(self, place: str) -> tuple[PublishedDocument, ...]:
+        """What a copy has put to ``place`` and the registry no longer has."""
+
+    def copies_removed(self, place: str, keys: Sequence[str]) -> None:
+        """The copy in ``place`` holds these documents no more."""
+
+    def move(self, place: str, checkpoint_etag: str | None, run: Run) -> None:
+        """Publish to ``place`` from now on, with the etags of the copy, in one transaction with its audit row.
+
+        Raises LedgerError LED006 where the copy lacks a document as it is now.
+        """
 
     def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
         """Packages as of now, with all their versions; those that were never published are left out."""

@@ -19,6 +19,7 @@ from registry_gen.ledger import (
     lock,
     log_key,
     pending,
+    places,
     reading,
     remembered,
     violations,
@@ -221,6 +222,46 @@ class PostgresPublication:
                 (str(owner), list(keys)),
             )
             self._note(connection, keys)
+
+    def settle_place(self, place: str) -> None:
+        """Remember the place that is published to, where none is known or nothing was ever logged."""
+        with self._fenced() as connection:
+            places.settle(connection, place)
+
+    def begin_copy(self, place: str, run: Run) -> None:
+        """Remember that a copy to another place has begun."""
+        with self._fenced() as connection:
+            places.begin(connection, place, run)
+
+    def copy_begun(self, place: str) -> bool:
+        """Whether a copy to this place has begun, and the registry has not moved there yet."""
+        with self._fenced() as connection:
+            return places.is_begun(connection, place)
+
+    def copied_documents(self, place: str, keys: Sequence[str]) -> Mapping[str, PublishedDocument]:
+        """Those of the documents under ``keys`` that a copy has put to ``place``, with their etags there."""
+        with self._fenced() as connection:
+            return places.copied(connection, place, keys)
+
+    def documents_copied(self, place: str, documents: Sequence[PublishedDocument]) -> None:
+        """Remember documents that a copy has put to ``place``."""
+        with self._fenced() as connection:
+            places.remember(connection, place, documents)
+
+    def surplus_copies(self, place: str) -> tuple[PublishedDocument, ...]:
+        """What a copy has put to ``place`` and the registry no longer has."""
+        with self._fenced() as connection:
+            return places.surplus(connection, place)
+
+    def copies_removed(self, place: str, keys: Sequence[str]) -> None:
+        """The copy in ``place`` holds these documents no more."""
+        with self._fenced() as connection:
+            places.forget(connection, place, keys)
+
+    def move(self, place: str, checkpoint_etag: str | None, run: Run) -> None:
+        """Publish to ``place`` from now on; raises LedgerError LED006 where the copy lacks a document as it is now."""
+        with self._fenced() as connection:
+            places.move(connection, place, checkpoint_etag, run, self._where)
 
     def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
         """Packages as of now, with all their versions; those that were never published are left out."""

@@ -145,7 +145,7 @@ def _intents(connection: Connection[TupleRow], statuses: list[str]) -> tuple[Ope
 
 def log_head(connection: Connection[TupleRow]) -> LogHead:
     """Where the log stands."""
-    row = connection.execute("SELECT tail, checkpoint, etag, stored_size, key FROM log_head").fetchone()
+    row = connection.execute("SELECT tail, checkpoint, etag, stored_size, key, place FROM log_head").fetchone()
     assert row is not None, "the migration inserts this row and a trigger keeps it"  # noqa: S101
     return LogHead(Tail.from_bytes(row[0]), *row[1:])
 

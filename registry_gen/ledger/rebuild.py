@@ -106,8 +106,16 @@ def _write_log(
     for table in ("module_versions", "provider_versions", "mirror_versions"):
         connection.execute(sql.SQL(_LOG_INDICES).format(versions=sql.Identifier(table)))
     connection.execute(
-        "UPDATE log_head SET size = %s, tail = %s, root = %s, checkpoint = %s, etag = %s, stored_size = %s",
-        (head.tail.size, head.tail.to_bytes(), root(head.tail), head.checkpoint, head.etag, head.stored_size),
+        "UPDATE log_head SET size = %s, tail = %s, root = %s, checkpoint = %s, etag = %s, stored_size = %s, place = %s",
+        (
+            head.tail.size,
+            head.tail.to_bytes(),
+            root(head.tail),
+            head.checkpoint,
+            head.etag,
+            head.stored_size,
+            head.place,
+        ),
     )
 
 

@@ -5,6 +5,7 @@ Secrets are references (``env:NAME`` or ``file:PATH``), never values; None leave
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 
 
@@ -159,3 +160,15 @@ class AzurePlace:
 
 
 Place = FolderPlace | S3Place | GcsPlace | AzurePlace
+
+
+def known_as(place: Place, root: str) -> str:
+    """How the ledger knows a place that ``root``'s registry.yaml names.
+
+    A folder below ``root`` (absolute) by its path from there, so that the whole may lie elsewhere tomorrow, or on
+    another machine; a bucket with its endpoint, for buckets of other servers may have the same name.
+    """
+    if isinstance(place, FolderPlace):
+        inside = place.folder != root and posixpath.commonpath((root, place.folder)) == root
+        return f"./{posixpath.relpath(place.folder, root)}" if inside else place.url
+    return f"{place.url} at {place.endpoint}" if place.endpoint else place.url

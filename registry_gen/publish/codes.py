@@ -84,6 +84,24 @@ NOT_SETTLED = Code(
     "Whoever knows the former key alone learns of the present one from a checkpoint that both have signed.",
     "Run registry-gen publish, and retire the former key after that.",
 )
+OTHER_PLACE = Code(
+    "PUB015",
+    "storage.public is not where this registry publishes to",
+    "What was published would be missing there: listings would be shortened, or lead to files that nobody copied.",
+    "Write the former place into registry.yaml again, or move everything: registry-gen storage copy OLD NEW.",
+)
+NOT_EMPTY = Code(
+    "PUB016",
+    "the storage to copy to holds something else",
+    "It may be another registry's, and would then be mixed up with this one.",
+    "Name an empty bucket, folder or prefix, or remove what is named, if it is nobody's.",
+)
+NOT_COPIED = Code(
+    "PUB017",
+    "the copy is not complete",
+    "The registry stays where it was: readers of the new place would miss what could not be copied.",
+    "Mend what is named (registry-gen fsck tells more), and run the same command again: it goes on where it was.",
+)
 RENAMED = Code(
     "PUB011",
     "the log in the bucket has another name than this registry",

@@ -177,7 +177,7 @@ class Comparison:
         """Objects that are of no package, and that nothing referred to: whether that is so still."""
         records = {key for key in keys if key.startswith("records/")}
         with self._ledger.inspection() as known:
-            named = _named_records(known, records) if records else set()
+            named = named_records(known, records) if records else set()
         for key in keys:
             finding = surplus(key)
             stored = None if finding.code is codes.FOREIGN else self._head(key)
@@ -340,7 +340,7 @@ def _former_object(key: str) -> Expected:
     return Expected(key, Sha256(name) if len(name) == 64 and _HEX.fullmatch(name) else None, None, optional=True)
 
 
-def _named_records(known: Inspection, keys: Set[str]) -> Set[str]:
+def named_records(known: Inspection, keys: Set[str]) -> Set[str]:
     """Those records that a version, or an entry of the log, refers to."""
     named = {paths.record(record.digest) for record in known.records() if paths.record(record.digest) in keys}
     start = 0

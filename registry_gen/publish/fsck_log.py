@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from registry_gen.log.tiles import parse_bundle
 from registry_gen.log.tree import TILE_WIDTH, Tail, append, root, root_text
 from registry_gen.publish import codes
 from registry_gen.publish.findings import WRONG_BYTES, Finding, in_the_way, wrong_labels
-from registry_gen.publish.inventory import PAGE, log_objects
+from registry_gen.publish.inventory import PAGE, log_objects, widths_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -36,13 +35,8 @@ def check_log(
     stored = there.pop(paths.CHECKPOINT, None)
     if known.log_entries(head.tail.size, head.tail.size + 1):
         yield _contradiction(f"{head.tail.size} log entries", "more of them")
-    widths: dict[str, list[int]] = defaultdict(list)
-    for key in there:
-        whole, partial, width = key.partition(".p/")
-        if partial and width.isdigit():
-            widths[whole].append(int(width))
     made = Tail()
-    for item in log_objects(head.stored_size, known.log_entries, widths):
+    for item in log_objects(head.stored_size, known.log_entries, widths_of(there)):
         if isinstance(item, Tail):
             made = item
         else:

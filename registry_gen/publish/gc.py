@@ -93,7 +93,8 @@ def gc(registry: Registry, signer: CheckpointSigner, extent: Extent, run: Run, p
     total = Collected()
     with open_bucket(registry, signer, run.at) as bucket:
         with registry.ledger.publication(registry.lock_seconds) as publication:
-            require_own_bucket(publication.log_head(), registry.public, registry.log_origin)
+            require_own_bucket(publication.log_head(), registry)
+            publication.settle_place(registry.place)
             settle_log_key(publication, signer, run, None)
             recovered = recover(publication, bucket)
             busy = unfinished(publication)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,7 @@ from registry_gen.render.package import render_protocol
 from registry_gen.render.version_documents import render_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
     from registry_gen.model.address import Address
     from registry_gen.model.config import Site
@@ -153,6 +154,16 @@ def log_objects(
             last = entries(index * TILE_WIDTH, size) if level == 0 else ()
             yield from _tile(Tile(level, index, row), widths, last)
     yield tail
+
+
+def widths_of(keys: Iterable[str]) -> Mapping[str, Sequence[int]]:
+    """The widths of partial tiles among keys below ``log/tile/``, by the key of the full tile."""
+    widths: dict[str, list[int]] = defaultdict(list)
+    for key in keys:
+        whole, partial, width = key.partition(".p/")
+        if partial and width.isdigit():
+            widths[whole].append(int(width))
+    return widths
 
 
 def _tile(tile: Tile, widths: Mapping[str, Iterable[int]], payloads: tuple[bytes, ...]) -> Iterator[Expected]:

@@ -11,10 +11,34 @@ from registry_gen.publish import codes
 
 if TYPE_CHECKING:
     from registry_gen.ledger import LogHead
+    from registry_gen.publish.registry import Registry
     from registry_gen.storage import Storage
 
 
-def require_own_bucket(head: LogHead, storage: Storage, origin: str) -> None:
+def require_own_bucket(head: LogHead, registry: Registry) -> None:
+    """The public storage must be the place that this ledger publishes to, and hold its log.
+
+    Raises ConflictError PUB015 for another place, and what ``require_own_log`` raises.
+    """
+    require_own_place(head, registry.place)
+    require_own_log(head, registry.public, registry.log_origin)
+
+
+def require_own_place(head: LogHead, place: str) -> None:
+    """Raise ConflictError PUB015 where the ledger has published, and to another place than this one."""
+    if head.place in (None, place) or not head.tail.size:
+        return
+    before, after = (text.partition(" at ")[0] for text in (str(head.place), place))
+    raise ConflictError(
+        codes.OTHER_PLACE,
+        where="storage.public",
+        expected=f"{head.place}, where this registry publishes to",
+        found=place,
+        hint=f"To move everything that is published there: registry-gen storage copy {before} {after}",
+    )
+
+
+def require_own_log(head: LogHead, storage: Storage, origin: str) -> None:
     """One read: the checkpoint must be there if the ledger has published, and must not be ahead of the ledger's log.
 
     ``origin`` is the log's name. Raises ConflictError PUB003 where the bucket holds the log of another ledger, or a

@@ -57,10 +57,10 @@ def make_plan(
     ``mass_withdrawal`` says that somebody means to take back much. ``heads`` are those of all packages as of the
     moment that the plan counts from, None for now: what is changed later than that is not the plan's to change.
 
-    Raises LedgerError where the ledger cannot be read, ConflictError PUB003 or PUB011, or StorageError PUB010,
+    Raises LedgerError where the ledger cannot be read, ConflictError PUB003, PUB011 or PUB015, or StorageError PUB010,
     where the bucket is not this registry's; what is wrong with a source becomes a refusal.
     """
-    require_own_bucket(registry.ledger.log_head(), registry.public, registry.log_origin)
+    require_own_bucket(registry.ledger.log_head(), registry)
     context = Context(registry.config.site.url, registry_key, now, _acknowledged(registry.ledger))
     if heads is None:
         heads = registry.ledger.heads()

@@ -111,7 +111,7 @@ def rebuild_ledger(
             raise _other_documents(differences)
         left = (*_left_artifacts(history, bucket), *left_tiles(registry.public, log.tail.size))
         lost = _lost(history, rows)
-        contents = _contents(log, history, made, site, rows, _row(log, made, lost, run))
+        contents = _contents(log, history, made, site, rows, _row(log, made, lost, run), registry.place)
         # A ledger beside what was left could never publish it, and could not be made again either.
         publication.rebuild(contents, lambda: registry.public.delete(left))
     return Rebuilt(
@@ -281,12 +281,13 @@ def _contents(
     site: Sequence[PublishedDocument],
     rows: Sequence[StoredAuditRow],
     row: AuditRow,
+    place: str,
 ) -> Contents:
     return Contents(
         packages=[each.package for each in made],
         documents={None: site, **{each.package.head.address: each.documents for each in made}},
         entries=[_entry(payload, index) for index, payload in enumerate(log.payloads)],
-        head=LogHead(log.tail, log.checkpoint, log.etag, log.tail.size),
+        head=LogHead(log.tail, log.checkpoint, log.etag, log.tail.size, place=place),
         audit=rows,
         anchored=history.audit[-1] if history.audit else None,
         row=row,

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from registry_gen.model.places import known_as
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -42,6 +44,11 @@ class Registry:
     def limits(self) -> Limits:
         """How much of anything is too much."""
         return self.config.limits
+
+    @property
+    def place(self) -> str:
+        """How the ledger knows the public storage."""
+        return known_as(self.config.public, str(self.config.root))
 
     @property
     def log_origin(self) -> str:

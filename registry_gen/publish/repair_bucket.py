@@ -11,7 +11,7 @@ from registry_gen.log.tree import root
 from registry_gen.publish import codes
 from registry_gen.publish.checkpoint import root_at
 from registry_gen.publish.fsck_log import going_on, is_tile
-from registry_gen.publish.own_bucket import require_own_checkpoint
+from registry_gen.publish.own_bucket import require_own_checkpoint, require_own_place
 from registry_gen.storage import codes as storage_codes
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ def require_ours(ledger: Ledger | Publication, registry: Registry, signer: Check
     by the log's key, states a beginning of this very log, and no bundle goes on where it ends. A checkpoint that is
     broken or gone is for mending, and proves nothing: then no tile may be of a longer log at all.
 
-    Raises ConflictError PUB003 or PUB011, StorageError PUB010.
+    Raises ConflictError PUB003, PUB011 or PUB015, StorageError PUB010.
     """
     head, storage = ledger.log_head(), registry.public
+    require_own_place(head, registry.place)
     body = _checkpoint(storage)
     if body is None and head.stored_size and next(iter(storage.list("records/")), None) is None:
         raise StorageError(codes.BUCKET_LOST, where=storage.name, hint=codes.BUCKET_LOST.fix)

@@ -102,7 +102,8 @@ def publish(
         progress.begin(LOCK_PHASE, 1)
         with registry.ledger.publication(registry.lock_seconds) as publication:
             progress.step(LOCK_PHASE, "")
-            require_own_bucket(publication.log_head(), registry.public, registry.log_origin)
+            require_own_bucket(publication.log_head(), registry)
+            publication.settle_place(registry.place)
             who = Run(registry.actor, registry.run_url, catalog.commit, now)
             key_changed = settle_log_key(publication, keys.log, who, accept_log_key)
             recovered = recover(publication, bucket)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
+    from typing import BinaryIO
 
     from registry_gen.errors import ConflictError, StorageError
     from registry_gen.model.digest import Sha256
@@ -91,6 +92,9 @@ class Storage(Protocol):
 
     def digest(self, key: str) -> Sha256 | None:
         """The SHA-256 of what is stored under a key, read to the end; None where there is nothing."""
+
+    def read_into(self, key: str, out: BinaryIO) -> Sha256 | None:
+        """Write all bytes of an object of any size into an open, empty file; their SHA-256, or None: there is none."""
 
     def list(self, prefix: str) -> Iterator[Stored]:
         """Every object whose key starts with ``prefix``, in order of keys."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -40,6 +41,7 @@ from registry_gen.storage.folders import failing, open_file, open_folder, open_r
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from typing import BinaryIO
 
     from registry_gen.storage import Put
     from registry_gen.storage.folders import Staging
@@ -135,6 +137,18 @@ class FileStorage:
         """The SHA-256 of what is stored, which is its etag here; None where there is nothing."""
         found = self.head(key)
         return Sha256(found.etag) if found else None
+
+    def read_into(self, key: str, out: BinaryIO) -> Sha256 | None:
+        """Write all bytes of an object into an open file: see ``Storage.read_into``."""
+        check_key(key)
+        total = hashlib.sha256()
+        with failing(f"{self.name}/{key}"), self._existing(key) as file:
+            if file is None:
+                return None
+            for chunk in chunks(file):
+                total.update(chunk)
+                out.write(chunk)
+        return Sha256(total.hexdigest())
 
     def list(self, prefix: str) -> Iterator[Stored]:
         """Every object whose key starts with ``prefix``, in order of keys; links and special files are no objects."""

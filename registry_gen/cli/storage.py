@@ -1,0 +1,15 @@
+"""``storage``: the buckets and folders themselves."""
+
+from __future__ import annotations
+
+import click
+
+from registry_gen.cli.storage_copy import copy
+
+
+@click.group("storage")
+def command() -> None:
+    """Look after the storages: move the registry to another one, and tell what is stored."""
+
+
+command.add_command(copy)

@@ -42,9 +42,11 @@ _BYTES: Final = {
     "kb": 10**3,
     "mb": 10**6,
     "gb": 10**9,
+    "tb": 10**12,
     "kib": 2**10,
     "mib": 2**20,
     "gib": 2**30,
+    "tib": 2**40,
 }
 _SECONDS: Final = {"": 1, "s": 1, "sec": 1, "min": 60, "h": 3600}
 
@@ -186,6 +188,11 @@ def size(text: str) -> int:
     return int(_amount(text, _BYTES, "a size such as 100 MB, up to 1000 GB", 10**12))
 
 
+def total(text: str) -> int:
+    """A size in bytes of many things together, from ``10 GB`` or ``2 TiB``; a bare number is bytes."""
+    return int(_amount(text, _BYTES, "a size such as 10 GB, up to 1000 TB", 10**15))
+
+
 def seconds(text: str) -> float:
     """A time in seconds from ``30 s``, ``5 min`` or ``1 h``; a bare number is seconds."""
     return _amount(text, _SECONDS, "a time such as 300 s or 5 min, up to 24 h", 24 * 3600)
@@ -240,4 +247,5 @@ MachinePath = Annotated[str, reads_place(machine_path), schema()]
 InnerFolder = Annotated[str, reads(location.inner_folder), schema()]
 GitUrl = Annotated[str, reads_place(location.git_url), schema(examples=["https://github.com/acme/network.git"])]
 Size = Annotated[int, reads(size, written), schema(**_LOOSE, examples=["100 MB"])]
+Total = Annotated[int | None, reads(total, written), schema(**_LOOSE, examples=["10 GB"])]
 Seconds = Annotated[float, reads(seconds, written), schema(**_LOOSE, examples=["5 min"])]

@@ -75,7 +75,9 @@ def load_catalog(
             entries[address] = built.entry
         else:
             left_out.append(address)
-    return Loaded(Catalog(entries, commit), in_order(problems), tuple(left_out), rows)
+    return Loaded(
+        Catalog(entries, commit, organizations=shared.organizations), in_order(problems), tuple(left_out), rows
+    )
 
 
 def places_of(config: Config) -> Places:

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from registry_gen.catalog.fields import Distinct, KeyPath, NamespaceName
+from registry_gen.catalog.fields import Distinct, KeyPath, NamespaceName, Total, reads, schema, whole, written
 
 
 class Shape(BaseModel):
@@ -39,8 +39,22 @@ class NamespaceFile(Shape):
     ] = ()
 
 
+class QuotaShape(Shape):
+    """What an organization may take up; mirrors do not count."""
+
+    size: Annotated[Total, Field(description="Archives and zips stored in its namespaces, such as 10 GB.")] = None
+    versions: Annotated[
+        int | None,
+        reads(whole(1, 1_000_000), written),
+        schema(type="integer"),
+        Field(description="Versions in its namespaces; collected ones do not count."),
+    ] = None
+
+
 class OrganizationFile(Shape):
     """An organization: catalog/organizations/NAME.yaml."""
+
+    inside: ClassVar = {"quota": QuotaShape}
 
     namespaces: Annotated[
         tuple[NamespaceName, ...],
@@ -48,3 +62,4 @@ class OrganizationFile(Shape):
         Distinct,
         Field(description="The namespaces that it owns; a namespace has one owner."),
     ]
+    quota: Annotated[QuotaShape | None, Field(description="What is refused beyond; unlimited if left out.")] = None

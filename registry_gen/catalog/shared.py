@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from registry_gen.catalog.problems import at, nearest
 from registry_gen.catalog.shapes import NamespaceFile, OrganizationFile
 from registry_gen.catalog.yaml_reader import Document, read_yaml
 from registry_gen.errors import InputError, Position, RegistryError
+from registry_gen.model.entries import Organization, Quota
 from registry_gen.model.facts import SigningKey
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class SharedFiles:
     keys: Mapping[str, Key]
     namespaces: Mapping[str, Namespace]
     problems: tuple[RegistryError, ...]
+    organizations: tuple[Organization, ...] = ()
 
 
 def read_shared(
@@ -72,13 +74,14 @@ def read_shared(
     """Read every shared file, each by its name; problems are in the result."""
     problems: list[RegistryError] = []
     ring = {path: _key(file, read_key, problems) for path, file in keys.items()}
-    owners, doubly_owned = _owners(organizations, places, problems)
+    checked = {name: check(file.document(), OrganizationFile, places) for name, file in sorted(organizations.items())}
+    owners, doubly_owned = _owners(organizations, checked, problems)
     found: dict[str, Namespace] = {}
     for name in namespaces.keys() | owners.keys():
         own = _namespace(namespaces[name], ring, places, problems) if name in namespaces else Namespace()
         data = b"\0".join((own.data, owners[name].data if name in owners else b""))
         found[name] = Namespace(data, own.signing_keys, own.sound and name not in doubly_owned)
-    return SharedFiles(ring, found, tuple(problems))
+    return SharedFiles(ring, found, tuple(problems), tuple(_organizations(checked)))
 
 
 def find_keys(
@@ -136,14 +139,21 @@ def _namespace(file: File, ring: Mapping[str, Key], places: Places, problems: li
     return Namespace(file.data, keys, sound=not found)
 
 
+def _organizations(files: Mapping[str, Checked[OrganizationFile]]) -> Iterator[Organization]:
+    for name, checked in files.items():
+        if checked.values:
+            quota = checked.values.quota
+            yield Organization(name, checked.values.namespaces, Quota(quota.size, quota.versions) if quota else None)
+
+
 def _owners(
-    files: Mapping[str, File], places: Places, problems: list[RegistryError]
+    files: Mapping[str, File], read: Mapping[str, Checked[OrganizationFile]], problems: list[RegistryError]
 ) -> tuple[dict[str, File], set[str]]:
     """The organization's file of each owned namespace, and the namespaces that two organizations claim."""
     owners: dict[str, File] = {}
     doubly_owned: set[str] = set()
-    for _, file in sorted(files.items()):
-        checked: Checked[OrganizationFile] = check(file.document(), OrganizationFile, places)
+    for organization, checked in read.items():
+        file = files[organization]
         problems += checked.problems
         for index, name in enumerate(checked.values.namespaces if checked.values else ()):
             first = owners.setdefault(name, file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from registry_gen.cli.storage_copy import copy
+from registry_gen.cli.storage_usage import usage
 
 
 @click.group("storage")
@@ -13,3 +14,4 @@ def command() -> None:
 
 
 command.add_command(copy)
+command.add_command(usage)

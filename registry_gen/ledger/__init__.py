@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from registry_gen.ledger.moving import Moving
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from registry_gen.log.tree import Tail
     from registry_gen.model.address import Address
     from registry_gen.model.digest import Sha256
-    from registry_gen.model.facts import Package, PackageHead, PublishedDocument
+    from registry_gen.model.facts import Package, PackageHead, PublishedDocument, Stock
     from registry_gen.model.imported import Imported, ImportedPackage
     from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent, Run
     from registry_gen.model.plan import AskedReleases, RememberedRelease
@@ -164,7 +166,7 @@ class Alarm(Violation):
 RunStatus = Literal["succeeded", "failed"]
 
 
-class Publication(Protocol):
+class Publication(Moving, Protocol):
     """The right to change what is published. Made by ``Ledger.publication``."""
 
     @property
@@ -235,33 +237,6 @@ class Publication(Protocol):
 
     def document_removed(self, owner: Address, keys: Sequence[str]) -> None:
         """The bucket holds these documents no more."""
-
-    def settle_place(self, place: str) -> None:
-        """Remember the place that is published to, where none is known or nothing was ever logged."""
-
-    def begin_copy(self, place: str, run: Run) -> None:
-        """Remember that a copy to another place has begun: what is there from now on is the copy's own."""
-
-    def copy_begun(self, place: str) -> bool:
-        """Whether a copy to this place has begun, and the registry has not moved there yet."""
-
-    def copied_documents(self, place: str, keys: Sequence[str]) -> Mapping[str, PublishedDocument]:
-        """Those of the documents under ``keys`` that a copy has put to ``place``, with their etags there."""
-
-    def documents_copied(self, place: str, documents: Sequence[PublishedDocument]) -> None:
-        """Remember documents that a copy has put to ``place``; those of the present storage stay as they are."""
-
-    def surplus_copies(self, place: str) -> tuple[PublishedDocument, ...]:
-        """What a copy has put to ``place`` and the registry no longer has."""
-
-    def copies_removed(self, place: str, keys: Sequence[str]) -> None:
-        """The copy in ``place`` holds these documents no more."""
-
-    def move(self, place: str, checkpoint_etag: str | None, run: Run) -> None:
-        """Publish to ``place`` from now on, with the etags of the copy, in one transaction with its audit row.
-
-        Raises LedgerError LED006 where the copy lacks a document as it is now.
-        """
 
     def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
         """Packages as of now, with all their versions; those that were never published are left out."""
@@ -385,6 +360,9 @@ class Ledger(Protocol):
 
     def packages(self, addresses: Sequence[Address]) -> Mapping[Address, Package]:
         """Packages with their versions; addresses that were never published are left out."""
+
+    def stock(self, namespaces: Sequence[str]) -> Mapping[str, Stock]:
+        """What the versions of modules and providers take up in these namespaces; those without any are left out."""
 
     def log_head(self) -> LogHead:
         """Where the log stands."""

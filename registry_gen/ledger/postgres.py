@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from registry_gen.errors import LedgerError
-from registry_gen.ledger import audit_check, backup, codes, imported, lock, reading, remembered, violations
+from registry_gen.ledger import audit_check, backup, codes, imported, lock, reading, remembered, stock, violations
 from registry_gen.ledger.connection import complete, connect, describe, translated
 from registry_gen.ledger.embedded import EmbeddedServer
 from registry_gen.ledger.inspection import PostgresInspection
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from registry_gen.ledger.audit import Anchor, StoredAuditRow, VerifiedAudit
     from registry_gen.ledger.backup import Counts
     from registry_gen.model.address import Address
-    from registry_gen.model.facts import Package, PackageHead
+    from registry_gen.model.facts import Package, PackageHead, Stock
     from registry_gen.model.imported import Imported
     from registry_gen.model.plan import RememberedRelease
 
@@ -82,6 +82,11 @@ class PostgresLedger:
         """Packages with their versions; addresses that were never published are left out."""
         with self._snapshot() as connection:
             return reading.packages(connection, addresses)
+
+    def stock(self, namespaces: Sequence[str]) -> Mapping[str, Stock]:
+        """What the versions of modules and providers take up in these namespaces; those without any are left out."""
+        with self._snapshot() as connection:
+            return stock.read(connection, namespaces)
 
     def log_head(self) -> LogHead:
         """Where the log stands."""

@@ -165,6 +165,25 @@ Entry = ModuleEntry | ProviderEntry | MirrorEntry
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What the versions of an organization's own packages may be: ``size`` bytes of archives and zips that are stored,
+    and how many ``versions``; None for no bound.
+    """
+
+    size: int | None = None
+    versions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """catalog/organizations/NAME.yaml: whose namespaces these are."""
+
+    name: str
+    namespaces: tuple[str, ...]
+    quota: Quota | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """Every entry by address, and the commit of the catalog repository where there is one.
 
@@ -177,3 +196,9 @@ class Catalog:
     commit: str | None
     whole: bool = True
     gone: frozenset[Address] = frozenset()
+    organizations: tuple[Organization, ...] = ()
+
+    @property
+    def limited(self) -> tuple[str, ...]:
+        """The namespaces of organizations that have a quota, sorted."""
+        return tuple(sorted(name for each in self.organizations if each.quota for name in each.namespaces))

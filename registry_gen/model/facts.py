@@ -38,6 +38,18 @@ class WithdrawalStage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Stock:
+    """What versions take up that are not collected: ``size`` bytes of stored archives and zips, and their number."""
+
+    size: int = 0
+    versions: int = 0
+
+    def __add__(self, more: Stock) -> Stock:
+        """Both together."""
+        return Stock(self.size + more.size, self.versions + more.versions)
+
+
+@dataclass(frozen=True, slots=True)
 class Withdrawal:
     """Why a version is listed no more, who took it back and when; ``since`` is when its ``stage`` began.
 

@@ -2,11 +2,13 @@
 
 from registry_gen.plan.decide import due_mirrors, plan, returning, stale
 from registry_gen.plan.inputs import Context
+from registry_gen.plan.quotas import Quotas
 from registry_gen.plan.remembered import may_be_remembered, not_due, to_remember, unasked
 from registry_gen.plan.settle import Settled, settle
 
 __all__ = [
     "Context",
+    "Quotas",
     "Settled",
     "due_mirrors",
     "may_be_remembered",

@@ -122,6 +122,13 @@ OTHER_SOURCE = Code(
     "never changes.",
     "Name the former source again, until a run has pinned or copied the version. Or withdraw it.",
 )
+OVER_QUOTA = Code(
+    "PLN025",
+    "the organization's quota is used up",
+    "catalog/organizations says what an organization may take up, so that none fills the registry for all others.",
+    "Withdraw versions that nobody needs and run registry-gen gc, or raise the quota. 'registry-gen storage usage' "
+    "tells what takes up how much.",
+)
 MASS_WITHDRAWAL = Code(
     "PLN014",
     "more is withdrawn at once than is likely to be meant",

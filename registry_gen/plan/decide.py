@@ -34,6 +34,7 @@ from registry_gen.plan.modules import decide_module
 from registry_gen.plan.notes import note_on_nothing, notes_on_links, notes_on_published
 from registry_gen.plan.outcome import Outcome
 from registry_gen.plan.providers import decide_provider
+from registry_gen.plan.quotas import within_quotas
 from registry_gen.plan.unpinned import decide_unpinned, tags_of
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from registry_gen.model.address import Address
-    from registry_gen.model.facts import VersionFacts
+    from registry_gen.model.facts import Stock, VersionFacts
     from registry_gen.model.version import Version
 
 
@@ -107,12 +108,13 @@ def plan(
     *,
     imported: Mapping[Address, Imported] | None = None,
     mass_withdrawal: bool = False,
+    stock: Mapping[str, Stock] | None = None,
 ) -> Plan:
     """Decide what is to be done about ``addresses``: those that ``stale`` gives for the same arguments, sorted.
 
     ``sightings`` has one for every entry of the catalog, ``heads`` every package of the ledger, and ``packages``
     every published package among ``addresses``, ``imported`` what was imported of any of them. ``mass_withdrawal`` says
-    that somebody means to take back much.
+    that somebody means to take back much; ``stock`` what namespaces take up whose organizations have a quota.
     """
     total = _Total()
     for address in addresses:
@@ -122,6 +124,9 @@ def plan(
     if not mass_withdrawal:
         total.packages, held_back = valve(total.packages, sum(head.listed for head in heads.values()))
         total.refusals += held_back
+    if catalog.limited:
+        total.packages, over = within_quotas(total.packages, catalog, packages, stock or {})
+        total.refusals += over
     changed = {package.address for package in total.packages if package.actions}
     refused = {refusal.address for refusal in total.refusals}
     return Plan(

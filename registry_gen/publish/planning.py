@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from registry_gen.model.plan import Acknowledged
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from registry_gen.ledger import Ledger
     from registry_gen.model.address import Address
     from registry_gen.model.entries import Catalog
-    from registry_gen.model.facts import Package, PackageHead, SigningKey
+    from registry_gen.model.facts import Package, PackageHead, SigningKey, Stock
     from registry_gen.model.plan import AskedReleases, Plan
     from registry_gen.publish.progress import Progress
     from registry_gen.publish.registry import Registry
@@ -36,11 +36,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, the published packages that it was made against, and what was learnt of releases on the way."""
+    """A plan, the published packages that it was made against, and what was learnt of releases on the way.
+
+    ``stock`` is what namespaces take up whose organizations have a quota.
+    """
 
     plan: Plan
     packages: Mapping[Address, Package]
     releases: Mapping[Address, AskedReleases]
+    stock: Mapping[str, Stock] = field(default_factory=dict)
 
 
 def make_plan(
@@ -78,6 +82,8 @@ def make_plan(
         sightings = ask_of(catalog, registry.sources, sightings, wanted, asking)
         imported = registry.ledger.imported(addresses) if addresses else {}
 
+        stock = registry.ledger.stock(catalog.limited) if catalog.limited and addresses else {}
+
         def decide() -> Plan:
             return plan(
                 catalog,
@@ -88,6 +94,7 @@ def make_plan(
                 addresses,
                 imported=imported,
                 mass_withdrawal=mass_withdrawal,
+                stock=stock,
             )
 
         made = decide()
@@ -95,7 +102,7 @@ def make_plan(
         while versions := unasked(made, sightings):
             sightings = ask_releases(catalog, registry.sources, sightings, versions, executor)
             made = decide()
-    return Planned(made, packages, to_remember(catalog, sightings, remembered, now))
+    return Planned(made, packages, to_remember(catalog, sightings, remembered, now), stock)
 
 
 def _acknowledged(ledger: Ledger) -> tuple[Acknowledged, ...]:

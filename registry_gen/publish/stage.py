@@ -21,7 +21,7 @@ from registry_gen.model.plan import (
     Refusal,
     Staged,
 )
-from registry_gen.plan import Settled, settle
+from registry_gen.plan import Quotas, Settled, settle
 from registry_gen.publish.mistakes import as_error
 from registry_gen.publish.registry import pool
 from registry_gen.publish.stage_mirror import stage_mirror
@@ -98,6 +98,8 @@ def stage_plan(
             stopped,
         )
 
+        quotas, one_at_a_time = Quotas(catalog, planned.stock), threading.Lock()
+
         def settled(package: PackagePlan) -> Settled:
             try:
                 return staged_and_settled(package)
@@ -108,6 +110,9 @@ def stage_plan(
         def staged_and_settled(package: PackagePlan) -> Settled:
             known = planned.packages.get(package.address)
             staged, refused = stage_package(stage, catalog, package, known, progress)
+            with one_at_a_time:
+                staged, over = quotas.fitting(package.address, staged, known)
+            refused += over
             result = settle(
                 package,
                 staged,

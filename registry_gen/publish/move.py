@@ -1,8 +1,9 @@
 """Moving a registry to another storage: everything is copied while publishing goes on, then the lock is taken, what
 changed meanwhile follows, and one transaction of the ledger says where it publishes from now on.
 
-The order at the new place is that of publishing: artifacts and records, the log's tiles, leaf documents, listings, the
-site's documents, the checkpoint. Until the transaction, all that is remembered of the new place lies beside what holds.
+The order at the new place is that of publishing: artifacts and records, the log's tiles, its checkpoint, leaf
+documents, listings, and at last the site's documents, by which clients find all this. Until the transaction, all that
+is remembered of the new place lies beside what holds.
 """
 
 from __future__ import annotations
@@ -115,15 +116,15 @@ def _switch(
     copy_log(copier, publication, head)
     require_whole(copier)
     documents = Documents(copier, publication, way.after, registry.config.site)
+    etag = documents.checkpoint(head)
     documents.packages(addresses, progress, listings=False)
     require_whole(copier)
     documents.packages(addresses, progress, listings=True)
     documents.site()
     documents.remove_surplus()
     require_whole(copier)
-    etag = documents.checkpoint(head)
     if way.before != way.after:
-        waste = still_surplus(registry.ledger, surplus)
+        waste = still_surplus(copier, registry.ledger, surplus)
         publication.log_head()  # raises where the lock was lost meanwhile
         way.target.delete_found(waste)
     publication.move(way.after, etag, run)

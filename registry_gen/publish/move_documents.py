@@ -75,7 +75,10 @@ class Documents:
                 self._copier.problems.append(error)
 
     def checkpoint(self, head: LogHead) -> str | None:
-        """Put the signed checkpoint, which makes the copy a registry; gives its etag, None where there is no log."""
+        """Put the signed checkpoint, for nothing is listed that no log promises; gives its etag.
+
+        None where there is no log.
+        """
         found = None if head.checkpoint else self._copier.source.get(paths.CHECKPOINT)
         body = head.checkpoint or (found[0] if found else None)
         if body is None or not head.tail.size:

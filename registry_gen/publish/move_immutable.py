@@ -78,14 +78,16 @@ def copy_again(copier: Copier, ledger: Ledger, addresses: Sequence[Address]) -> 
     return surplus
 
 
-def still_surplus(ledger: Ledger, surplus: Sequence[Stored]) -> list[Stored]:
-    """Those of the objects beyond what was to be copied that nothing refers to now either."""
+def still_surplus(copier: Copier, ledger: Ledger, surplus: Sequence[Stored]) -> list[Stored]:
+    """Those of the objects beyond what was to be copied that are needed now neither; of records those that the source
+    does not have: what was collected there must not stay here.
+    """
     by_key = {stored.key: stored for stored in surplus}
     owners = {owner for key in by_key if (owner := paths.owner(key))}
     with ledger.inspection() as known:
         packages = known.packages([parse_address(owner) for owner in sorted(owners)])
         needed = {one.key for package in packages.values() for one in _wanted(known, package, by_key)}
-        needed |= named_records(known, {key for key in by_key if key.startswith("records/")})
+    needed |= {key for key in by_key if key.startswith("records/") and copier.source.head(key)}
     return [stored for key, stored in by_key.items() if key not in needed]
 
 
@@ -140,8 +142,8 @@ def _copy_records(copier: Copier, ledger: Ledger) -> list[Stored]:
     surplus: dict[str, Stored] = {}
     with ledger.inspection() as known:
         for some, bound in _chunks(known.records()):
-            wanted = {one.key: one for one in some}
             ours, theirs = here.before(bound), there.before(bound)
+            wanted = {one.key: one for one in some if one.key in ours or not one.optional}
             copier.copy(wanted.values(), ours, theirs)
             others |= {key: stored for key, stored in ours.items() if key not in wanted}
             surplus |= {key: stored for key, stored in theirs.items() if key not in wanted}

@@ -193,9 +193,21 @@ class _FaultyLedger(_Faulty):
 
 def faulty_registry(registry: Registry, fault: Fault) -> Registry:
     """The same registry, in which every operation of the public storage and of the ledger counts."""
-    storage: Any = _Faulty(registry.public, fault, StorageError)
-    ledger: Any = _FaultyLedger(registry.ledger, fault)
-    return replace(registry, public=storage, ledger=ledger)
+    return replace(
+        registry, public=faulty_storage(registry.public, fault), ledger=faulty_ledger(registry.ledger, fault)
+    )
+
+
+def faulty_storage(storage: Storage, fault: Fault) -> Storage:
+    """A storage whose operations count."""
+    made: Any = _Faulty(storage, fault, StorageError)
+    return made
+
+
+def faulty_ledger(ledger: Ledger, fault: Fault) -> Ledger:
+    """A ledger whose operations count, and those of its publications."""
+    made: Any = _FaultyLedger(ledger, fault)
+    return made
 
 
 class _Statements:

@@ -84,8 +84,8 @@ class Copier:
         if stored is None:
             return one.optional and one.key not in here
         try:
-            expected = one.sha256 or here[one.key].sha256 or self.source.digest(one.key)
-            found = stored.sha256 or self.target.digest(one.key)
+            expected = one.sha256 or _digest(self.source, here[one.key])
+            found = _digest(self.target, stored)
         except RegistryError as error:
             self.problems.append(error)
             return True
@@ -132,6 +132,14 @@ class Copier:
         expected = f"SHA-256 {one.sha256}" if one.sha256 else ""
         where = f"{self.source.name}/{one.key}"
         raise StorageError(code, where=where, expected=expected, found=found or "", hint=code.fix)
+
+
+def _digest(storage: Storage, stored: Stored) -> Sha256 | None:
+    """The digest of what was listed; read to the end only where the storage knows it by nothing less."""
+    if stored.sha256:
+        return stored.sha256
+    found = storage.head(stored.key)
+    return (found.sha256 or storage.digest(stored.key)) if found else None
 
 
 def _portions(wanted: Iterable[Wanted], size: int) -> Iterator[Sequence[Wanted]]:

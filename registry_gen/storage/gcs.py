@@ -6,6 +6,7 @@ nothing twice. Source: https://cloud.google.com/storage/docs/request-preconditio
 
 from __future__ import annotations
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -24,6 +25,7 @@ from registry_gen.storage.gcs_signing import signed_url, signing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from typing import BinaryIO
 
     from google.api_core.retry import Retry
 
@@ -116,13 +118,13 @@ class GcsStorage:
         check_key(key)
         with failing(f"{self.name}/{key}"):
             blob = self._blob(key)
-            found = read(blob, self._patience, keep=True)
-            if found is None:
+            kept = io.BytesIO()
+            summed = read(blob, self._patience, kept)
+            if summed is None:
                 return None
-            summed, data = found
             if blob.generation is None:
                 raise StorageError(codes.FAILED, "an answer that names no generation", where=f"{self.name}/{key}")
-            return data, described(key, blob, summed)
+            return kept.getvalue(), described(key, blob, summed)
 
     def head(self, key: str) -> Stored | None:
         """What is stored under a key, or None."""
@@ -134,8 +136,15 @@ class GcsStorage:
         """The SHA-256 of what is stored under a key, read to the end; None where there is nothing."""
         check_key(key)
         with failing(f"{self.name}/{key}"):
-            found = read(self._blob(key), self._patience, keep=False)
-            return found[0].sha256 if found else None
+            found = read(self._blob(key), self._patience)
+            return found.sha256 if found else None
+
+    def read_into(self, key: str, out: BinaryIO) -> Sha256 | None:
+        """Write all bytes of an object into an open file: see ``Storage.read_into``."""
+        check_key(key)
+        with failing(f"{self.name}/{key}"):
+            found = read(self._blob(key), self._patience, out)
+            return found.sha256 if found else None
 
     def list(self, prefix: str) -> Iterator[Stored]:
         """Every object whose key starts with ``prefix``, in order of keys; the console's folder marks are none."""
@@ -227,10 +236,9 @@ class GcsStorage:
     def _same(self, key: str, sha256: Sha256) -> Stored | None:
         """What is there, where it has this digest, and None where it is gone; raises ConflictError STO001 otherwise."""
         blob = self._blob(key)
-        found = read(blob, self._patience, keep=False)
-        if found is None:
+        summed = read(blob, self._patience)
+        if summed is None:
             return None
-        summed, _ = found
         if summed.sha256 != sha256:
             raise ConflictError(
                 codes.IMMUTABLE_CONFLICT,

@@ -172,17 +172,20 @@ def look(blob: Any, patience: Retry) -> bool:
     return True
 
 
-def read(blob: Any, patience: Retry, *, keep: bool) -> tuple[Summed, bytes] | None:
-    """Read an object to the end: its sums, and its bytes where they are to be kept; None where there is none.
+def read(blob: Any, patience: Retry, out: BinaryIO | None = None) -> Summed | None:
+    """Read an object to the end, into ``out`` where that is given: its sums; None where there is none.
 
     They are all of one generation, and are read again from the start where that was replaced meanwhile. Raises
     StorageError STO008 where they are not those that Google has the checksum of.
     """
     for last in (False, False, True):
-        summed, kept = Summed(), io.BytesIO()
+        summed = Summed()
+        if out is not None:
+            out.seek(0)
+            out.truncate()
         try:
             blob.download_to_file(
-                _Both(summed, kept) if keep else summed,
+                _Both(summed, out) if out is not None else summed,
                 raw_download=True,
                 checksum=None,  # the library does not look at it once it had to resume: we do
                 retry=patience,
@@ -198,7 +201,7 @@ def read(blob: Any, patience: Retry, *, keep: bool) -> tuple[Summed, bytes] | No
                 raise StorageError(
                     codes.FAILED, "bytes were damaged on the way", where=str(blob.name), hint=codes.FAILED.fix
                 )
-            return summed, kept.getvalue()
+            return summed
     raise AssertionError
 
 

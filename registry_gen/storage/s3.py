@@ -29,6 +29,7 @@ from registry_gen.storage.s3_upload import LARGE, LARGE_ELSEWHERE, PART, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import BinaryIO
 
     from registry_gen.model.places import S3Place
     from registry_gen.storage import Put, Stored
@@ -146,6 +147,22 @@ class S3Storage:
             with closing(answer["Body"]) as body:
                 for chunk in body.iter_chunks(_CHUNK):
                     total.update(chunk)
+            return Sha256(total.hexdigest())
+
+        found = self._read(key, read)
+        return found[0] if found else None
+
+    def read_into(self, key: str, out: BinaryIO) -> Sha256 | None:
+        """Write all bytes of an object into an open file: see ``Storage.read_into``."""
+
+        def read(answer: Mapping[str, Any]) -> Sha256:
+            total = hashlib.sha256()
+            out.seek(0)
+            out.truncate()  # where the way broke off before
+            with closing(answer["Body"]) as body:
+                for chunk in body.iter_chunks(_CHUNK):
+                    total.update(chunk)
+                    out.write(chunk)
             return Sha256(total.hexdigest())
 
         found = self._read(key, read)

@@ -69,6 +69,15 @@ class TestAnyStorage:
         assert storage.get(ARCHIVE) == (body, put)
         assert source.read_bytes() == body
 
+    def test_an_object_of_any_size_is_read_into_a_file(self, storage: Storage, tmp_path: Path) -> None:
+        body = os.urandom(3_000_000)
+        storage.put_new(ARCHIVE, body, sha256(body))
+        with (tmp_path / "out").open("x+b") as out:
+            assert storage.read_into(ARCHIVE, out) == sha256(body)
+        assert (tmp_path / "out").read_bytes() == body
+        with (tmp_path / "none").open("x+b") as out:
+            assert storage.read_into(LEAF, out) is None
+
     def test_an_empty_object_is_an_object(self, storage: Storage) -> None:
         storage.put_new(ARCHIVE, b"", sha256(b""))
         found = storage.head(ARCHIVE)

@@ -22,7 +22,7 @@ import signal
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import psycopg
 
@@ -200,14 +200,12 @@ def faulty_registry(registry: Registry, fault: Fault) -> Registry:
 
 def faulty_storage(storage: Storage, fault: Fault) -> Storage:
     """A storage whose operations count."""
-    made: Any = _Faulty(storage, fault, StorageError)
-    return made
+    return cast("Storage", _Faulty(storage, fault, StorageError))
 
 
 def faulty_ledger(ledger: Ledger, fault: Fault) -> Ledger:
     """A ledger whose operations count, and those of its publications."""
-    made: Any = _FaultyLedger(ledger, fault)
-    return made
+    return cast("Ledger", _FaultyLedger(ledger, fault))
 
 
 class _Statements:

@@ -37,13 +37,11 @@ from tests.support.entries import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from registry_gen.model.address import Address
     from registry_gen.model.entries import Entry
     from registry_gen.model.facts import Package
-    from registry_gen.model.plan import Plan, Sighting
-    from registry_gen.model.plan import ReleaseSeen
+    from registry_gen.model.plan import Plan, ReleaseSeen, Sighting
 
 MODULE = "modules/acme/network/aws.yaml"
 
@@ -60,15 +58,16 @@ def sized(version: str, size: int) -> ReleaseSeen:
 
 def decided(
     quota: Quota | None,
-    seen: Mapping[Entry, Sighting],
-    *,
+    *seen: tuple[Entry, Sighting],
     stock: Mapping[str, Stock] | None = None,
-    packages: Mapping[Address, Package] | None = None,
+    packages: Sequence[Package] = (),
 ) -> Plan:
     """The plan for entries of an organization that owns the namespace acme."""
-    known = packages or {}
-    entries = replace(catalog(*seen), organizations=(Organization("acme-inc", ("acme", "tools"), quota),))
-    sightings = {entry.address: sighting for entry, sighting in seen.items()}
+    known = {each.head.address: each for each in packages}
+    entries = replace(
+        catalog(*(entry for entry, _ in seen)), organizations=(Organization("acme-inc", ("acme", "tools"), quota),)
+    )
+    sightings = {entry.address: sighting for entry, sighting in seen}
     heads = {address: found.head for address, found in known.items()}
     addresses = stale(entries, sightings, heads, CONTEXT)
     return plan(entries, sightings, heads, known, CONTEXT, addresses, stock=stock)
@@ -79,7 +78,11 @@ def offered(made: Plan) -> list[str]:
 
 
 def test_the_first_version_too_many_is_refused_with_numbers_and_the_others_are_published() -> None:
-    made = decided(Quota(versions=5), {module(): tags("v1.0.0", "v1.1.0", "v1.2.0")}, stock={"acme": Stock(0, 2), "tools": Stock(0, 1)})
+    made = decided(
+        Quota(versions=5),
+        (module(), tags("v1.0.0", "v1.1.0", "v1.2.0")),
+        stock={"acme": Stock(0, 2), "tools": Stock(0, 1)},
+    )
     assert offered(made) == [f"{NETWORK} 1.0.0", f"{NETWORK} 1.1.0"]
     (refusal,) = made.refusals
     assert (refusal.address, str(refusal.version), refusal.error.code.id) == (NETWORK, "1.2.0", "PLN025")
@@ -89,8 +92,8 @@ def test_the_first_version_too_many_is_refused_with_numbers_and_the_others_are_p
 
 
 def test_sizes_that_the_source_tells_count_before_anything_is_fetched() -> None:
-    seen: dict[Entry, Sighting] = {provider(): ProviderSighting(WIDGET, (sized("1.0.0", 30), sized("1.1.0", 30), sized("1.2.0", 5)))}
-    made = decided(Quota(size=100), seen, stock={"acme": Stock(25, 1)})
+    seen = ProviderSighting(WIDGET, (sized("1.0.0", 30), sized("1.1.0", 30), sized("1.2.0", 5)))
+    made = decided(Quota(size=100), (provider(), seen), stock={"acme": Stock(25, 1)})
     assert offered(made) == [f"{WIDGET} 1.0.0", f"{WIDGET} 1.2.0"]
     assert [(refusal.error.expected, refusal.error.found) for refusal in made.refusals] == [
         ("at most 100 bytes of the organization acme-inc", "85 used, 60 more asked")
@@ -99,41 +102,43 @@ def test_sizes_that_the_source_tells_count_before_anything_is_fetched() -> None:
 
 def test_the_packages_of_an_organization_share_its_quota_and_those_of_others_go_on() -> None:
     other = replace(module(), address=module_address("other", "network", "aws"))
-    seen: dict[Entry, Sighting] = {
-        module(): tags("v1.0.0"),
-        provider(): ProviderSighting(WIDGET, (release("1.0.0", LINUX),)),
-        other: ModuleSighting(other.address, (tag("v1.0.0"),)),
-        mirror(): MirrorSighting(RANDOM, (upstream("1.0.0", LINUX),)),
-    }
-    made = decided(Quota(versions=1), seen)
+    seen: list[tuple[Entry, Sighting]] = [
+        (module(), tags("v1.0.0")),
+        (provider(), ProviderSighting(WIDGET, (release("1.0.0", LINUX),))),
+        (other, ModuleSighting(other.address, (tag("v1.0.0"),))),
+        (mirror(), MirrorSighting(RANDOM, (upstream("1.0.0", LINUX),))),
+    ]
+    made = decided(Quota(versions=1), *seen)
     assert offered(made) == [f"{NETWORK} 1.0.0", "other/network/aws 1.0.0", f"{RANDOM} 1.0.0"]
     assert [refusal.address for refusal in made.refusals] == [WIDGET]
 
 
 def test_a_link_takes_no_bytes_and_platforms_of_a_published_version_are_no_version() -> None:
     linked = replace(provider(), hosting=Hosting.LINK)
-    made = decided(Quota(size=1, versions=1), {linked: ProviderSighting(WIDGET, (sized("1.0.0", 30),))})
+    made = decided(Quota(size=1, versions=1), (linked, ProviderSighting(WIDGET, (sized("1.0.0", 30),))))
     assert (offered(made), made.refusals) == ([f"{WIDGET} 1.0.0"], ())
     facts = provider_facts("1.0.0", LINUX)
     seen = replace(release("1.0.0", DARWIN, LINUX), sums=facts.evidence)
-    known = {WIDGET: package(provider(), facts, state=state_of(provider(), CONTEXT))}
-    made = decided(Quota(versions=1), {provider(): ProviderSighting(WIDGET, (seen,))}, stock={"acme": Stock(0, 1)}, packages=known)
+    known = [package(provider(), facts, state=state_of(provider(), CONTEXT))]
+    made = decided(
+        Quota(versions=1), (provider(), ProviderSighting(WIDGET, (seen,))), stock={"acme": Stock(0, 1)}, packages=known
+    )
     assert (offered(made), made.refusals) == ([f"{WIDGET} 1.0.0"], ())
     seen = replace(seen, sizes={zip_name("widget", seen.version, DARWIN): 30})
-    made = decided(Quota(size=20), {provider(): ProviderSighting(WIDGET, (seen,))}, packages=known)
+    made = decided(Quota(size=20), (provider(), ProviderSighting(WIDGET, (seen,))), packages=known)
     assert [refusal.error.found for refusal in made.refusals] == ["0 used, 30 more asked"]
 
 
 def test_what_is_over_the_quota_already_stays_and_nothing_is_refused_that_asks_for_nothing() -> None:
     facts = module_facts("1.0.0")
-    known = {NETWORK: package(module(), facts, state=state_of(module(deprecated="Old."), CONTEXT))}
-    made = decided(Quota(size=1, versions=1), {module(): tags("v1.0.0")}, stock={"acme": Stock(500, 9)}, packages=known)
+    known = [package(module(), facts, state=state_of(module(deprecated="Old."), CONTEXT))]
+    made = decided(Quota(size=1, versions=1), (module(), tags("v1.0.0")), stock={"acme": Stock(500, 9)}, packages=known)
     assert made.refusals == ()
     assert [type(action).__name__ for each in made.packages for action in each.actions] == ["ChangeState"]
 
 
 def test_without_a_quota_nothing_is_counted() -> None:
-    assert decided(None, {module(): tags("v1.0.0")}, stock={"acme": Stock(10**15, 10**6)}).refusals == ()
+    assert decided(None, (module(), tags("v1.0.0")), stock={"acme": Stock(10**15, 10**6)}).refusals == ()
 
 
 def staged(version: str, size: int) -> Staged:
@@ -176,9 +181,9 @@ def test_an_organizations_file_says_its_quota() -> None:
 @pytest.mark.parametrize(
     ("quota", "said"),
     [
-        ("{size: 2 PB}", "CAT029"),
-        ("{size: 0}", "CAT029"),
-        ("{versions: 1.5}", "CAT029"),
+        ("{size: 2 PB}", "CFG009"),
+        ("{size: 0}", "CFG009"),
+        ("{versions: 1.5}", "CFG009"),
         ("{sizes: 10 GB}", "CAT006"),
         ("10 GB", "CAT008"),
     ],

@@ -36,6 +36,8 @@ LEAVES: Final = "Copying documents"
 LISTINGS: Final = "Copying listings"
 _PACKAGES_AT_ONCE: Final = 200
 
+_Ended = tuple[Stored | RegistryError, bool]
+
 
 class Documents:
     """Puts documents to the target of ``copier``, known to the ledger as ``place``, under the publication lock."""
@@ -118,21 +120,28 @@ class Documents:
 
     def _put(self, bodies: Sequence[tuple[PublishedDocument, bytes]]) -> None:
         """Put what is not there yet, and remember its etag there."""
+        copier = self._copier
         known = self._publication.copied_documents(self._place, [row.key for row, _ in bodies])
-        puts, rows = [], []
-        for row, body in bodies:
-            copied = known.get(row.key)
-            if copied and replace(copied, etag=row.etag) == row and self._holds(copied):
-                self._copier.kept += 1
-            else:
-                puts.append(Put(row.key, body, expected=copied.etag if copied else None))
-                rows.append(row)
-        done = []
-        for row, put, result in zip(rows, puts, self._copier.target.put_all(puts), strict=True):
-            try:
-                done.append(replace(row, etag=self._settled(row, put, result).etag))
-            except RegistryError as error:
-                self._copier.problems.append(error)
+        copied = [known[row.key] for row, _ in bodies if row.key in known and _is_same(known[row.key], row)]
+        holds = zip(copied, copier.executor.map(self._holds, copied), strict=True)
+        held = {each.key for each, holds_it in holds if holds_it}
+        rows = [row for row, _ in bodies if row.key not in held]
+        puts = [
+            Put(row.key, body, expected=known[row.key].etag if row.key in known else None)
+            for row, body in bodies
+            if row.key not in held
+        ]
+        ended = copier.executor.map(self._settled, rows, puts, copier.target.put_all(puts))
+        done: list[PublishedDocument] = []
+        for row, (result, written) in zip(rows, ended, strict=True):
+            if isinstance(result, RegistryError):
+                copier.problems.append(result)
+                continue
+            done.append(replace(row, etag=result.etag))
+            copier.copied += written
+            copier.kept += not written
+            copier.size += result.size if written else 0
+        copier.kept += len(held)
         if done:
             self._publication.documents_copied(self._place, done)
 
@@ -140,26 +149,29 @@ class Documents:
         found = self._copier.target.head(copied.key)
         return found is not None and found.etag == copied.etag
 
-    def _settled(self, row: PublishedDocument, put: Put, result: Stored | RegistryError) -> Stored:
-        """What is there in the end: on another etag the content decides, and its etag is adopted."""
-        if isinstance(result, Stored):
-            self._copier.copied += 1
-            self._copier.size += result.size
-            return result
+    def _settled(self, row: PublishedDocument, put: Put, result: Stored | RegistryError) -> _Ended:
+        """What is there in the end, and whether it was written; on another etag the content decides."""
         if not isinstance(result, ConflictError):
-            raise result
+            return result, True
+        try:
+            return self._adopted(row, put)
+        except RegistryError as error:
+            return error, False
+
+    def _adopted(self, row: PublishedDocument, put: Put) -> _Ended:
         self._publication.log_head()  # raises where the lock was lost meanwhile, before anything is read again
         found = self._copier.target.get(row.key)
         if found and found[0] == put.body:
-            self._copier.kept += 1
-            return found[1]
+            return found[1], False
         if found:
             require_not_newer(row.key, found[0], row.revision)
         assert isinstance(put.body, bytes)  # noqa: S101 - narrows for the type checker
-        stored = self._copier.target.put_if(row.key, put.body, found[1].etag if found else None)
-        self._copier.copied += 1
-        self._copier.size += stored.size
-        return stored
+        return self._copier.target.put_if(row.key, put.body, found[1].etag if found else None), True
+
+
+def _is_same(copied: PublishedDocument, row: PublishedDocument) -> bool:
+    """Whether both are the same document, whatever its etag is in either storage."""
+    return replace(copied, etag=row.etag) == row
 
 
 def _rendered(package: Package, site: Site) -> Iterable[Document]:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from registry_gen.ledger import Inspection, KnownRecord, Ledger, LogHead, Publication
     from registry_gen.model.address import Address
-    from registry_gen.model.facts import Package
     from registry_gen.publish.move_objects import Copier
     from registry_gen.publish.progress import Progress
     from registry_gen.storage import Stored
@@ -85,8 +84,7 @@ def still_surplus(copier: Copier, ledger: Ledger, surplus: Sequence[Stored]) -> 
     by_key = {stored.key: stored for stored in surplus}
     owners = {owner for key in by_key if (owner := paths.owner(key))}
     with ledger.inspection() as known:
-        packages = known.packages([parse_address(owner) for owner in sorted(owners)])
-        needed = {one.key for package in packages.values() for one in _wanted(known, package, by_key)}
+        needed = set(_wanted(known, [parse_address(owner) for owner in sorted(owners)], by_key))
     needed |= {key for key in by_key if key.startswith("records/") and copier.source.head(key)}
     return [stored for key, stored in by_key.items() if key not in needed]
 
@@ -117,22 +115,32 @@ def _copy_some(
     copier: Copier, ledger: Ledger, addresses: Sequence[Address], here: Objects, there: Objects
 ) -> list[Stored]:
     with ledger.inspection() as known:
-        packages = known.packages(addresses)
-        wanted = {one.key: one for package in packages.values() for one in _wanted(known, package, here)}
+        wanted = _wanted(known, addresses, here)
     copier.copy(wanted.values(), here, there)
     return [stored for key, stored in there.items() if key not in wanted and _is_immutable(key)]
 
 
-def _wanted(known: Inspection, package: Package, here: Objects) -> Iterator[Wanted]:
-    """Archives, zips, sums, signatures and statements of a package, and what the log has named of its versions."""
-    address = package.head.address
-    named = promised(known.log_entries_of([address]))
-    for facts in package.versions:
-        if is_collected(facts):
-            continue
-        former = named.get((address, facts.version), NOTHING).artifacts
-        yield from (Wanted(key, _named_digest(key), optional=True) for key in former if key in here)
-        yield from (Wanted(key, digest) for key, digest in version_artifacts(address, facts).items())
+def _wanted(known: Inspection, addresses: Sequence[Address], here: Objects) -> Mapping[str, Wanted]:
+    """Archives, zips, sums, signatures and statements of packages; and what is ``here`` that the log has named of their
+    versions, such as the sums of before.
+    """
+    packages = known.packages(addresses)
+    live = [(package, facts) for package in packages.values() for facts in package.versions if not is_collected(facts)]
+    wanted = {
+        key: Wanted(key, digest)
+        for package, facts in live
+        for key, digest in version_artifacts(package.head.address, facts).items()
+    }
+    others = {paths.owner(key) for key in here if key not in wanted and _is_immutable(key)}
+    more = [address for address in packages if str(address) in others]
+    named = promised(known.log_entries_of(more)) if more else {}
+    former = {
+        key
+        for package, facts in live
+        for key in named.get((package.head.address, facts.version), NOTHING).artifacts
+        if key in here and key not in wanted
+    }
+    return {**wanted, **{key: Wanted(key, _named_digest(key), optional=True) for key in sorted(former)}}
 
 
 def _copy_records(copier: Copier, ledger: Ledger) -> list[Stored]:

@@ -48,7 +48,7 @@ class Copier:
         self.source = source
         self.target = target
         self._staging = staging
-        self._executor = executor
+        self.executor = executor
         self.copied = 0
         self.kept = 0
         self.size = 0
@@ -57,13 +57,13 @@ class Copier:
     def copy(self, wanted: Iterable[Wanted], here: Mapping[str, Stored], there: Mapping[str, Stored]) -> None:
         """Copy objects; ``here`` and ``there`` are what was listed of both storages, by key."""
         for some in _portions(wanted, _TOGETHER):
-            there_already = self._executor.map(lambda one: self._is_there(one, here, there), some)
+            there_already = self.executor.map(lambda one: self._is_there(one, here, there), some)
             missing = [one for one, done in zip(some, there_already, strict=True) if not done]
             self.kept += len(some) - len(missing)
             small = [one for one in missing if one.key not in here or here[one.key].size <= SMALL]
             self._copy_small(small)
             large = [one for one in missing if one.key in here and here[one.key].size > SMALL]
-            for stored in self._executor.map(self._copy_large, large):
+            for stored in self.executor.map(self._copy_large, large):
                 self._count(stored)
 
     def put(self, puts: Sequence[Put]) -> None:
@@ -98,7 +98,7 @@ class Copier:
         return found is not None
 
     def _copy_small(self, wanted: Sequence[Wanted]) -> None:
-        self.put([put for put in self._executor.map(self._read_small, wanted) if put])
+        self.put([put for put in self.executor.map(self._read_small, wanted) if put])
 
     def _read_small(self, one: Wanted) -> Put | None:
         try:

@@ -85,14 +85,14 @@ def _require_known(target: Storage, here: Mapping[str, Stored], there: Mapping[s
 
 
 def _copy_documents(copier: Copier, here: Mapping[str, Stored], there: Mapping[str, Stored]) -> None:
-    puts = []
-    for key in here:
+    def read(key: str) -> Put | None:
+        """What is to be put; None where it is there, or was deleted since it was listed."""
         found = copier.source.get(key)
-        if found is None:
-            continue  # deleted since it was listed
-        held = copier.target.get(key) if key in there else None
-        if held and held[0] == found[0]:
-            copier.kept += 1
-        else:
-            puts.append(Put(key, found[0], expected=held[1].etag if held else None))
+        held = copier.target.get(key) if found and key in there else None
+        if found is None or (held and held[0] == found[0]):
+            return None
+        return Put(key, found[0], expected=held[1].etag if held else None)
+
+    puts = [put for put in copier.executor.map(read, here) if put]
+    copier.kept += len(here) - len(puts)
     copier.put(puts)

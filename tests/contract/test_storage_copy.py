@@ -29,6 +29,7 @@ from registry_gen.publish.progress import Silent
 from registry_gen.publish.registry import pool
 from registry_gen.publish.run import publish
 from registry_gen.storage.file import FileStorage
+from tests.contract.test_storage import storage
 from tests.support.command_line import run_here
 from tests.support.faults import (
     CrashError,
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from registry_gen.publish.progress import Progress
     from registry_gen.publish.registry import Registry
     from registry_gen.storage import Storage
+
+__all__ = ["storage"]
 
 LISTING = f"v1/modules/{NETWORK}/versions"
 LEAF = f"v1/modules/{NETWORK}/1.0.0/get.html"
@@ -180,6 +183,33 @@ def test_a_copy_that_is_stopped_at_each_kind_of_step_of_the_ledger_goes_on(work:
     settle_at(work, "./new")
     assert tree(work.root / "new") == before == work.tree()
     assert wrong(work) == []
+
+
+def test_a_registry_moves_to_a_storage_of_each_kind_and_back(work: Workspace, storage: Storage) -> None:
+    before = work.tree()
+    done = moved(work, Way(FileStorage(work.public), storage, "./public", "elsewhere"))
+    assert (done.copied, done.size) == (len(before), sum(map(len, before.values())))
+    with work.registry() as registry:
+        checked = fsck(registry.ledger, storage, registry.config.site, Silent())
+    assert (checked.findings, checked.objects) == ((), len(before))
+    back = moved(work, Way(storage, FileStorage(work.root / "new"), "elsewhere", "./new"))
+    assert back.copied == len(before)
+    assert tree(work.root / "new") == before
+    settle_at(work, "./new")
+    assert wrong(work) == []
+
+
+def test_a_copy_to_a_storage_of_each_kind_goes_on_where_it_was(work: Workspace, storage: Storage) -> None:
+    there = Way(FileStorage(work.public), storage, "./public", "elsewhere")
+    for step in (f"put_new {ARCHIVE}", f"put_if {LEAF}", f"put_if {LISTING}"):
+        faulty = replace(there, target=faulty_storage(storage, Fault(step, crashes_after)))
+        with pytest.raises(CrashError):
+            moved(work, faulty)
+    done = moved(work, there)
+    assert done.copied + done.kept == len(work.tree())
+    assert done.kept > done.copied
+    with work.registry() as registry:
+        assert fsck(registry.ledger, storage, registry.config.site, Silent()).findings == ()
 
 
 def test_readers_of_the_new_place_never_meet_a_hole(work: Workspace) -> None:

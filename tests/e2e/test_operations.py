@@ -339,6 +339,35 @@ def test_the_way_back_to_an_earlier_day_as_written(place: Place) -> None:
     assert place.listed == ["1.0.0", "1.1.0"]
 
 
+def test_what_is_stored_as_written(place: Place) -> None:
+    (look,) = steps("How much is stored")
+    printed = place.shell.run(look)
+    assert f"Stored: {len(place.before)} objects" in printed
+    assert MODULE in printed
+
+
+def test_a_registry_moves_as_written(place: Place) -> None:
+    copy, look, again = steps("Another storage")
+    place.shell.variables["NEW"] = "./moved"
+    config = place.work.root / "registry.yaml"
+    former = config.read_text()
+    config.write_text(former.replace("./public", "./moved"))
+    refused = place.shell.run("registry-gen publish", status=1)
+    assert "PUB015" in refused
+    assert "registry-gen storage copy ./public ./moved" in refused, "it says what to do"
+    config.write_text(former)
+    assert f"Copied {len(place.before)} objects" in place.shell.run(copy)
+    config.write_text(former.replace("./public", "./moved"))
+    assert "all is well" in place.shell.run(look)
+    assert check_reachable(place.work.root / "moved") == 3
+    assert place.work.tree() == place.before, "the old storage stays"
+    (place.work.root / "moved").rename(place.work.root / "renamed")
+    config.write_text(former.replace("./public", "./renamed"))
+    place.shell.variables["NEW"] = "./renamed"
+    place.shell.run(again)
+    assert "all is well" in place.shell.run(look)
+
+
 @pytest.mark.parametrize(
     "title",
     ["A crash", "Corruption", "A lost database", "A lost key", "A leaked key", "A hostile upstream", "A wrong import"],

@@ -30,6 +30,7 @@ from registry_gen.storage.folders import failing as failing_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO
 
     from azure.storage.blob import BlobClient, BlobProperties
 
@@ -145,13 +146,26 @@ class AzureStorage:
 
     def digest(self, key: str) -> Sha256 | None:
         """The SHA-256 of what is stored, read to the end; None where there is nothing."""
+        return self._read_through(key, None)
+
+    def read_into(self, key: str, out: BinaryIO) -> Sha256 | None:
+        """Write all bytes of an object into an open file: see ``Storage.read_into``."""
+        return self._read_through(key, out)
+
+    def _read_through(self, key: str, out: BinaryIO | None) -> Sha256 | None:
+        """Hash an object, into a file where one is given; from its start where another one took its place meanwhile."""
         check_key(key)
         with failing(self._where(key)):
             for _ in range(_TRIES):
                 total = hashlib.sha256()
+                if out is not None:
+                    out.seek(0)
+                    out.truncate()
                 try:
                     for chunk in self._blob(key).download_blob().chunks():
                         total.update(chunk)
+                        if out is not None:
+                            out.write(chunk)
                 except ResourceNotFoundError as error:
                     _require(error, "BlobNotFound")
                     return None

@@ -37,6 +37,8 @@ def copy_private(registry: Registry, source: Storage, target: Storage, progress:
         registry.ledger.publication(registry.lock_seconds) as publication,
     ):
         copier = Copier(source, target, registry.staging, executor)
+        for _ in _stretches(source, target):
+            pass  # nothing is written where any of it would be refused
         progress.begin(PHASE, len(_WAVES))
         for wave in _WAVES:
             for here, there in _stretches(source, target):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import tracemalloc
 from contextlib import suppress
 from dataclasses import replace
@@ -30,7 +34,7 @@ from registry_gen.publish.registry import pool
 from registry_gen.publish.run import publish
 from registry_gen.storage.file import FileStorage
 from tests.contract.test_storage import storage
-from tests.support.command_line import run_here
+from tests.support.command_line import ROOT, run_here
 from tests.support.faults import (
     CrashError,
     Fault,
@@ -219,6 +223,39 @@ def test_a_copy_to_a_storage_of_each_kind_goes_on_where_it_was(work: Workspace, 
     assert wrong_at(work, storage) == []
 
 
+KILLED = """
+import os, signal, sys
+from registry_gen.ledger.publication import PostgresPublication as Publication
+step = Publication.{step}
+def killed(self, *args):
+    if {after}:
+        step(self, *args)
+    os.kill(os.getpid(), signal.SIGKILL)
+Publication.{step} = killed
+from registry_gen.cli.main import run
+run(["storage", "copy", "public", "./new"])
+"""
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", ["documents_copied", "move"])
+def test_a_process_that_is_killed_leaves_what_the_next_one_finishes(work: Workspace, step: str, after: bool) -> None:
+    before = work.tree()
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED.format(step=step, after=after)],
+        cwd=work.root,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    look(work.root / "new", check_log(work.public))
+    ran = run_here(work, "storage", "copy", "public", "./new")
+    assert ran.code == 0, ran.err
+    assert tree(work.root / "new") == before == work.tree()
+    settle_at(work, "./new")
+    assert wrong(work) == []
+
+
 def test_readers_of_the_new_place_never_meet_a_hole(work: Workspace) -> None:
     with watched(work.root / "new"):
         moved(work)
@@ -378,6 +415,17 @@ def test_documents_of_another_renderer_are_copied_as_they_are_and_then_made_anew
     assert wrong(work) == []
 
 
+def test_what_the_ledger_says_was_published_is_copied_even_if_it_is_rendered_otherwise_now(work: Workspace) -> None:
+    other = b'{"modules":[{"versions":[]}],"revision":1}'
+    (work.public / LISTING).unlink()
+    (work.public / LISTING).write_bytes(other)
+    row = (sha256(b'{"modules":[{"versions":[]}]}'), sha256(other), LISTING)
+    with psycopg.connect(dsn(work), autocommit=True) as connection:
+        connection.execute("UPDATE documents SET content = %s, etag = %s, revision = 1 WHERE key = %s", row)
+    moved(work)
+    assert (work.root / "new" / LISTING).read_bytes() == other
+
+
 def test_a_change_that_is_not_finished_is_finished_first(work: Workspace, kinds: Kinds) -> None:
     work.module("acme/late/aws", kinds.repo.url)
     workspace = wiring.read_workspace(work.root / "registry.yaml")
@@ -496,6 +544,7 @@ def test_a_private_storage_is_not_mixed_with_another_one(work: Workspace) -> Non
     new.put_if(LISTING, b"another's", None)
     with work.registry() as registry, pytest.raises(ConflictError, match="PUB016"):
         copy_private(registry, private, new, Silent())
+    assert tree(work.root / "new-private") == {LISTING: b"another's"}
 
 
 def test_the_command_moves_and_says_what_is_left_to_do(work: Workspace) -> None:

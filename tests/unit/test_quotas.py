@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from registry_gen.model.address import module_address
+from registry_gen.model.address import mirror_address, module_address
 from registry_gen.model.digest import sha256
 from registry_gen.model.entries import Organization, Quota
 from registry_gen.model.facts import Hosting, Stock
@@ -102,14 +102,15 @@ def test_sizes_that_the_source_tells_count_before_anything_is_fetched() -> None:
 
 def test_the_packages_of_an_organization_share_its_quota_and_those_of_others_go_on() -> None:
     other = replace(module(), address=module_address("other", "network", "aws"))
+    mirrored = replace(mirror(), address=mirror_address(RANDOM.hostname, "acme", "random"))
     seen: list[tuple[Entry, Sighting]] = [
         (module(), tags("v1.0.0")),
         (provider(), ProviderSighting(WIDGET, (release("1.0.0", LINUX),))),
         (other, ModuleSighting(other.address, (tag("v1.0.0"),))),
-        (mirror(), MirrorSighting(RANDOM, (upstream("1.0.0", LINUX),))),
+        (mirrored, MirrorSighting(mirrored.address, (upstream("1.0.0", LINUX),))),
     ]
     made = decided(Quota(versions=1), *seen)
-    assert offered(made) == [f"{NETWORK} 1.0.0", "other/network/aws 1.0.0", f"{RANDOM} 1.0.0"]
+    assert offered(made) == [f"{NETWORK} 1.0.0", "other/network/aws 1.0.0", f"{mirrored.address} 1.0.0"]
     assert [refusal.address for refusal in made.refusals] == [WIDGET]
 
 

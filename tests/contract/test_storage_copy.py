@@ -538,13 +538,14 @@ def test_a_private_storage_is_copied_with_documents_last_and_again_only_what_cha
     assert tree(work.root / "new-private") == tree(work.root / "private")
 
 
-def test_a_private_storage_is_not_mixed_with_another_one(work: Workspace) -> None:
+@pytest.mark.parametrize("foreign", [paths.DISCOVERY, LISTING])
+def test_a_private_storage_is_not_mixed_with_another_one(work: Workspace, foreign: str) -> None:
     private, new = FileStorage(work.root / "private"), FileStorage(work.root / "new-private")
     private.put_if(LEAF, b"leaf", None)
-    new.put_if(LISTING, b"another's", None)
+    new.put_if(foreign, b"another's", None)
     with work.registry() as registry, pytest.raises(ConflictError, match="PUB016"):
         copy_private(registry, private, new, Silent())
-    assert tree(work.root / "new-private") == {LISTING: b"another's"}
+    assert tree(work.root / "new-private") == {foreign: b"another's"}
 
 
 def test_the_command_moves_and_says_what_is_left_to_do(work: Workspace) -> None:

@@ -1,5 +1,5 @@
-"""Moving a registry to another storage: everything is copied while publishing goes on, then the lock is taken, what
-changed meanwhile follows, and one transaction of the ledger says where it publishes from now on.
+"""Moving a registry to another storage: everything but listings is copied while publishing goes on, then the lock is
+taken, what changed meanwhile follows, and one transaction of the ledger says where it publishes from now on.
 
 The order at the new place is that of publishing: artifacts and records, the log's tiles, its checkpoint, leaf
 documents, listings, and at last the site's documents, by which clients find all this. Until the transaction, all that
@@ -20,7 +20,7 @@ from registry_gen.publish import codes
 from registry_gen.publish.bucket import open_bucket
 from registry_gen.publish.checkpoint import put_log
 from registry_gen.publish.commit import commit, recover, unfinished
-from registry_gen.publish.move_documents import Documents
+from registry_gen.publish.move_documents import LEAVES, LISTINGS, Documents
 from registry_gen.publish.move_immutable import copy_again, copy_log, copy_packages, still_surplus
 from registry_gen.publish.move_objects import Copier
 from registry_gen.publish.own_bucket import require_own_log, require_own_place
@@ -83,16 +83,55 @@ def move(registry: Registry, way: Way, signer: CheckpointSigner, run: Run, progr
                 _require_free(way, publication.log_head(), registry.log_origin)
                 publication.begin_copy(way.after, run)
         copier = Copier(way.source, way.target, registry.staging, executor)
-        before = _published(registry.ledger.heads())
-        surplus = copy_packages(copier, registry.ledger, sorted(before, key=str), progress)
-        require_whole(copier)
+        early = _copy_early(registry, way, copier, progress)
         with registry.ledger.publication(registry.lock_seconds) as publication:
             if not _has_moved(publication, way):
                 _require_way(registry, way, publication.log_head())
                 _settle_source(registry, way, publication, signer, run)
-                _switch(registry, way, publication, copier, before, surplus, run, progress)
+                _switch(registry, way, publication, copier, early, run, progress)
             rendered = _render_anew(registry, way, publication, signer, run)
     return Moved(copier.copied, copier.kept, copier.size, rendered)
+
+
+@dataclass(frozen=True, slots=True)
+class _Early:
+    """What was copied while publishing went on: packages as they were then, with their leaf documents and the log.
+
+    ``surplus`` is what the new place holds beyond that.
+    """
+
+    heads: Mapping[Address, PackageHead]
+    surplus: Sequence[Stored]
+    size: int
+    etag: str | None
+
+    def is_as_it_was(self, head: PackageHead) -> bool:
+        """Whether nothing of a package was changed since."""
+        before = self.heads.get(head.address)
+        return before is not None and (before.revision, before.visible) == (head.revision, head.visible)
+
+
+def _copy_early(registry: Registry, way: Way, copier: Copier, progress: Progress) -> _Early:
+    """Everything but listings. The lock is taken for some packages at a time, as every publisher does."""
+    heads = _published(registry.ledger.heads())
+    addresses = sorted(heads, key=str)
+    surplus = copy_packages(copier, registry.ledger, addresses, progress)
+    require_whole(copier)
+    size, etag = 0, None
+    with registry.ledger.publication(registry.lock_seconds) as publication:
+        if not _has_moved(publication, way):
+            head = publication.log_head()
+            copy_log(copier, publication, head)
+            require_whole(copier)
+            size, etag = head.tail.size, _documents(registry, way, publication, copier).checkpoint(head)
+    progress.begin(LEAVES, len(addresses))
+    for start in range(0, len(addresses), _PACKAGES_AT_ONCE):
+        some = addresses[start : start + _PACKAGES_AT_ONCE]
+        with registry.ledger.publication(registry.lock_seconds) as publication:
+            if not _has_moved(publication, way):
+                _documents(registry, way, publication, copier).packages(some, progress, listings=False, at=heads)
+    require_whole(copier)
+    return _Early(heads, surplus, size, etag)
 
 
 def _switch(
@@ -100,25 +139,23 @@ def _switch(
     way: Way,
     publication: Publication,
     copier: Copier,
-    before: Mapping[Address, PackageHead],
-    surplus: Sequence[Stored],
+    early: _Early,
     run: Run,
     progress: Progress,
 ) -> None:
-    """What changed since it was copied, the log, documents, listings; then the ledger moves."""
-    now = _published(registry.ledger.heads())
-    addresses = sorted(now, key=str)
-    changed = [
-        address for address in addresses if address not in before or now[address].revision != before[address].revision
-    ]
-    surplus = [*surplus, *copy_again(copier, registry.ledger, changed)]
-    head = publication.log_head()
-    copy_log(copier, publication, head)
+    """What changed since it was copied, the log's end, listings; then the ledger moves."""
+    heads = _published(registry.ledger.heads())
+    addresses = sorted(heads, key=str)
+    changed = [address for address in addresses if not early.is_as_it_was(heads[address])]
+    surplus = [*early.surplus, *copy_again(copier, registry.ledger, changed)]
+    documents, head, etag = _documents(registry, way, publication, copier), publication.log_head(), early.etag
+    if head.tail.size != early.size:
+        copy_log(copier, publication, head)
+        require_whole(copier)
+        etag = documents.checkpoint(head)
+    documents.packages(changed, progress, listings=False)
     require_whole(copier)
-    documents = Documents(copier, publication, way.after, registry.config.site)
-    etag = documents.checkpoint(head)
-    documents.packages(addresses, progress, listings=False)
-    require_whole(copier)
+    progress.begin(LISTINGS, len(addresses))
     documents.packages(addresses, progress, listings=True)
     documents.site()
     documents.remove_surplus()
@@ -128,6 +165,10 @@ def _switch(
         publication.log_head()  # raises where the lock was lost meanwhile
         way.target.delete_found(waste)
     publication.move(way.after, etag, run)
+
+
+def _documents(registry: Registry, way: Way, publication: Publication, copier: Copier) -> Documents:
+    return Documents(copier, publication, way.after, registry.config.site)
 
 
 def _has_moved(publication: Publication, way: Way) -> bool:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from registry_gen.ledger import LogHead, Publication
     from registry_gen.model.address import Address
     from registry_gen.model.config import Site
-    from registry_gen.model.facts import Package, PublishedDocument
+    from registry_gen.model.facts import Package, PackageHead, PublishedDocument
     from registry_gen.publish.move_objects import Copier
     from registry_gen.publish.progress import Progress
     from registry_gen.render.document import Document
@@ -48,19 +48,25 @@ class Documents:
         self._place = place
         self._site = site
 
-    def packages(self, addresses: Sequence[Address], progress: Progress, *, listings: bool) -> None:
-        """Put the leaf documents of packages, or their ``listings``."""
-        phase = LISTINGS if listings else LEAVES
-        progress.begin(phase, len(addresses))
+    def packages(
+        self,
+        addresses: Sequence[Address],
+        progress: Progress,
+        *,
+        listings: bool,
+        at: Mapping[Address, PackageHead] | None = None,
+    ) -> None:
+        """Put the leaf documents of packages, or their ``listings``; ``at`` passes over what was changed since then."""
         for start in range(0, len(addresses), _PACKAGES_AT_ONCE):
             some = addresses[start : start + _PACKAGES_AT_ONCE]
             packages, rows = self._publication.packages(some), self._publication.documents_of(some)
             bodies: list[tuple[PublishedDocument, bytes]] = []
             for address in some:
                 theirs = {key: row for key, row in rows.get(address, {}).items() if paths.is_listing(key) is listings}
-                rendered = _rendered(packages[address], self._site) if address in packages else ()
-                bodies += self._bodies(theirs, rendered)
-                progress.step(phase, str(address))
+                package = packages.get(address)
+                if at is None or (package and package.head.revision == at[address].revision):
+                    bodies += self._bodies(theirs, _rendered(package, self._site) if package else ())
+                progress.step(LISTINGS if listings else LEAVES, str(address))
             self._put(bodies)
 
     def site(self) -> None:

@@ -12,6 +12,7 @@ from registry_gen import wiring
 from registry_gen.cli.output import counted
 from registry_gen.cli.selection import read_parameter, say_uncommitted
 from registry_gen.cli.show_gc import size_text
+from registry_gen.cli.show_purge import say_purge
 from registry_gen.model.intent import Run
 from registry_gen.model.places import known_as
 
@@ -57,11 +58,14 @@ def copy(
             moved = copy_private(registry, here, there, progress)
         else:
             from registry_gen.publish.move import Way, move
+            from registry_gen.publish.purge import purge_waiting
 
             root = str(config.root)
             way = Way(here, there, known_as(before, root), known_as(after, root))
             run = Run(registry.actor, registry.run_url, workspace.catalog.commit, datetime.now(UTC))
             moved = move(registry, way, wiring.open_keys(registry).log, run, progress)
+            if moved.rendered:
+                say_purge(output, purge_waiting(registry, progress))
     named = after == (config.private if private else config.public)
     output.json(_as_json(moved, before, after))
     output.result("\n".join(_lines(moved, after, named=named, private=private)))

@@ -34,7 +34,8 @@ def require_own_place(head: LogHead, place: str) -> None:
         where="storage.public",
         expected=f"{head.place}, where this registry publishes to",
         found=place,
-        hint=f"To move everything that is published there: registry-gen storage copy {before} {after}",
+        hint=f"Write {before} into registry.yaml again, or move all that is published: "
+        f"registry-gen storage copy {before} {after}",
     )
 
 

@@ -22,6 +22,11 @@ MODULES: Final = "v1/modules/"
 PROVIDERS: Final = "v1/providers/"
 MIRROR: Final = "v1/mirror/"
 CHECKPOINT: Final = "log/checkpoint"
+SCRATCH: Final = "scratch/"
+"""What ``doctor`` tries a bucket with; nothing under it outlives its run, unless that was killed."""
+
+TERRAFORM_GET: Final = "./get.html"
+"""The value of X-Terraform-Get on each ``download`` of a module (Module Registry Protocol): the hop page beside it."""
 
 _PAGES: Final = {"module": "modules", "provider": "providers", "mirror": "mirror"}
 _JSON: Final = "application/json"
@@ -140,6 +145,16 @@ def record(digest: Sha256) -> str:
     return f"records/{digest}"
 
 
+def scratch_new(name: str) -> str:
+    """An object that ``doctor`` puts and deletes again; ``name`` is 32 random hex digits."""
+    return f"{SCRATCH}{name}/new"
+
+
+def scratch_swap(name: str) -> str:
+    """A document that ``doctor`` puts, swaps and deletes again."""
+    return f"{SCRATCH}{name}/swap"
+
+
 def log_tile(level: int, index: int, width: int = 256) -> str:
     """A tile of hashes; ``width`` below 256 names a partial tile (C2SP tlog-tiles)."""
     return f"log/tile/{level}/{_tile_index(index)}{_partial(width)}"
@@ -234,6 +249,8 @@ _GRAMMAR: Final = (
     (r"providers/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LEAF, False)),
     (r"mirror/[^/]+/[^/]+/[^/]+/[^/]+/index\.json", Rule(_JSON, _LEAF, False)),
     (r"records/[0-9a-f]{64}", Rule(_JSON, _IMMUTABLE, True)),
+    (r"scratch/[0-9a-f]{32}/new", Rule(_BYTES, _LEAF, True)),
+    (r"scratch/[0-9a-f]{32}/swap", Rule(_BYTES, _LEAF, False)),
     (r"log/checkpoint", Rule("text/plain; charset=utf-8", _NO_CACHE, False)),
     (r"log/tile/entries/(?:x\d{3}/)*\d{3}(?:\.p/\d{1,3})?", Rule(_BYTES, _IMMUTABLE, True)),
     (r"log/tile/\d{1,2}/(?:x\d{3}/)*\d{3}(?:\.p/\d{1,3})?", Rule(_BYTES, _IMMUTABLE, True)),

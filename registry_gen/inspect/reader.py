@@ -142,7 +142,7 @@ def open_reader(text: str, *, ca_file: Path | None = None, resolve: Resolver = s
         return _folder(unquote(text.removeprefix("file://")))
     if "://" not in text:
         return _folder(text)
-    network = _network(text, ca_file, resolve)
+    network = network_of(text, ca_file, resolve)
     base = text if text.endswith("/") else f"{text}/"
     fetchers = [
         Fetcher(network, Limits(http_seconds=seconds), resolve=resolve)
@@ -158,8 +158,11 @@ def _folder(path: str) -> FolderReader:
     return FolderReader(folder.absolute())
 
 
-def _network(url: str, ca_file: Path | None, resolve: Resolver) -> Network:
-    """Only what the URL itself needs is allowed: its scheme, and the addresses of its host."""
+def network_of(url: str, ca_file: Path | None = None, resolve: Resolver = system_resolver) -> Network:
+    """What a registry at a URL may be read from: its scheme, and the addresses of its host, which may be private.
+
+    Raises InputError INS005, SourceError NET004 where the host cannot be found.
+    """
     guard = Guard(Network(schemes=("https", "http"), allow_private=("0.0.0.0/0", "::/0")), resolve)
     try:
         target = guard.http_target(url)

@@ -355,6 +355,9 @@ class Ledger(Protocol):
     def migrate(self) -> tuple[str, ...]:
         """Bring the schema up to date, under a lock; returns the names of the migrations that ran."""
 
+    def pending(self) -> tuple[str, ...]:
+        """The migrations that ``migrate`` would run; nothing is changed."""
+
     def heads(self) -> Mapping[Address, PackageHead]:
         """The head of every package, without versions: what a run with no changes loads."""
 

@@ -73,6 +73,11 @@ def migrate(connection: Connection[TupleRow], migrations: Sequence[Migration], w
             connection.execute(_UNLOCK, (_LOCK_KEY,))
 
 
+def pending(connection: Connection[TupleRow], migrations: Sequence[Migration], where: str) -> tuple[str, ...]:
+    """The names of those that ``migrate`` would apply; raises LedgerError LED012 and LED013 as it does."""
+    return tuple(migration.name for migration in missing(_applied(connection), migrations, where))
+
+
 def _applied(connection: Connection[TupleRow]) -> Mapping[str, str]:
     found = connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
     if found is None or not found[0]:

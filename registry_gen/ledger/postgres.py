@@ -13,7 +13,7 @@ from registry_gen.ledger import audit_check, backup, codes, imported, lock, read
 from registry_gen.ledger.connection import complete, connect, describe, translated
 from registry_gen.ledger.embedded import EmbeddedServer
 from registry_gen.ledger.inspection import PostgresInspection
-from registry_gen.ledger.migrate import migrate, shipped
+from registry_gen.ledger.migrate import migrate, pending, shipped
 from registry_gen.ledger.publication import PostgresPublication
 
 if TYPE_CHECKING:
@@ -72,6 +72,12 @@ class PostgresLedger:
         connection = connect(self._dsn)
         with translated(self._where), connection:
             return migrate(connection, shipped(), self._where)
+
+    def pending(self) -> tuple[str, ...]:
+        """The migrations that ``migrate`` would run; raises LedgerError as it does."""
+        connection = connect(self._dsn)
+        with translated(self._where), connection:
+            return pending(connection, shipped(), self._where)
 
     def heads(self) -> Mapping[Address, PackageHead]:
         """The head of every package, without versions."""

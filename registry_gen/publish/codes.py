@@ -225,6 +225,13 @@ LOG_AHEAD = Code(
     "Make the ledger again: registry-gen ledger rebuild --from-bucket. An object that you know somebody put there by "
     "mistake can be deleted.",
 )
+SCRATCH = Code(
+    "PUB041",
+    "an object that doctor tried the bucket with",
+    "A doctor is at work, or one was killed. Nobody reads what it leaves.",
+    "Run 'registry-gen doctor': it deletes what is older than an hour. 'registry-gen fsck --repair' deletes what is older "
+    "than a day.",
+)
 NEVER_FETCHED = Code(
     "PUB055",
     "nothing of this version was ever fetched",

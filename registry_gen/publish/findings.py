@@ -135,6 +135,8 @@ def surplus(key: str) -> Finding:
         rule = paths.rule(key)
     except ValueError:
         return Finding(codes.FOREIGN, key)
+    if key.startswith(paths.SCRATCH):
+        return Finding(codes.SCRATCH, key)
     if not rule.immutable and paths.is_listing(key):
         return Finding(codes.DEAD_LISTING, key, found="a listing of nothing")
     return Finding(codes.ORPHAN, key)

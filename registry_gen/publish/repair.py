@@ -50,6 +50,8 @@ _T = TypeVar("_T")
 ORPHAN_AGE: Final = timedelta(days=1)
 """An orphan that is younger may be on its way: a publisher that lost the lock puts what it has begun to put."""
 
+_LEFT_BEHIND: Final = frozenset({codes.ORPHAN, codes.SCRATCH})
+
 _WRONG_LABELS: Final = frozenset({codes.WRONG_TYPE, codes.WRONG_CACHE})
 
 
@@ -215,7 +217,7 @@ class _Repair:
             return self._relabel
         if finding.code is codes.LEDGER_DIFFERS and expected and expected.content:
             return self._adopt
-        gone = finding.code is codes.ORPHAN or (finding.code is codes.DEAD_LISTING and expected is None)
+        gone = finding.code in _LEFT_BEHIND or (finding.code is codes.DEAD_LISTING and expected is None)
         return self._surplus if gone and sound else None
 
     def _attempt(self, finding: Finding, way: Callable[[Finding], object]) -> None:
@@ -344,7 +346,8 @@ class _Repair:
         found = self._storage.head(finding.key)
         if found is None:
             return
-        if not paths.rule(finding.key).immutable:
+        scratch = finding.code is codes.SCRATCH  # a doctor may be at work with it
+        if not scratch and not paths.rule(finding.key).immutable:
             self._storage.delete_if(finding.key, found.etag)
         elif found.modified is not None and self._now - found.modified >= ORPHAN_AGE:
             self._storage.delete_found([found])

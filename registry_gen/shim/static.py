@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-TERRAFORM_GET: Final = "./get.html"
-"""The one constant that Terraform needs beside files (Module Registry Protocol, X-Terraform-Get)."""
+TERRAFORM_GET: Final = paths.TERRAFORM_GET
+"""The one constant that Terraform needs beside files."""
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024 * 1024
 """The largest document that is served from memory; the registry renders none near it."""

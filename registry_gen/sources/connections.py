@@ -61,8 +61,10 @@ class Connections:
         self._pools = urllib3.PoolManager(num_pools=_HOSTS, maxsize=per_host, ssl_context=tls_context(ca_file))
         self._pools.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
 
-    def get(self, target: Target, address: str, headers: Mapping[str, str], seconds: float) -> BaseHTTPResponse:
-        """Send a GET and return once the answer's head is there; the caller closes it.
+    def get(
+        self, target: Target, address: str, headers: Mapping[str, str], seconds: float, method: str = "GET"
+    ) -> BaseHTTPResponse:
+        """Send a GET, or a HEAD, and return once the answer's head is there; the caller closes it.
 
         Raises urllib3's errors. ``seconds`` are what is left of the whole call.
         """
@@ -75,7 +77,7 @@ class Connections:
             }
         pool = self._pools.connection_from_host(address, target.port, target.scheme, names)
         return pool.urlopen(
-            "GET",
+            method,
             target.path,
             headers=headers,
             retries=False,

@@ -28,6 +28,7 @@ PREFIXES: Final = {
     "edge": {"EDG"},
     "publish": {"PUB"},
     "inspect": {"INS"},
+    "doctor": {"DIA"},
     "shim": {"SRV"},
     "cli": {"CLI"},
 }

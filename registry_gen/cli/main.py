@@ -25,6 +25,7 @@ EVERYWHERE: Final = ("--json", "--quiet", "-q", "--debug")
 
 COMMANDS: Final = {
     "deprecate": "Warn the users of a package.",
+    "doctor": "Try whether everything is set up as it must be.",
     "explain": "Say what a code means and what to do.",
     "fsck": "Compare the bucket with the ledger, and mend it.",
     "gc": "Delete what is left of withdrawn versions.",

@@ -29,7 +29,10 @@ _SHOWN: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """``url`` ends in a slash. ``public`` is the storage behind it, ``scratch`` a scratch folder there."""
+    """``url`` ends in a slash. ``public`` is the storage behind it, ``scratch`` a scratch folder there.
+
+    ``without`` says why there are no samples where more than nothing is published.
+    """
 
     url: str
     site: Site
@@ -39,6 +42,7 @@ class Outside:
     now: Callable[[], datetime]
     module_bytes: int
     samples: Samples = field(default_factory=Samples)
+    without: str = ""
 
     def at(self, key: str) -> str:
         """The URL of a key; the discovery document is asked for at the root of the host, wherever the registry is."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from registry_gen.doctor.scratch import Scratch
     from registry_gen.storage import Storage
 
+REACHED: Final = "credentials are taken and the bucket is there"
 ROUNDS: Final = 8
 """How often two writers meet: a storage that only looks before it writes loses some of these races."""
 
@@ -43,7 +44,7 @@ class Trial:
 def storage_checks(trial: Trial) -> tuple[Check, ...]:
     """All checks of a storage, in the order in which they make sense."""
     listed = (
-        ("credentials are taken and the bucket is there", codes.NO_ACCESS, reached, True),
+        (REACHED, codes.NO_ACCESS, reached, True),
         ("an object can be written and comes back", codes.NOT_KEPT, kept, True),
         ("create-only: a second writer is refused", codes.OVERWRITES, created_once, False),
         ("create-only: of two writers at once one wins", codes.RACES, created_once_at_once, False),

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from registry_gen.doctor.outside import Outside
     from registry_gen.doctor.result import Verdict
 
+ANSWERS: Final = "it answers, over TLS that clients trust"
 _HEADER: Final = "x-terraform-get"
-_NOTHING: Final = NotApplicable("nothing is published yet")
-_NO_MODULE: Final = NotApplicable("no module is published yet")
 _OK: Final = 200
 _MISSING: Final = 404
 _GZIP: Final = "gzip"
@@ -39,7 +38,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 def url_checks(outside: Outside) -> tuple[Check, ...]:
     """All checks of the URL, in the order in which they make sense."""
     listed = (
-        ("it answers, over TLS that clients trust", codes.UNREACHABLE, answers, True),
+        (ANSWERS, codes.UNREACHABLE, answers, True),
         ("the clock agrees with the server's", codes.URL_CLOCK, same_clock, False),
         ("it shows the public storage", codes.NOT_PUBLIC, shows_storage, False),
         ("a missing key is 404", codes.MISSING, missing, False),
@@ -127,7 +126,7 @@ def missing_not_cached(outside: Outside) -> Verdict:
 def discovery(outside: Outside) -> Verdict:
     """Remote Service Discovery, as Terraform's svchost reads it."""
     if outside.public.head(paths.DISCOVERY) is None:
-        return _NOTHING
+        return _nothing(outside)
     answer = outside.read(paths.DISCOVERY, MAX_DISCOVERY)
     if answer.media_type != "application/json":
         return Failed("Content-Type application/json", shortened(answer.headers.get("content-type", "none")))
@@ -147,7 +146,7 @@ def header_on_downloads(outside: Outside) -> Verdict:
     """Module Registry Protocol: Terraform reads this header of a download and nothing else."""
     module = outside.samples.module
     if module is None:
-        return _NO_MODULE
+        return NotApplicable(outside.without or "no module is published yet")
     found = outside.ask(paths.module_download(module.address, module.version)).headers.get(_HEADER)
     return Ok() if found == paths.TERRAFORM_GET else Failed(paths.TERRAFORM_GET, shortened(found or "no such header"))
 
@@ -159,7 +158,7 @@ def header_nowhere_else(outside: Outside) -> Verdict:
         found = outside.ask(key).headers.get(_HEADER)
         if found is not None:
             return Failed(f"no X-Terraform-Get on {outside.at(key)}", shortened(found) or "an empty one")
-    return Ok() if keys else _NOTHING
+    return Ok() if keys else _nothing(outside)
 
 
 def not_encoded(outside: Outside) -> Verdict:
@@ -173,7 +172,7 @@ def not_encoded(outside: Outside) -> Verdict:
         found = outside.ask(key, encoding=_GZIP).encoding
         if found not in ("", _GZIP):
             return Failed(f"gzip or no Content-Encoding on {outside.at(key)}", shortened(found))
-    return Ok() if asked else NotApplicable("no archive is published yet")
+    return Ok() if asked else NotApplicable(outside.without or "no archive is published yet")
 
 
 def cache_rules(outside: Outside) -> Verdict:
@@ -187,7 +186,7 @@ def cache_rules(outside: Outside) -> Verdict:
         if found is None or found.seconds > allowed.seconds:
             said = answer.headers.get("cache-control") or "no Cache-Control, so that caches guess"
             return Failed(f"{rule} on {outside.at(key)}", shortened(said))
-    return Ok() if keys else _NOTHING
+    return Ok() if keys else _nothing(outside)
 
 
 def head_as_get(outside: Outside) -> Verdict:
@@ -202,7 +201,11 @@ def head_as_get(outside: Outside) -> Verdict:
         ):
             if of_get != of_head and of_get and of_head:
                 return Failed(f"{name} {shortened(of_get)} for HEAD of {outside.at(key)}", shortened(of_head))
-    return Ok() if keys else _NOTHING
+    return Ok() if keys else _nothing(outside)
+
+
+def _nothing(outside: Outside) -> NotApplicable:
+    return NotApplicable(outside.without or "nothing is published yet")
 
 
 def _joined(base: str, text: str) -> str:

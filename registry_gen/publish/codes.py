@@ -229,7 +229,8 @@ SCRATCH = Code(
     "PUB041",
     "an object that doctor tried the bucket with",
     "A doctor is at work, or one was killed. Nobody reads what it leaves.",
-    "Run 'registry-gen doctor': it deletes what is older than an hour. 'registry-gen fsck --repair' deletes what is older "
+    "Run 'registry-gen doctor': it deletes what is older than an hour. 'registry-gen fsck --repair' deletes "
+    "what is older "
     "than a day.",
 )
 NEVER_FETCHED = Code(

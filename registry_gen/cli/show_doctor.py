@@ -84,8 +84,9 @@ def _lines(result: Result, width: int) -> Iterator[str]:
         yield head + first
         yield from (" " * (2 + _WORD) + line for line in rest)
         return
-    code = result.code.id if result.code else ""
-    yield f"{head}{code} {result.check}"
+    said = f"{result.code.id} {result.code.title}" if result.code else result.check
+    for number, line in enumerate(_wrapped(said, width, 2 + _WORD)):
+        yield (head if number == 0 else " " * (2 + _WORD)) + line
     for label, text in (("expected", result.expected), ("found", result.found), ("fix", result.fix)):
         for number, line in enumerate(_wrapped(printable(text), width, 2 + _WORD + _LABEL) if text else ()):
             shown = click.style(f"{label if number == 0 else '':<{_LABEL}}", dim=True)

@@ -25,6 +25,8 @@ from tests.support.openpgp_keys import make_key
 from tests.support.reader import check_reachable
 from tests.support.releases import make_release
 from tests.support.runbook import ROOT, Shell, read_page
+from tests.support.static_site import StaticSite, free_port
+from tests.support.tls import Authority
 from tests.support.workspace import NOW, Workspace
 
 if TYPE_CHECKING:
@@ -75,6 +77,24 @@ def steps(title: str) -> list[str]:
     found = list(PAGE[title])
     assert found, title
     return found
+
+
+def test_the_doctor_as_written_gives_a_green_list(tmp_path: Path, database: str) -> None:
+    authority, port = Authority(tmp_path / "ca"), free_port()
+    network = f"  ca_file: {authority.ca_file}\n"
+    work = Workspace(tmp_path / "work", database, host=f"127.0.0.1:{port}", network=network)
+    repo = GitRepo(tmp_path / "network.git")
+    repo.tag("v1.0.0", repo.commit({"main.tf": 'variable "a" {}\n'}))
+    work.module(MODULE, repo.url)
+    assert not work.publish().refusals
+    before = work.tree()
+    inside, outside = steps("Before the first day, and after each change of the set-up")
+    with StaticSite(work.public, authority, port=port) as site:
+        shell = Shell(work, tmp_path, SITE=site.url)
+        assert "All is well" in shell.run(inside)
+        assert f"a module is read as clients read it ({MODULE} 1.0.0" in shell.run(outside)
+    assert work.tree() == before
+    assert "DIA030" in shell.run(outside, status=1), "nobody listens there now"
 
 
 def test_every_day_as_written_finds_nothing_and_keeps_copies(place: Place) -> None:

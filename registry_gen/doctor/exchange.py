@@ -39,7 +39,11 @@ MAX_REDIRECTS: Final = 3
 PACKED: Final = "gzip, deflate, br"
 PLAIN: Final = "identity"
 _GZIP: Final = "gzip"
-_SECONDS: Final = 60.0
+_SECONDS: Final = 30.0
+_LONGER: Final = 300.0
+"""For a whole archive."""
+_ALL_SECONDS: Final = 900.0
+"""A server that is slow on purpose must not keep anybody for hours."""
 _CHUNK: Final = 256 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
@@ -64,6 +68,11 @@ class Answer:
         found = self.headers.get("content-encoding", "").strip().lower()
         return "" if found == PLAIN else found
 
+    @property
+    def unpacked(self) -> bytes:
+        """The body's first bytes as they are without the encoding, where that is gzip."""
+        return _unpacked(self.body, _CHUNK) if self.encoding == _GZIP else self.body
+
 
 @dataclass(frozen=True, slots=True)
 class Digested:
@@ -77,12 +86,15 @@ class Digested:
 class _Client:
     guard: Guard
     connections: Connections
-    seconds: float
     clock: Callable[[], float]
+    end: float
 
 
 class Asker:
-    """Sends requests without credentials. ``seconds`` bound each of them, its redirects included."""
+    """Sends requests without credentials.
+
+    ``seconds`` bound each of them with its redirects, but those for whole archives; ``in_all`` bounds all together.
+    """
 
     def __init__(
         self,
@@ -90,9 +102,11 @@ class Asker:
         *,
         resolve: Resolver = system_resolver,
         seconds: float = _SECONDS,
+        in_all: float = _ALL_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client = _Client(Guard(network, resolve), Connections(network.ca_file, 4), seconds, clock)
+        self._client = _Client(Guard(network, resolve), Connections(network.ca_file, 4), clock, clock() + in_all)
+        self._seconds = seconds
         self.last: Mapping[str, str] = {}
         """The headers of the newest answer: who it is from."""
 
@@ -101,7 +115,7 @@ class Asker:
 
         Raises SourceError NET001 to NET012.
         """
-        with closing(self._exchange(url, method, encoding)) as exchange:
+        with closing(self._exchange(url, method, encoding, self._seconds)) as exchange:
             body = b"" if method == "HEAD" else exchange.first(limit)
             return Answer(exchange.url, exchange.response.status, exchange.headers, body)
 
@@ -116,7 +130,7 @@ class Asker:
     def digest(self, url: str, *, limit: int) -> tuple[Answer, Digested]:
         """The digest of a whole body, asked for without an encoding. Raises SourceError as ``ask``, NET010 for more."""
         total, size = hashlib.sha256(), 0
-        with closing(self._exchange(url, "GET", PLAIN)) as exchange:
+        with closing(self._exchange(url, "GET", PLAIN, _LONGER)) as exchange:
             for chunk in exchange.chunks():
                 size += len(chunk)
                 if size > limit:
@@ -125,8 +139,8 @@ class Asker:
             answer = Answer(exchange.url, exchange.response.status, exchange.headers, b"")
         return answer, Digested(Sha256(total.hexdigest()), size)
 
-    def _exchange(self, url: str, method: str, encoding: str) -> _Exchange:
-        exchange = _Exchange(self._client, url, method, encoding)
+    def _exchange(self, url: str, method: str, encoding: str, seconds: float) -> _Exchange:
+        exchange = _Exchange(self._client, url, method, encoding, seconds)
         self.last = exchange.headers
         return exchange
 
@@ -134,10 +148,11 @@ class Asker:
 class _Exchange:
     """A request that was sent, through its redirects."""
 
-    def __init__(self, client: _Client, url: str, method: str, encoding: str) -> None:
+    def __init__(self, client: _Client, url: str, method: str, encoding: str, seconds: float) -> None:
         self._client = client
         self._asked = url
-        self._end = client.clock() + client.seconds
+        self._seconds = seconds
+        self._end = min(client.clock() + seconds, client.end)
         self.url = url
         for _ in range(MAX_REDIRECTS + 1):
             self.response = self._open(method, encoding)
@@ -224,7 +239,7 @@ class _Exchange:
 
     def _require_time(self) -> None:
         if self._left() <= 0:
-            raise too_slow(self._asked, self._client.seconds)
+            raise too_slow(self._asked, self._seconds)
 
     def _cut(self) -> None:
         with suppress(ValueError, RuntimeError, OSError):

@@ -144,7 +144,7 @@ _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
         "compressed.",
         "CLOUDFLARE": "Add a compression rule that switches it off for *.tar.gz and *.zip.",
         "NGINX": "List JSON, HTML and text in gzip_types, not application/gzip, application/zip or "
-        "octet-stream; nor * . "
+        "octet-stream, and not *. "
         "Leave 'gunzip' and 'gzip_static' off for archives.",
         "CADDY": "Name the types in 'encode gzip { match … }', as deployments/caddy/Caddyfile does.",
     },

@@ -6,11 +6,11 @@ import secrets
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin
 
 from registry_gen.doctor import codes
-from registry_gen.doctor.exchange import Asker
+from registry_gen.doctor.exchange import PLAIN, Asker
 from registry_gen.doctor.result import Check, Failed, NotApplicable, Ok
 from registry_gen.errors import InputError, SourceError
 from registry_gen.inspect.reader import network_of
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from registry_gen.model.config import Network
     from registry_gen.model.places import Place
     from registry_gen.storage import Storage
+
+
+_LOOKED_AT: Final = 4096
+"""Bytes of an answer in which a short object would show up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,10 @@ def answers_nobody(private: Private) -> Verdict:
     key, body = _put(private)
     try:
         asker = open_asker(base, private.network)
-        answer = asker.ask(base + key, limit=len(body))
+        answer = asker.ask(base + key, limit=_LOOKED_AT, encoding=PLAIN)
     except (SourceError, InputError) as error:
         return NotApplicable(f"{shown(base)} cannot be asked: {error.code} {error.message}")
-    if body in answer.body:
+    if body in answer.unpacked:
         return Failed(f"no answer to strangers for {shown(base + key)}", "the object")
     return Ok(f"{answer.status} to strangers")
 
@@ -69,8 +73,8 @@ def not_exposed(private: Private, asker: Asker, url: str) -> Verdict:
     """Ask for an object of the private storage below the public URL, wherever it might show up there."""
     key, body = _put(private)
     for candidate in _places_to_look(private.place, url):
-        answer = asker.ask(candidate + key, limit=len(body))
-        if body in answer.body:
+        answer = asker.ask(candidate + key, limit=_LOOKED_AT, encoding=PLAIN)
+        if body in answer.unpacked:
             return Failed("no object of the private storage", f"one at {shown(candidate + key)}")
     return Ok()
 

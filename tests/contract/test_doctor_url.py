@@ -14,12 +14,14 @@ import pytest
 
 from registry_gen import paths
 from registry_gen.doctor import client_checks, private_checks, url_checks
+from registry_gen.doctor.exchange import Asker
 from registry_gen.doctor.outside import Outside
 from registry_gen.doctor.private_checks import Private, open_asker
 from registry_gen.doctor.result import CheckFailedError, Failed, NotApplicable, Ok
 from registry_gen.doctor.samples import find_samples
 from registry_gen.doctor.scratch import scratch
 from registry_gen.errors import InputError, RegistryError
+from registry_gen.inspect.reader import network_of
 from registry_gen.model.address import parse_address
 from registry_gen.model.config import Network
 from registry_gen.model.places import FolderPlace
@@ -438,6 +440,15 @@ def test_a_body_without_end_is_left_after_as_much_as_is_asked_for(site: BentSite
         assert refused.value.code.id == "NET010"
 
 
+def test_a_server_that_never_goes_on_is_left_in_time(site: BentSite, authority: Authority) -> None:
+    held = on("*", lambda _: Reply(body=b"x" * 100, hold_at=10))
+    network = network_of(site.base, authority.ca_file)
+    for asker in (Asker(network, seconds=0.5), Asker(network, in_all=0.5)):
+        with pytest.raises(RegistryError) as refused:
+            look(site, authority, url_checks.shows_storage, held, asker=asker)
+        assert refused.value.code.id == "NET011"
+
+
 def test_a_page_that_unpacks_without_end_is_left(site: BentSite, authority: Authority) -> None:
     bomb = gzip.compress(bytes(40_000_000))
     bend = on("*/versions", lambda _: Reply(body=bomb, headers={"Content-Encoding": "gzip"}))
@@ -446,16 +457,21 @@ def test_a_page_that_unpacks_without_end_is_left(site: BentSite, authority: Auth
     assert refused.value.code.id == "NET010"
 
 
+def always_packed(_request: Request, reply: Reply) -> Reply:
+    return replace(with_header(reply, "Content-Encoding", "gzip"), body=gzip.compress(_text(reply)))
+
+
+@pytest.mark.parametrize("how", [lambda _request, reply: reply, encoded, always_packed])
 @pytest.mark.parametrize("where", ["", "private/", "elsewhere/private/"])
 def test_a_private_folder_that_shows_up_below_the_url_is_found(
-    site: BentSite, authority: Authority, tmp_path: Path, where: str
+    site: BentSite, authority: Authority, tmp_path: Path, where: str, how: Bend
 ) -> None:
     private = FileStorage(tmp_path / "private")
 
     def bend(request: Request, reply: Reply) -> Reply:
         file = tmp_path / "private" / request.path.removeprefix(f"/{where}")
         exposed = request.path.startswith(f"/{where}scratch/") and file.is_file()
-        return Reply(body=file.read_bytes()) if exposed else reply
+        return how(request, Reply(body=file.read_bytes())) if exposed else reply
 
     url = site.url("/elsewhere/") if "elsewhere" in where else site.base
     with scratch(private) as folder, looking(site, authority) as outside:

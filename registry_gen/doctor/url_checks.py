@@ -56,7 +56,10 @@ def url_checks(outside: Outside) -> tuple[Check, ...]:
 def answers(outside: Outside) -> Verdict:
     """Any answer will do; the certificate is verified on the way."""
     outside.ask(paths.DISCOVERY)
-    return Ok() if outside.url.startswith("https://") else Ok("plain http, to this machine")
+    notes = [] if outside.url.startswith("https://") else ["plain http, to this machine"]
+    if outside.url != outside.site.url:
+        notes.append(f"registry.yaml says {outside.site.url}, where the pages of modules lead")
+    return Ok("; ".join(notes))
 
 
 def same_clock(outside: Outside) -> Verdict:

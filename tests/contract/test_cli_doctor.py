@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import click
 import psycopg
 import pytest
 
-from registry_gen import paths
+from registry_gen import paths, wiring
 from registry_gen.model.digest import sha256
 from registry_gen.storage.file import FileStorage
 from tests.support.bent_site import BentSite, with_header
+from tests.support.bent_storages import IsInterrupted
 from tests.support.command_line import on_terminal, run_here
 from tests.support.git_repo import GitRepo
 from tests.support.openpgp_keys import make_key
@@ -199,6 +201,25 @@ def test_a_failure_says_what_to_do_on_the_server_that_answered(published: Place,
 
     assert failed["DIA035"]["fix"].startswith("On Pages use _headers")
     assert failed["DIA035"]["part"] == "public URL"
+
+
+def test_what_a_server_says_cannot_steer_the_terminal(published: Place, authority: Authority) -> None:
+    with BentSite(published.work.public, authority) as site:
+        site.bend = lambda request, reply: with_header(reply, "X-Terraform-Get", "\x1b]0;owned\x07")
+        ran = published.doctor("--url", site.base)
+
+    assert "DIA035" in ran.out
+    assert "\\x1b]0;owned\\x07" in ran.out
+    assert "\x1b" not in ran.out
+
+
+def test_whoever_stops_it_leaves_nothing_behind(published: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "open_storage", lambda _place: IsInterrupted(published.work.public))
+
+    with pytest.raises(click.Abort):
+        published.doctor()
+
+    assert list(FileStorage(published.work.public).list("scratch/")) == []
 
 
 def test_the_list_fits_a_terminal_of_80_columns_and_is_coloured(published: Place) -> None:

@@ -23,7 +23,7 @@ from registry_gen.doctor.scratch import scratch
 from registry_gen.errors import InputError, RegistryError
 from registry_gen.inspect.reader import network_of
 from registry_gen.model.address import parse_address
-from registry_gen.model.config import Network
+from registry_gen.model.config import Network, Site
 from registry_gen.model.places import FolderPlace
 from registry_gen.storage.file import FileStorage
 from tests.support.bent_site import BentSite, with_header
@@ -119,6 +119,14 @@ def test_a_server_that_does_right_passes_every_check(site: BentSite, authority: 
     for check in ALL:
         function = check.run.func  # type: ignore[attr-defined]
         assert isinstance(look(site, authority, function), Ok), check.name
+
+
+def test_a_url_that_is_not_site_url_is_remarked(site: BentSite, authority: Authority) -> None:
+    elsewhere = Site("registry.example.com", "https://registry.example.com/")
+    with looking(site, authority) as outside:
+        verdict = url_checks.answers(replace(outside, site=elsewhere))
+
+    assert verdict == Ok("registry.yaml says https://registry.example.com/, where the pages of modules lead")
 
 
 def test_our_own_server_passes_every_check(site: BentSite, authority: Authority) -> None:

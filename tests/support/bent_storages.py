@@ -43,6 +43,12 @@ class AnswersWithOthers(FileStorage):
         return found and (b"former contents", found[1])
 
 
+class AnswersWithAnotherEtag(FileStorage):
+    def get(self, key: str) -> tuple[bytes, Stored] | None:
+        found = super().get(key)
+        return found and (found[0], replace(found[1], etag="another"))
+
+
 class Overwrites(FileStorage):
     def put_new(self, key: str, body: bytes | Path, sha256: Sha256) -> Stored:
         self.delete([key])

@@ -92,6 +92,19 @@ def test_the_checkpoint_is_mutable_and_never_cached() -> None:
     assert paths.rule(paths.CHECKPOINT).cache_control == "no-cache"
 
 
+def test_what_doctor_tries_a_bucket_with_is_served_as_any_other_object() -> None:
+    """Servers decide by path and know no rule for it."""
+    new, swap = paths.scratch_new("0f" * 16), paths.scratch_swap("0f" * 16)
+    assert (new, swap) == (f"scratch/{'0f' * 16}/new", f"scratch/{'0f' * 16}/swap")
+    assert paths.rule(new).immutable
+    assert not paths.rule(swap).immutable
+    for key in (new, swap):
+        assert paths.rule(key).cache_control == "public, max-age=300"
+        assert paths.rule(key).content_type == "application/octet-stream"
+        assert not paths.is_listing(key)
+        assert paths.owner(key) is None
+
+
 @pytest.mark.parametrize(
     "key",
     [paths.DISCOVERY, paths.mirror_index(RANDOM), paths.mirror_version(RANDOM, V1), paths.module_versions(NETWORK)],
@@ -106,6 +119,7 @@ def test_what_clients_want_as_json_says_so(key: str) -> None:
         *("", "index.html", "v1/modules/acme/network/versions", "v1/modules/acme/network/aws/1.0.0/other"),
         *("../v1/providers/acme/widget/versions", "v1/providers/acme/widget/versions\n", "records/" + "0" * 63),
         *("records/" + "A" * 64, "log/tile/0/1", "state/head"),
+        *("scratch/new", "scratch/" + "0" * 31 + "/new", "scratch/" + "0" * 32 + "/other"),
     ],
 )
 def test_a_key_that_is_never_made_has_no_rule(key: str) -> None:

@@ -64,6 +64,7 @@ BROKEN = [
     (bent.KeepsSilently, storage_checks.deleted_by_etag, "none, though the document stayed"),
     (bent.ListsNothing, storage_checks.in_listing, "nothing"),
     (bent.LosesLabels, storage_checks.labels_kept, "binary/octet-stream and public, max-age=300"),
+    (bent.HeadsNothing, storage_checks.labels_kept, "nothing"),
     (bent.NeverDeletes, storage_checks.deleted, "/new"),
     (bent.Forgets, storage_checks.kept, "nothing"),
     (bent.AnswersWithOthers, storage_checks.kept, "other bytes"),

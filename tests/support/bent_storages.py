@@ -135,6 +135,11 @@ class ListsNothing(FileStorage):
         yield from ()
 
 
+class HeadsNothing(FileStorage):
+    def head(self, key: str) -> Stored | None:
+        return None
+
+
 class LosesLabels(FileStorage):
     def head(self, key: str) -> Stored | None:
         found = super().head(key)

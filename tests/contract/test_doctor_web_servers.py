@@ -1,4 +1,4 @@
-"""nginx and Caddy as ``deployments/`` configures them get a green list; nginx as one might write it at first does not."""
+"""nginx and Caddy as ``deployments/`` has them get a green list; nginx as one might write it at first does not."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from registry_gen.errors import StorageError
+from registry_gen.errors import ConflictError, StorageError
 from registry_gen.storage import codes
 from registry_gen.storage.file import FileStorage
 
@@ -79,6 +79,24 @@ class OverwritesAtOnce(FileStorage):
         with self._lock:
             self.delete([key])
             return super().put_new(key, body, sha256)
+
+
+class LetsTheLoserWin(FileStorage):
+    """Refuses the second writer, and keeps its bytes all the same."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self._lock = threading.Lock()
+
+    def put_new(self, key: str, body: bytes | Path, sha256: Sha256) -> Stored:
+        with self._lock:
+            second = at_once() and super().head(key) is not None
+            if second:
+                self.delete([key])
+            stored = super().put_new(key, body, sha256)
+        if second:
+            raise ConflictError(codes.IMMUTABLE_CONFLICT, where=key)
+        return stored
 
 
 class IgnoresEtags(FileStorage):

@@ -24,6 +24,8 @@ from registry_gen.model.version import parse_version
 from registry_gen.render import shapes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from registry_gen.doctor.outside import Outside
     from registry_gen.doctor.result import Verdict
 
@@ -32,6 +34,7 @@ _HEADER: Final = "x-terraform-get"
 _OK: Final = 200
 _MISSING: Final = 404
 _GZIP: Final = "gzip"
+_VERSION: Final = parse_version("1.0.0")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -90,15 +93,15 @@ def shows_storage(outside: Outside) -> Verdict:
 
 def missing(outside: Outside) -> Verdict:
     """Keys of several kinds that nobody has: servers treat folders differently."""
-    name, version = f"doctor-{secrets.token_hex(8)}", parse_version("1.0.0")
-    module, provider = ModuleAddress(name, "missing", "aws"), ProviderAddress(name, "missing")
+    module = _nobody()
+    provider = ProviderAddress(module.namespace, "missing")
     for key in (
         outside.scratch.new(),
         paths.module_versions(module),
-        paths.module_download(module, version),
-        paths.module_archive(module, version),
+        paths.module_download(module, _VERSION),
+        paths.module_archive(module, _VERSION),
         paths.provider_versions(provider),
-        paths.provider_download(provider, version, Platform("linux", "amd64")),
+        paths.provider_download(provider, _VERSION, Platform("linux", "amd64")),
     ):
         answer = outside.ask(key)
         if answer.status != _MISSING:
@@ -107,21 +110,22 @@ def missing(outside: Outside) -> Verdict:
 
 
 def missing_not_cached(outside: Outside) -> Verdict:
-    """Ask for what is not there, write it, and ask again; and read what the 404 says of itself."""
+    """Read what a 404 says of itself, and whether the next one is out of a cache; write the object, and ask again."""
     key, body = outside.scratch.new(), _body()
-    answer = outside.ask(key)
-    if answer.status != _MISSING:
-        return NotApplicable(f"a missing key is answered with {answer.status}")
-    said = kept(answer.headers, outside.now())
-    if said is not None and said.seconds:
-        control = answer.headers.get("cache-control") or f"Expires: {answer.headers.get('expires', '')}"
-        return Failed("a 404 that no cache may keep", shortened(control))
-    age = _age(outside.ask(key).headers.get("age", ""))
-    if age:
-        return Failed("a 404 made for each who asks", f"one of {age} seconds ago, out of a cache")
+    # Rules of CDNs differ by path: a listing and a download are asked for, too.
+    for each in (key, paths.module_versions(_nobody()), paths.module_download(_nobody(), _VERSION)):
+        answer = outside.ask(each)
+        if answer.status != _MISSING:
+            return NotApplicable(f"a missing key is answered with {answer.status}")
+        said = kept(answer.headers, outside.now())
+        if said is not None and said.seconds:
+            control = answer.headers.get("cache-control") or f"Expires: {answer.headers.get('expires', '')}"
+            return Failed("a 404 that no cache may keep", shortened(control))
+        cached = _out_of_a_cache(outside.ask(each).headers)
+        if cached:
+            return Failed("a 404 made for each who asks", shortened(cached))
     outside.public.put_new(key, body, sha256(body))
-    again = outside.ask(key)
-    if again.status == _MISSING and shows_storage(outside) == Ok():
+    if outside.ask(key).status == _MISSING and shows_storage(outside) == Ok():
         return Failed("200 once the object is there", "still 404, while others are seen at once")
     return Ok()
 
@@ -216,6 +220,19 @@ def _joined(base: str, text: str) -> str:
         return urljoin(base, text)
     except ValueError:
         return ""
+
+
+def _nobody() -> ModuleAddress:
+    """A module that there is not."""
+    return ModuleAddress(f"doctor-{secrets.token_hex(8)}", "missing", "aws")
+
+
+def _out_of_a_cache(headers: Mapping[str, str]) -> str:
+    """The header by which an answer is known to be an earlier one; "" where none tells."""
+    if _age(headers.get("age", "")):
+        return f"Age: {headers['age']}"
+    told = [(name, headers.get(name, "")) for name in ("x-cache", "cf-cache-status")]
+    return next((f"{name}: {text}" for name, text in told if "hit" in text.lower()), "")
 
 
 def _age(text: str) -> int:

@@ -179,7 +179,19 @@ BENT: list[tuple[str, Callable[[Outside], Verdict], Bend, str]] = [
         only_missing(headers={"Expires": "Wed, 21 Oct 2099 07:28:00 GMT"}),
         "2099",
     ),
-    ("404 out of a cache", url_checks.missing_not_cached, only_missing(headers={"Age": "7"}), "7 seconds ago"),
+    ("404 out of a cache", url_checks.missing_not_cached, only_missing(headers={"Age": "7"}), "Age: 7"),
+    (
+        "404 of downloads out of a cache",
+        url_checks.missing_not_cached,
+        only_missing("*/download", headers={"X-Cache": "TCP_HIT"}),
+        "x-cache: TCP_HIT",
+    ),
+    (
+        "404 of listings out of a cache",
+        url_checks.missing_not_cached,
+        only_missing("*/versions", headers={"CF-Cache-Status": "HIT"}),
+        "cf-cache-status: HIT",
+    ),
     (
         "discovery as bytes",
         url_checks.discovery,

@@ -13,7 +13,8 @@ from registry_gen import paths
 from registry_gen.doctor import codes
 from registry_gen.doctor.result import Check, Failed, NotApplicable, Ok
 from registry_gen.errors import InputError
-from registry_gen.publish.own_bucket import require_own_bucket
+from registry_gen.model.places import known_as
+from registry_gen.publish.own_bucket import require_own_log, require_own_place
 from registry_gen.render import shapes
 from registry_gen.render.discovery import render_site
 from registry_gen.signing.codes import LOST
@@ -100,12 +101,13 @@ def key_readable(setup: Setup, opened: Callable[[], object]) -> Verdict:
 
 
 def own_bucket(setup: Setup) -> Verdict:
-    """Compare the log in the bucket with the ledger's."""
+    """Compare the place with the one that the ledger publishes to, and the log there with the ledger's."""
     ledger = setup.ledger()
     if ledger.pending():
         return NotApplicable("the ledger has no tables of this version yet")
     head = ledger.log_head()
-    require_own_bucket(head, setup.public(), setup.config.site.log_origin)
+    require_own_place(head, known_as(setup.config.public, str(setup.config.root)))
+    require_own_log(head, setup.public(), setup.config.site.log_origin)
     return Ok(f"a log of {head.stored_size}") if head.stored_size else NotApplicable("nothing is published yet")
 
 

@@ -156,6 +156,14 @@ def test_another_ledger_than_that_of_the_bucket_is_told(published: Place, postgr
     assert "PUB003" in published.failed()["DIA005"]["found"]
 
 
+def test_another_place_than_the_ledger_publishes_to_is_told(published: Place) -> None:
+    file = published.work.root / "registry.yaml"
+    file.write_text(file.read_text().replace("./public", "./elsewhere"))
+    shutil.copytree(published.work.public, published.work.root / "elsewhere")
+
+    assert "PUB015" in published.failed()["DIA005"]["found"]
+
+
 def test_another_url_than_the_bucket_was_published_for_is_told(published: Place) -> None:
     services = {"modules.v1": "/registry/v1/modules/", "providers.v1": "/registry/v1/providers/"}
     published.work.write(f"public/{paths.DISCOVERY}", json.dumps(services))

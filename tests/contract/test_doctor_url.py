@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -297,6 +298,12 @@ BENT: list[tuple[str, Callable[[Outside], Verdict], Bend, str]] = [
         on(ARCHIVE, lambda reply: replace(reply, body=b"x")),
         "2d711642b7",
     ),
+    (
+        "no checksum",
+        client_checks.module_reads,
+        on(f"/{MODULE}/1.0.0/*", lambda reply: replace(reply, body=re.sub(rb"[?]checksum=\w+:\w+", b"", _text(reply)))),
+        "none",
+    ),
     ("no archive", client_checks.module_reads, on(ARCHIVE, lambda _: Reply(403)), "403"),
     ("no leaf", client_checks.provider_reads, on("*/linux/amd64", lambda _: Reply(404)), "404"),
     (
@@ -497,6 +504,10 @@ def test_a_private_folder_that_shows_up_below_the_url_is_found(
     with scratch(private) as folder, looking(site, authority) as outside:
         hidden = Private(private, FolderPlace(str(tmp_path / "private")), folder, Network())
         assert private_checks.not_exposed(hidden, outside.asker, url) == Ok()
+        site.bend = on("*", lambda _: Reply.redirect("/again"))
+        assert private_checks.not_exposed(hidden, outside.asker, url) == Ok(), (
+            "a server that leads in circles shows nothing"
+        )
         site.bend = bend
         verdict = private_checks.not_exposed(hidden, outside.asker, url)
     assert isinstance(verdict, Failed)

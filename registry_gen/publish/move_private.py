@@ -62,6 +62,8 @@ def _wave(key: str) -> int | None:
         rule = paths.rule(key)
     except ValueError:
         return None  # nothing that the registry makes: it is left where it is
+    if key.startswith(paths.SCRATCH):
+        return None  # what doctor tries a storage with
     if rule.immutable:
         return 0
     if paths.is_listing(key):

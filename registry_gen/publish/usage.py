@@ -73,6 +73,8 @@ def kind_of(key: str) -> Kind:
         rule = paths.rule(key)
     except ValueError:
         return "other"
+    if key.startswith(paths.SCRATCH):
+        return "other"
     if key.startswith("log/"):
         return "log"
     if not rule.immutable:

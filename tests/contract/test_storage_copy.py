@@ -526,6 +526,8 @@ def test_a_private_storage_is_copied_with_documents_last_and_again_only_what_cha
     leaf = private.put_if(LEAF, b"leaf", None)
     private.put_if(LISTING, b"listing", None)
     private.put_if(paths.CHECKPOINT, b"checkpoint", None)
+    scratch = paths.scratch_swap("0" * 32)
+    tried = private.put_if(scratch, b"doctor's", None)
     order = Fault()
     with work.registry() as registry:
         done = copy_private(registry, private, faulty_storage(new, order), Silent())
@@ -533,6 +535,7 @@ def test_a_private_storage_is_copied_with_documents_last_and_again_only_what_cha
         puts = [name.partition(" ")[2] for name in order.names if name.startswith("put_")]
         assert puts == [ARCHIVE, LEAF, LISTING, paths.CHECKPOINT]
         private.put_if(LEAF, b"later", leaf.etag)
+        private.delete_if(scratch, tried.etag)
         again = copy_private(registry, private, new, Silent())
         assert (again.copied, again.kept) == (1, 3)
     assert tree(work.root / "new-private") == tree(work.root / "private")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from registry_gen import wiring
+from registry_gen import paths, wiring
 from registry_gen.model.facts import Stock
 from registry_gen.model.intent import Run
 from registry_gen.plan.collect import Extent
@@ -57,6 +57,7 @@ def test_every_object_is_counted_once_by_kind_and_by_whose_it_is(work: Workspace
 
 def test_what_the_ledger_does_not_know_is_told_apart(work: Workspace) -> None:
     foreign = {
+        paths.scratch_new("0" * 32): b"tried",
         "notes.txt": b"notes",
         "v1/modules/gone/one/aws/1.0.0/module.tar.gz": b"archive",
         f"records/{'0' * 64}": b"{}",
@@ -65,9 +66,9 @@ def test_what_the_ledger_does_not_know_is_told_apart(work: Workspace) -> None:
         (work.public / key).parent.mkdir(parents=True, exist_ok=True)
         (work.public / key).write_bytes(body)
     found = run_here(work, "--json", "storage", "usage").json
-    assert found["unknown"] == {"objects": 3, "bytes": 14}
-    assert found["kinds"]["other"] == {"objects": 1, "bytes": 5}
-    assert "3 objects with 14 bytes of nothing that the ledger knows" in run_here(work, "storage", "usage").out
+    assert found["unknown"] == {"objects": 4, "bytes": 19}
+    assert found["kinds"]["other"] == {"objects": 2, "bytes": 10}
+    assert "4 objects with 19 bytes of nothing that the ledger knows" in run_here(work, "storage", "usage").out
 
 
 def test_a_terminal_gets_the_largest_ones(work: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

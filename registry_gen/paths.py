@@ -22,6 +22,9 @@ MODULES: Final = "v1/modules/"
 PROVIDERS: Final = "v1/providers/"
 MIRROR: Final = "v1/mirror/"
 CHECKPOINT: Final = "log/checkpoint"
+STATE: Final = "state/"
+"""Where the private bucket keeps the state of a ledger."""
+STATE_HEAD: Final = "state/head"
 SCRATCH: Final = "scratch/"
 """What ``doctor`` tries a bucket with; nothing under it outlives its run, unless that was killed."""
 
@@ -42,6 +45,7 @@ _LISTING: Final = (
 _LEAF: Final = f"public, max-age={_LEAF_FRESH}"
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 _NO_CACHE: Final = "no-cache"
+_NO_STORE: Final = "private, no-store"
 
 LISTING_WINDOW: Final = timedelta(seconds=_LISTING_FRESH + _LISTING_REVALIDATES + _LISTING_SURVIVES)
 """How long any cache may go on to serve a listing after it was replaced (RFC 9111, RFC 5861)."""
@@ -145,6 +149,21 @@ def record(digest: Sha256) -> str:
     return f"records/{digest}"
 
 
+def state_change(number: int, digest: Sha256) -> str:
+    """One change of the ledger's state, in the private bucket; ``number`` counts them from 0."""
+    return f"{STATE}journal/{number:010d}-{digest}"
+
+
+def state_part(generation: int, digest: Sha256) -> str:
+    """A part of a snapshot of the ledger's state. ``generation`` keeps what two holders of the lease wrote apart."""
+    return f"{STATE}parts/{generation}-{digest}"
+
+
+def state_snapshot(generation: int, digest: Sha256) -> str:
+    """The list of a snapshot's parts."""
+    return f"{STATE}snapshots/{generation}-{digest}"
+
+
 def scratch_new(name: str) -> str:
     """An object that ``doctor`` puts and deletes again; ``name`` is 32 random hex digits."""
     return f"{SCRATCH}{name}/new"
@@ -166,11 +185,18 @@ def log_entries(index: int, width: int = 256) -> str:
 
 
 def rule(key: str) -> Rule:
-    """How the object under ``key`` is served. Raises ValueError for a key that this module never makes."""
+    """How the object under ``key`` is served. Raises ValueError for a key that is never made for the public bucket."""
     found = _ANY_RULE.fullmatch(key)
     if not found or not found.lastindex:
         raise ValueError(f"no rule for the key {key!r}")
     return _RULES[found.lastindex - 1]
+
+
+def rule_of_any(key: str) -> Rule:
+    """How the object under ``key`` is kept, in whichever bucket. Raises ValueError for a key that is never made."""
+    if key == STATE_HEAD:
+        return _STATE_HEAD_RULE
+    return _STATE_RULE if _STATE.fullmatch(key) else rule(key)
 
 
 def wave(key: str) -> int:
@@ -258,3 +284,7 @@ _GRAMMAR: Final = (
 # One expression asks for all of them at once: the number of the group that matched is that of the rule.
 _ANY_RULE: Final = re.compile("|".join(f"({pattern})" for pattern, _ in _GRAMMAR))
 _RULES: Final = tuple(found for _, found in _GRAMMAR)
+
+_STATE: Final = re.compile(r"state/(?:journal/\d{10,19}|(?:parts|snapshots)/\d{1,19})-[0-9a-f]{64}")
+_STATE_HEAD_RULE: Final = Rule(_JSON, _NO_STORE, False)
+_STATE_RULE: Final = Rule(_BYTES, _NO_STORE, True)

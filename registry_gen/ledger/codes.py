@@ -224,3 +224,45 @@ NOT_IMPORTED = Code(
     "The ledger has no tag and no digest of this package that another registry named.",
     "Compare the address with those of the import's report. Nothing has to be forgotten of it.",
 )
+BUCKET_FAILED = Code(
+    "LED044",
+    "the private bucket failed",
+    "The ledger's state is kept there: what cannot be kept is not done, and nothing of it was published.",
+    "Mend what it says and run the command again: it first finishes what was begun.",
+)
+HEAD_UNREADABLE = Code(
+    "LED045",
+    "what the private bucket keeps of the ledger cannot be read",
+    "It is damaged, or a newer registry-gen wrote it. What is not understood is not believed.",
+    "Use the newest registry-gen. If state/head is damaged, put back its last version from before, where the bucket "
+    "keeps versions; else move everything below state/ away and make the ledger again: "
+    "registry-gen ledger rebuild --from-bucket.",
+)
+HEAD_CHANGED = Code(
+    "LED046",
+    "somebody else changed what the private bucket keeps of the ledger",
+    "Only registry-gen moves state/head, and only forwards. An older one would take back what was published since.",
+    "Find out who writes to the private bucket. Put the last version of state/head back, where the bucket keeps "
+    "versions. If it is right as it is, delete the folder ledger of the state folder here: it is made again.",
+)
+STATE_DAMAGED = Code(
+    "LED047",
+    "a part of the ledger's state is missing or altered in the private bucket",
+    "state/head names every part with its digest; a ledger made of other bytes would publish something else.",
+    "Put the object back from a copy of the bucket, or from its versions. If it is lost, move everything below state/ "
+    "away and the folder ledger of the state folder too, and fill an empty ledger: registry-gen ledger restore from a "
+    "backup, or registry-gen ledger rebuild --from-bucket.",
+)
+NO_LEASE = Code(
+    "LED048",
+    "this ledger has no lease",
+    "A lease is kept where the ledger's state is in the private bucket: ledger: bucket. A PostgreSQL server has a lock "
+    "that ends with its holder's connection.",
+    "There is nothing to lock or unlock: end the process that publishes, or revoke its right to connect.",
+)
+LEASE_OF_ANOTHER = Code(
+    "LED049",
+    "the lease is somebody else's",
+    "Whoever holds it may be at work: taking it away ends their run where it is.",
+    "Wait until it expires. Where its holder is gone, or agrees, give --force; the audit log will tell.",
+)

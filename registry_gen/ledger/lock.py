@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
 
-_KEY: Final = 0x7265_6702
+KEY: Final = 0x7265_6702
+"""What the lock is known by, together with the schema."""
 _LONGEST_WAIT: Final = 2_147_483_647
 """Milliseconds: the largest lock_timeout."""
 
@@ -42,8 +43,7 @@ def acquire(connection: Connection[TupleRow], wait_seconds: float, where: str) -
 
     Raises LedgerError LED003, naming the holder, where another one holds on.
     """
-    if not _taken(connection, wait_seconds):
-        raise _held(connection, wait_seconds, where)
+    wait(connection, wait_seconds, where)
     row = connection.execute(_RAISE).fetchone()
     if row is None:
         raise LedgerError(codes.SCHEMA_MISSING, where=where, hint=codes.SCHEMA_MISSING.fix)
@@ -51,11 +51,17 @@ def acquire(connection: Connection[TupleRow], wait_seconds: float, where: str) -
     return generation
 
 
+def wait(connection: Connection[TupleRow], wait_seconds: float, where: str) -> None:
+    """Take the lock alone; raises as ``acquire`` does."""
+    if not _taken(connection, wait_seconds):
+        raise _held(connection, wait_seconds, where)
+
+
 def release(connection: Connection[TupleRow]) -> None:
     """Give the lock back at once, and close; closing alone would do so a moment later."""
     try:
         if not connection.broken and not connection.closed:
-            connection.execute(_RELEASE, (_KEY,))
+            connection.execute(_RELEASE, (KEY,))
     except psycopg.Error:
         pass  # The session is gone, and its lock with it.
     finally:
@@ -77,7 +83,7 @@ def require_generation(connection: Connection[TupleRow], generation: int, where:
 
 
 def _taken(connection: Connection[TupleRow], wait_seconds: float) -> bool:
-    tried = connection.execute(_TRY, (_KEY,)).fetchone()
+    tried = connection.execute(_TRY, (KEY,)).fetchone()
     if tried is not None and tried[0]:
         return True
     milliseconds = min(int(wait_seconds * 1000), _LONGEST_WAIT)
@@ -89,7 +95,7 @@ def _taken(connection: Connection[TupleRow], wait_seconds: float) -> bool:
                 "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true)",
                 (str(milliseconds),),
             )
-            connection.execute(_WAIT, (_KEY,))
+            connection.execute(_WAIT, (KEY,))
     except psycopg.errors.LockNotAvailable:
         return False
     return True

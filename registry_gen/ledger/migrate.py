@@ -57,9 +57,9 @@ def migrate(connection: Connection[TupleRow], migrations: Sequence[Migration], w
     connection.execute(_LOCK, (_LOCK_KEY,))
     try:
         # Nothing is written where nothing is missing: a user without the right to create tables may then publish.
-        applied = _applied(connection)
-        pending = missing(applied, migrations, where)
-        if pending and not applied:
+        known = applied(connection)
+        pending = missing(known, migrations, where)
+        if pending and not known:
             connection.execute(_CREATE_JOURNAL)
         for migration in pending:
             with connection.transaction():
@@ -75,23 +75,24 @@ def migrate(connection: Connection[TupleRow], migrations: Sequence[Migration], w
 
 def pending(connection: Connection[TupleRow], migrations: Sequence[Migration], where: str) -> tuple[str, ...]:
     """The names of those that ``migrate`` would apply; raises LedgerError LED012 and LED013 as it does."""
-    return tuple(migration.name for migration in missing(_applied(connection), migrations, where))
+    return tuple(migration.name for migration in missing(applied(connection), migrations, where))
 
 
-def _applied(connection: Connection[TupleRow]) -> Mapping[str, str]:
+def applied(connection: Connection[TupleRow]) -> Mapping[str, str]:
+    """The migrations that this schema has seen, SHA-256 by name."""
     found = connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
     if found is None or not found[0]:
         return {}
     return dict(connection.execute("SELECT name, sha256 FROM schema_migrations ORDER BY name").fetchall())
 
 
-def missing(applied: Mapping[str, str], migrations: Sequence[Migration], where: str) -> tuple[Migration, ...]:
-    """The migrations that are not among those ``applied``, which is SHA-256 by name.
+def missing(there: Mapping[str, str], migrations: Sequence[Migration], where: str) -> tuple[Migration, ...]:
+    """The migrations that are not ``there``, which are SHA-256 by name.
 
     Raises LedgerError LED012 where an applied one has other SQL than ours, LED013 where one is unknown to us.
     """
     known = {migration.name: migration for migration in migrations}
-    for name, digest in applied.items():
+    for name, digest in there.items():
         if name not in known:
             raise LedgerError(codes.SCHEMA_NEWER, where=where, found=f"migration {name}", hint=codes.SCHEMA_NEWER.fix)
         if known[name].sha256 != digest:
@@ -102,4 +103,4 @@ def missing(applied: Mapping[str, str], migrations: Sequence[Migration], where: 
                 found=known[name].sha256,
                 hint=codes.MIGRATION_ALTERED.fix,
             )
-    return tuple(migration for migration in migrations if migration.name not in applied)
+    return tuple(migration for migration in migrations if migration.name not in there)

@@ -166,12 +166,15 @@ class PostgresLedger:
 
     def close(self) -> None:
         """Give back connections, and leave the embedded server, which stops with its last user."""
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        self._forget_connections()
         if self._on_close is not None:
             self._on_close()
             self._on_close = None
+
+    def _forget_connections(self) -> None:
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
     @contextmanager
     def _snapshot(self) -> Iterator[Connection[TupleRow]]:

@@ -24,7 +24,7 @@ def check_key(key: str) -> paths.Rule:
     """What ``paths`` says of a key; raises StorageError STO004 for one that the registry never makes."""
     check_parts(key, key)
     try:
-        return paths.rule(key)
+        return paths.rule_of_any(key)
     except ValueError:
         raise StorageError(codes.BAD_KEY, found=repr(key)) from None
 

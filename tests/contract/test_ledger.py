@@ -1,4 +1,4 @@
-"""What every ledger does: one suite for a server that a DSN names and for the embedded one."""
+"""What every ledger does: one suite for a server, for the embedded one, and for one whose state is in a bucket."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from registry_gen.model.facts import (
 )
 from registry_gen.model.intent import AuditRow, Run
 from registry_gen.model.version import parse_constraints
+from tests.support.bucket_ledger import bucket_ledger, same
 from tests.support.intents import NOW, intent_of, logged
 from tests.support.published_facts import (
     KEY,
@@ -42,6 +43,7 @@ from tests.support.published_facts import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from registry_gen.ledger import Alarm, Ledger, Publication
     from registry_gen.ledger.postgres import PostgresLedger
@@ -60,9 +62,16 @@ def violation_of(alarm: Alarm) -> Violation:
     return Violation(alarm.address, alarm.version, alarm.kind, alarm.published, alarm.seen)
 
 
-@pytest.fixture(params=["server", "embedded"])
-def ledger(request: pytest.FixtureRequest, postgres: Postgres) -> Iterator[PostgresLedger]:
-    """A migrated, empty ledger of each kind; the embedded one joins the server that the tests run on."""
+@pytest.fixture(params=["server", "embedded", "bucket"])
+def ledger(request: pytest.FixtureRequest, postgres: Postgres, tmp_path: Path) -> Iterator[PostgresLedger]:
+    """A migrated, empty ledger of each kind; the embedded one joins the server that the tests run on.
+
+    Whatever a test does to the one in a bucket, another machine has all of it in the end.
+    """
+    if request.param == "bucket":
+        dsn = request.getfixturevalue("database")
+        yield from brought_elsewhere(dsn, tmp_path / "private", postgres)
+        return
     if request.param == "server":
         opened = open_server(request.getfixturevalue("database"))
     else:
@@ -71,6 +80,20 @@ def ledger(request: pytest.FixtureRequest, postgres: Postgres) -> Iterator[Postg
         opened = open_embedded(postgres.folder)
     yield opened
     opened.close()
+
+
+def brought_elsewhere(dsn: str, private: Path, postgres: Postgres) -> Iterator[PostgresLedger]:
+    opened = bucket_ledger(dsn, private)
+    yield opened
+    opened.close()
+    there = postgres.create("elsewhere")
+    elsewhere = bucket_ledger(there, private)
+    try:
+        elsewhere.bring()
+        same(dsn, there)
+    finally:
+        elsewhere.close()
+        postgres.drop("elsewhere")
 
 
 @pytest.fixture

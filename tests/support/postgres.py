@@ -48,18 +48,19 @@ class Postgres:
     def create(self, name: str) -> str:
         """A new, migrated database; returns its DSN as a URL."""
         self._admin(_COPY, name, _TEMPLATE)
-        return self._dsn(name)
+        return self.dsn_of(name)
 
     def copy(self, dsn: str, name: str) -> str:
         """A database that holds what another one held at this moment, as a restored backup does; returns its DSN."""
         self._admin(_COPY, name, urlsplit(dsn).path.removeprefix("/"))
-        return self._dsn(name)
+        return self.dsn_of(name)
 
     def drop(self, name: str) -> None:
         """Remove a database, ending whatever is connected to it."""
         self._admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
-    def _dsn(self, name: str) -> str:
+    def dsn_of(self, name: str) -> str:
+        """The DSN of a database, as a URL."""
         parts = conninfo_to_dict(self.server.dsn(name))
         return f"postgresql://{parts['user']}@/{name}?host={quote(str(parts['host']))}&port={parts['port']}"
 

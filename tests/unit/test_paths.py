@@ -127,6 +127,22 @@ def test_a_key_that_is_never_made_has_no_rule(key: str) -> None:
         paths.rule(key)
 
 
+@pytest.mark.parametrize(
+    ("key", "immutable"),
+    [
+        (paths.STATE_HEAD, False),
+        (paths.state_change(7, DIGEST), True),
+        (paths.state_part(12, DIGEST), True),
+        (paths.state_snapshot(12, DIGEST), True),
+    ],
+)
+def test_the_state_of_a_ledger_has_keys_that_no_public_bucket_has(key: str, *, immutable: bool) -> None:
+    assert paths.rule_of_any(key).immutable == immutable
+    assert paths.rule_of_any(key).cache_control == "private, no-store"
+    with pytest.raises(ValueError, match="no rule for the key"):
+        paths.rule(key)
+
+
 def test_provenance_is_served_as_what_in_toto_calls_it() -> None:
     """in-toto/attestation, spec/v1/bundle.md, "Storage convention"."""
     assert paths.rule(paths.module_provenance(NETWORK, V1)).content_type == "application/vnd.in-toto.bundle"

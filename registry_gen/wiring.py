@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
 import stat
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from registry_gen.edge.purge import Edge
     from registry_gen.errors import RegistryError
     from registry_gen.ledger import Ledger
+    from registry_gen.ledger.postgres import PostgresLedger
     from registry_gen.model.address import Address
     from registry_gen.model.config import Config
     from registry_gen.model.entries import Catalog
@@ -131,8 +133,15 @@ def open_ledger(config: Config) -> Iterator[Ledger]:
 
     prepare_state(config.state)
     notes = config.purge is not None
+    ledger: PostgresLedger
     if config.ledger == "embedded":
         ledger = open_embedded(config.state / "postgres", notes_purges=notes)
+    elif config.ledger == "bucket":
+        from registry_gen.ledger.bucket import open_bucket
+
+        who = identity(os.environ, user)
+        owner = f"{who.actor} ({who.run_url or socket.gethostname()})"
+        ledger = open_bucket(config.state / "ledger", open_storage(config.private), owner, notes_purges=notes)
     elif config.ledger.startswith("env:"):
         ledger = open_server(_dsn(config.ledger), notes_purges=notes)
     else:

@@ -231,7 +231,7 @@ BAD_LEDGER = Code(
     "CFG007",
     "not a ledger",
     "The ledger remembers what was published; a wrong one would publish everything again.",
-    "Write embedded, env:NAME, or a postgresql:// URL without a password.",
+    "Write embedded, bucket, env:NAME, or a postgresql:// URL without a password.",
 )
 BAD_NETWORK = Code(
     "CFG008",

@@ -33,6 +33,7 @@ from registry_gen.errors import InputError
 from registry_gen.model.config import Limits
 
 _LIMITS: Final = Limits()
+_OWN_LEDGERS: Final = ("embedded", "bucket")
 _LABEL: Final = r"[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 _HOST_AND_PORT = re.compile(rf"({_HOST.pattern})(?::([1-9][0-9]{{0,4}}))?")
@@ -67,11 +68,11 @@ def upstream(text: str) -> str:
 
 
 def ledger(text: str) -> str:
-    """``embedded``, ``env:NAME``, or a DSN without a password; never repeats a DSN."""
-    if text == "embedded" or (text.startswith("env:") and reference(text)):
+    """``embedded``, ``bucket``, ``env:NAME``, or a DSN without a password; never repeats a DSN."""
+    if text in _OWN_LEDGERS or (text.startswith("env:") and reference(text)):
         return text
     if not text.startswith(("postgresql://", "postgres://")):
-        hint = nearest(text, ("embedded",)) if text.isalpha() else ""
+        hint = nearest(text, _OWN_LEDGERS) if text.isalpha() else ""
         raise InputError(codes.BAD_LEDGER, hint=hint or codes.BAD_LEDGER.fix)
     try:
         parts = urlsplit(text)
@@ -95,7 +96,7 @@ def network(text: str) -> str:
 
 
 CaFile = Annotated[str | None, reads_place(machine_path), schema()]
-LedgerText = Annotated[str, reads(ledger), schema(examples=["embedded", "env:LEDGER_URL"])]
+LedgerText = Annotated[str, reads(ledger), schema(examples=["embedded", "bucket", "env:LEDGER_URL"])]
 Count = Annotated[int, reads(whole(1, 1_000_000), written), schema(type="integer")]
 Workers = Annotated[int, reads(whole(1, 256), written), schema(type="integer")]
 KeyReference = Annotated[str | None, Reference, schema(pattern="^(env|file):", examples=["env:OPENPGP_KEY"])]
@@ -211,7 +212,7 @@ class RegistryFile(Shape):
     storage: Annotated[StorageShape, Field(description="Where is published to.")]
     ledger: Annotated[
         LedgerText,
-        Field(description="embedded, env:NAME, or a postgresql:// URL without a password."),
+        Field(description="embedded, bucket, env:NAME, or a postgresql:// URL without a password."),
     ] = "embedded"
     catalog: Annotated[MachinePath, Field(description="The folder of the catalog.")] = ""
     state: Annotated[MachinePath, Field(description="The folder of what this machine keeps.")] = ""

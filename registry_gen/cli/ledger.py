@@ -9,6 +9,7 @@ import click
 
 from registry_gen import wiring
 from registry_gen.cli.ledger_audit import audit
+from registry_gen.cli.ledger_lease import lock, status, unlock
 from registry_gen.cli.ledger_rebuild import rebuild
 from registry_gen.cli.output import counted
 from registry_gen.errors import LedgerError
@@ -26,7 +27,10 @@ def command() -> None:
 
 
 command.add_command(audit)
+command.add_command(lock)
 command.add_command(rebuild)
+command.add_command(status)
+command.add_command(unlock)
 
 
 @command.command("migrate", short_help="Bring the schema up to date.")

@@ -72,7 +72,8 @@ class SigningRefs:
 class Config:
     """registry.yaml, with every relative path resolved against its folder.
 
-    ``ledger`` is "embedded" or a reference to, or value of, a PostgreSQL DSN. ``purge`` is None where no CDN is told.
+    ``ledger`` is "embedded", "bucket", or a reference to, or value of, a PostgreSQL DSN. ``purge`` is None where no CDN
+    is told.
     """
 
     root: Path

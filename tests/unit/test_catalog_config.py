@@ -94,7 +94,13 @@ def test_storages_may_lie_in_the_state_folder() -> None:
 
 @pytest.mark.parametrize(
     "ledger",
-    ["embedded", "env:X", "postgresql://registry@db.example.com/registry?sslmode=verify-full", "postgres:///registry"],
+    [
+        "embedded",
+        "bucket",
+        "env:X",
+        "postgresql://registry@db.example.com/registry?sslmode=verify-full",
+        "postgres:///registry",
+    ],
 )
 def test_a_ledger_without_a_secret_is_taken_as_it_is(ledger: str) -> None:
     assert config(f"{BASE}ledger: {ledger}").ledger == ledger

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from contextlib import ExitStack
+from itertools import product
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 BIG: Final = b'{"versions":[' + b'{"version":"1.0.0"},' * 200 + b"]}"
 HIDDEN: Final = (".staging/0f0f", ".well-known/acme-challenge/token", "v1/modules/.git/config", "log/.htpasswd")
 SECRET: Final = b"not for the public"
+KINDS: Final = ("folder", "bucket", "prefix")
+PREFIX: Final = "/some/folder"
 MISSING: Final = DOWNLOAD.replace("1.2.0-rc.1", "9.9.9")
 
 
@@ -54,17 +57,22 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bucket(authority: Authority) -> Iterator[HttpServer]:
-    """A store that says 403 for what it has not, marks its answers, and refuses tokens of others and queries."""
+    """A store that says 403 for what it has not, marks its answers, and refuses tokens of others and queries.
+
+    It has two registries, one of them below a prefix.
+    """
     with HttpServer(authority=authority) as server:
-        for key in KEYS:
+        for prefix, key in product(("", PREFIX), KEYS):
             reply = Reply(
                 body=_body(key),
                 content_type=paths.rule(key).content_type,
                 headers={"Cache-Control": "private", "X-Terraform-Get": "./theirs", "x-amz-request-id": "1"},
             )
-            server.route(f"/{quote(key)}", _unless_told_too_much(reply))
-        for path in (MISSING, "v1/", ""):
-            server.route(f"/{path}", Reply(status=403, body=b"<Error/>", headers={"Cache-Control": "max-age=60"}))
+            server.route(f"{prefix}/{quote(key)}", _unless_told_too_much(reply))
+        for prefix, path in product(("", PREFIX), (MISSING, "v1/", "")):
+            server.route(
+                f"{prefix}/{path}", Reply(status=403, body=b"<Error/>", headers={"Cache-Control": "max-age=60"})
+            )
         yield server
 
 
@@ -75,7 +83,7 @@ def _unless_told_too_much(reply: Reply) -> Callable[[Request], Reply]:
     return answer
 
 
-@pytest.fixture(scope="module", params=["nginx-folder", "nginx-bucket", "caddy-folder", "caddy-bucket"])
+@pytest.fixture(scope="module", params=[f"{name}-{kind}" for name in ("nginx", "caddy") for kind in KINDS])
 def server(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -84,7 +92,8 @@ def server(
     bucket: HttpServer,
 ) -> Iterator[WebServer]:
     name, _, kind = request.param.partition("-")
-    source = Source(folder=public) if kind == "folder" else Source(bucket=bucket.url("", "localhost"))
+    prefix = PREFIX if kind == "prefix" else ""
+    source = Source(folder=public) if kind == "folder" else Source(bucket=bucket.url("", "localhost"), prefix=prefix)
     start = nginx if name == "nginx" else caddy
     with ExitStack() as stack:
         work = tmp_path_factory.mktemp(request.param) / "etc"

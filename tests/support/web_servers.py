@@ -32,10 +32,14 @@ BUCKET: Final = "https://registry-public.s3.eu-central-1.amazonaws.com"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is served: a folder, or the bucket behind a URL (``https://HOST:PORT``)."""
+    """What is served: a folder, or the bucket behind a URL (``https://HOST:PORT``), keys of which begin with a prefix.
+
+    The prefix begins with a slash, and ends without one.
+    """
 
     folder: Path | None = None
     bucket: str | None = None
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def nginx(work: Path, authority: Authority, port: int, source: Source) -> Iterat
     if source.bucket is not None:
         edit(work / "nginx.conf", {"  include folder.conf;\n": "", "# include bucket.conf;": "include bucket.conf;"})
         trust = {BUCKET: source.bucket, "/etc/ssl/certs/ca-certificates.crt": str(authority.ca_file)}
-        edit(work / "bucket.conf", trust)
+        edit(work / "bucket.conf", {**trust, "rewrite ^(.*)$ $1?": f"rewrite ^(.*)$ {source.prefix}$1?"})
     with running_nginx(work):
         yield WebServer("nginx", port, authority.ca_file)
 
@@ -134,6 +138,7 @@ def caddy(work: Path, authority: Authority, port: int, source: Source) -> Iterat
         edit(file, {"/srv/registry/public": str(source.folder)})
     if source.bucket is not None:
         edit(file, {"\timport folder\n": "", "# import bucket": "import bucket", BUCKET: source.bucket})
+        edit(file, {"rewrite {path}?": f"rewrite {source.prefix}{{path}}?"})
     command = [_installed("caddy"), "run", "--config", str(file), "--adapter", "caddyfile"]
     home = {"HOME": str(work), "XDG_DATA_HOME": str(work / "data"), "XDG_CONFIG_HOME": str(work / "config")}
     with _running(command, "serving initial configuration", work, {**home, "SSL_CERT_FILE": str(authority.ca_file)}):

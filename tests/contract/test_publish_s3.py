@@ -12,6 +12,7 @@ from registry_gen.publish.fsck import fsck
 from registry_gen.publish.progress import Silent
 from tests.support.command_line import run_here
 from tests.support.git_repo import GitRepo
+from tests.support.seaweedfs import keep_in
 from tests.support.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -28,17 +29,7 @@ ARCHIVE = f"v1/modules/{ADDRESS}/1.0.0/module.tar.gz"
 @pytest.fixture
 def work(tmp_path: Path, database: str, s3_place: S3Place) -> Workspace:
     work = Workspace(tmp_path / "work", database)
-    options = {
-        "endpoint": s3_place.endpoint,
-        "path_style": True,
-        "region": "us-east-1",
-        "auth": {"kind": "keys", "access_key": "env:OWNER_KEY", "secret_key": "env:OWNER_SECRET"},
-    }
-    text = (work.root / "registry.yaml").read_text()
-    for name in ("public", "private"):
-        place = {"url": f"{s3_place.url}/{name}", **options}
-        text = text.replace(f"{name}: ./{name}", f"{name}: {json.dumps(place)}")
-    work.write("registry.yaml", text)
+    keep_in(work, s3_place)
     repo = GitRepo(tmp_path / "network.git")
     repo.tag("v1.0.0", repo.commit({"main.tf": 'variable "name" {}\n'}))
     repo.tag("v1.1.0", repo.commit({"main.tf": 'variable "other" {}\n'}))

@@ -2,6 +2,10 @@
 
 with running(folder) as server:
     place = server.place("some/prefix")
+    keep_in(workspace, place)           # a registry whose storages are there
+
+with running(folder, certificate) as server:
+    server.public                       # https://localhost:PORT, where everybody may read
 """
 
 from __future__ import annotations
@@ -26,12 +30,14 @@ from registry_gen.model.places import S3Keys, S3Place
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tests.support.workspace import Workspace
+
 BUCKET: Final = "acme-registry"
 OWNER: Final = ("AKIAOWNER", "the-secret-of-the-owner")
 READER: Final = ("AKIAREADER", "the-secret-of-the-reader")
 _NUMBERS: Final = count()
 _WEED: Final = Path(sys.executable).with_name("weed")
-_PORTS: Final = ("master", "volume", "filer", "s3", "grpc-master", "grpc-volume", "grpc-filer", "grpc-s3")
+_PORTS: Final = ("master", "volume", "filer", "s3", "s3-https", "grpc-master", "grpc-volume", "grpc-filer", "grpc-s3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class SeaweedFS:
     """A running server with one bucket."""
 
     endpoint: str
+    public: str = ""
 
     def place(self, prefix: str, **options: object) -> S3Place:
         """The part of the bucket below a prefix, for the bucket's owner; its secrets are those of ``environment``."""
@@ -62,14 +69,33 @@ class SeaweedFS:
         }
 
 
+def keep_in(work: Workspace, place: S3Place) -> None:
+    """Let a workspace's storages be in the bucket, below the place; its secrets are in variables."""
+    options = {
+        "endpoint": place.endpoint,
+        "path_style": True,
+        "region": "us-east-1",
+        "auth": {"kind": "keys", "access_key": "env:OWNER_KEY", "secret_key": "env:OWNER_SECRET"},
+    }
+    text = (work.root / "registry.yaml").read_text()
+    for name in ("public", "private"):
+        there = {"url": f"{place.url}/{name}", **options}
+        assert f"{name}: ./{name}" in text
+        text = text.replace(f"{name}: ./{name}", f"{name}: {json.dumps(there)}")
+    work.write("registry.yaml", text)
+
+
 @contextmanager
-def running(folder: Path) -> Iterator[SeaweedFS]:
-    """A server that keeps its data in the folder, for as long as the block runs."""
+def running(folder: Path, certificate: Path | None = None) -> Iterator[SeaweedFS]:
+    """A server that keeps its data in the folder, for as long as the block runs.
+
+    With a certificate, a PEM file with its key, everybody may read the bucket's objects, over TLS too.
+    """
     (folder / "data").mkdir()
-    (folder / "s3.json").write_text(json.dumps(_identities()))
+    (folder / "s3.json").write_text(json.dumps(_identities(anonymous=certificate is not None)))
     ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
     with (folder / "log").open("wb") as log, ExitStack() as stack:
-        server = subprocess.Popen(_command(folder, ports), cwd=folder, stdout=log, stderr=log)
+        server = subprocess.Popen(_command(folder, ports, certificate), cwd=folder, stdout=log, stderr=log)
         stack.callback(_end, server, ports)
         endpoint = f"http://127.0.0.1:{ports['s3']}"
         _wait(server, endpoint, folder / "log")
@@ -83,11 +109,11 @@ def running(folder: Path) -> Iterator[SeaweedFS]:
         client.create_bucket(Bucket=BUCKET)
         client.put_object(Bucket=BUCKET, Key="first", Body=b"the first object of a bucket takes seconds")
         client.close()
-        yield SeaweedFS(endpoint)
+        yield SeaweedFS(endpoint, f"https://localhost:{ports['s3-https']}" if certificate else "")
 
 
-def _command(folder: Path, ports: Mapping[str, int]) -> list[str]:
-    options = {
+def _command(folder: Path, ports: Mapping[str, int], certificate: Path | None) -> list[str]:
+    options: dict[str, object] = {
         "dir": folder / "data",
         "ip": "127.0.0.1",
         "ip.bind": "127.0.0.1",
@@ -109,10 +135,12 @@ def _command(folder: Path, ports: Mapping[str, int]) -> list[str]:
         "s3.autoCreateBucket": "false",
         "s3.config": folder / "s3.json",
     }
+    if certificate:
+        options |= {"s3.port.https": ports["s3-https"], "s3.cert.file": certificate, "s3.key.file": certificate}
     return [str(_WEED), "-logtostderr=true", "server", *(f"-{name}={value}" for name, value in options.items())]
 
 
-def _identities() -> object:
+def _identities(*, anonymous: bool) -> object:
     owner, reader = (
         {"name": name, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": actions}
         for name, (key, secret), actions in (
@@ -120,7 +148,8 @@ def _identities() -> object:
             ("reader", READER, [f"Read:{BUCKET}", f"List:{BUCKET}"]),
         )
     )
-    return {"identities": [owner, reader]}
+    everybody = {"name": "anonymous", "actions": [f"Read:{BUCKET}"]}
+    return {"identities": [owner, reader, *([everybody] if anonymous else [])]}
 
 
 def _free_ports(count: int) -> list[int]:

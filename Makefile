@@ -57,7 +57,8 @@ coverage: ## The gates: 95% of the pure rooms, 85% of everything, branches count
 	.venv/bin/coverage report --fail-under=85
 
 faults: .venv/dev ## Every operation of every step through every fault, kill and lost session: some twenty minutes
-	FAULTS=all .venv/bin/python -m pytest -n $(WORKERS) -o faulthandler_timeout=7200 tests/faults/test_every_operation.py
+	FAULTS=all .venv/bin/python -m pytest -n $(WORKERS) -o faulthandler_timeout=7200 \
+	  tests/faults/test_every_operation.py tests/faults/test_every_operation_in_a_bucket.py
 
 machine: .venv/dev ## A thousand lives of a registry with two publishers, from one seed
 	MACHINE_RUNS=1000 .venv/bin/python -m pytest -n 0 -o faulthandler_timeout=36000 --hypothesis-seed=1 \

@@ -35,11 +35,13 @@ from tests.support.builds import make_archive
 from tests.support.faults import CrashError, Fault, crashes, faulty_registry, statements_counted, stuck_storage
 from tests.support.git_repo import GitRepo
 from tests.support.openpgp_keys import make_key
+from tests.support.reader import check_reachable, check_versions, looking
 from tests.support.releases import make_release
 from tests.support.workspace import HOST, NOW, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from registry_gen.model.address import Address
@@ -302,6 +304,15 @@ class Scene:
         """Publish, or collect, with adapters that ``change`` made; an error of the whole run is given back."""
         return publish_scene(self.work, self.step, change)
 
+    def check(self) -> None:
+        """Follow everything that a reader finds."""
+        check_versions(self.work.public)
+        check_reachable(self.work.public)
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Check it over and over while the block runs."""
+        return looking(self.check, 0.02)
+
     def is_refused(self, report: Ended) -> bool:
         """Whether something else was refused than the step is told where nothing goes wrong."""
         return sorted(refusal.error.code.id for refusal in report.refusals) != sorted(self.step.refused)
@@ -355,7 +366,7 @@ KILLED: Final = -signal.SIGKILL
 class Stage:
     """Makes scenes: each with a database and a folder of its own, gone when the block ends."""
 
-    def __init__(self, root: Path, sources: Sources, postgres: Postgres) -> None:
+    def __init__(self, root: Path, sources: Sources, postgres: Postgres, steps: Sequence[Step] = STEPS) -> None:
         self._root = root
         self._sources = sources
         self._postgres = postgres
@@ -363,7 +374,7 @@ class Stage:
         self._snapshots: dict[str, tuple[Path, str]] = {}
         self.undisturbed: dict[str, Undisturbed] = {}
         before: Scene | None = None
-        for step in STEPS:
+        for step in steps:
             self._snapshots[step.name] = self._kept(step, before)
             before = self._scene(step, "kept")
             operations = _counted(before, faulty_registry)
@@ -400,9 +411,13 @@ class Stage:
         copy = self._postgres.copy(dsn, f"scene_{step.name}_{number}")
         target = self._root / f"{step.name}-{number}"
         shutil.copytree(root, target)
-        work = Workspace(target, copy, network=self._sources.network)
-        step.write(work, self._sources)
-        return Scene(step, work, copy)
+        scene = self._opened(step, target, copy)
+        step.write(scene.work, self._sources)
+        return scene
+
+    def _opened(self, step: Step, root: Path, dsn: str) -> Scene:
+        """A scene in a folder that holds what the step starts from, and a database that does."""
+        return Scene(step, Workspace(root, dsn, network=self._sources.network), dsn)
 
 
 def _counted(scene: Scene, counting: Callable[[Registry, Fault], Registry]) -> list[str]:

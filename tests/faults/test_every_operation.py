@@ -30,7 +30,6 @@ from tests.support.faults import (
     method_of,
     statements_counted,
 )
-from tests.support.reader import check_reachable, check_versions, watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,10 +75,9 @@ def publish_twice(scene: Scene, stage: Stage, label: str, disturbed: Callable[[]
     without it then, and the log tells that.
     """
     work, expected = scene.work, stage.undisturbed[scene.step.name]
-    with watched(work.public, 0.02):
+    with scene.watched():
         late = disturbed()
-        check_versions(work.public)
-        check_reachable(work.public)
+        scene.check()
         report = scene.publish()
         assert isinstance(report, Ended), f"{label}: {report}"
         assert not scene.is_refused(report), f"{label}: {report.refusals}"

@@ -2,6 +2,8 @@
 
 with watched(public):     # all of it over and over, from another thread
     publish(...)
+with looking(check):      # the same for a check of one's own
+    publish(...)
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from registry_gen.log.tree import TILE_WIDTH, Tail, append, root
 from registry_gen.verify.openpgp import parse_key, verify_detached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 BASE = "https://reader.invalid/"
@@ -111,14 +113,25 @@ def watched(public: Path, seconds: float = 0.003) -> Iterator[None]:
 
     ``seconds`` pass between two looks.
     """
+
+    def check() -> None:
+        check_versions(public)
+        check_reachable(public)
+
+    with looking(check, seconds):
+        yield
+
+
+@contextmanager
+def looking(check: Callable[[], object], seconds: float = 0.003) -> Iterator[None]:
+    """Check over and over while the block runs; raises the first failure at its end."""
     stop, failures, rounds = threading.Event(), list[Exception](), 0
 
     def look() -> None:
         nonlocal rounds
         while not failures:
             try:
-                check_versions(public)
-                check_reachable(public)
+                check()
                 rounds += 1
             except Exception as error:  # noqa: BLE001 - whatever it is, a reader met it
                 failures.append(error)

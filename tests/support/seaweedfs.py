@@ -28,7 +28,7 @@ from botocore.session import Session
 from registry_gen.model.places import S3Keys, S3Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tests.support.workspace import Workspace
 
@@ -69,7 +69,7 @@ class SeaweedFS:
         }
 
 
-def keep_in(work: Workspace, place: S3Place) -> None:
+def keep_in(work: Workspace, place: S3Place, storages: Sequence[str] = ("public", "private")) -> None:
     """Let a workspace's storages be in the bucket, below the place; its secrets are in variables."""
     options = {
         "endpoint": place.endpoint,
@@ -78,7 +78,7 @@ def keep_in(work: Workspace, place: S3Place) -> None:
         "auth": {"kind": "keys", "access_key": "env:OWNER_KEY", "secret_key": "env:OWNER_SECRET"},
     }
     text = (work.root / "registry.yaml").read_text()
-    for name in ("public", "private"):
+    for name in storages:
         there = {"url": f"{place.url}/{name}", **options}
         assert f"{name}: ./{name}" in text
         text = text.replace(f"{name}: ./{name}", f"{name}: {json.dumps(there)}")

@@ -16,12 +16,13 @@ from registry_gen.model.digest import sha256
 from registry_gen.storage import Put
 from registry_gen.storage.s3 import S3Storage
 from tests.faults.scenarios import STEPS, Scene, Stage
-from tests.support.reader import DOCUMENTS, LISTINGS, check_reachable, check_versions
+from tests.support.reader import DOCUMENTS, LISTINGS, check_reachable, check_versions, looking
 from tests.support.seaweedfs import keep_in
 from tests.support.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from registry_gen.model.places import S3Place
     from registry_gen.storage import Storage
@@ -97,6 +98,10 @@ class BucketScene(Scene):
             self.work.read_into(Path(folder))
             check_versions(Path(folder))
             check_reachable(Path(folder))
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Check it over and over while the block runs, and leave the server time for the publisher."""
+        return looking(self.check, 0.2)
 
 
 class BucketStage(Stage):

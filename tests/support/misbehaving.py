@@ -28,7 +28,8 @@ class Fault:
     """What happens to one request.
 
     ``status`` answers in the server's place. ``forward`` says that the server gets the request; then only the first
-    ``cut_at`` bytes of its answer's body arrive, or no answer at all where that is None.
+    ``cut_at`` bytes of its answer's body arrive, or no answer at all where that is None. ``slow`` lets the answer come
+    byte by byte, or the connection stay open where there is no answer.
     """
 
     status: int = 0
@@ -36,6 +37,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     forward: bool = False
     cut_at: int | None = None
+    slow: bool = False
 
     @classmethod
     def says(cls, status: int, code: str, extra: str = "", **headers: str) -> Fault:
@@ -60,6 +62,16 @@ class Fault:
         return cls(forward=True, cut_at=1 << 40)
 
     @classmethod
+    def trickles(cls) -> Fault:
+        """The answer comes byte by byte."""
+        return cls(forward=True, cut_at=1 << 40, slow=True)
+
+    @classmethod
+    def hangs(cls) -> Fault:
+        """The request is carried out, and nothing comes any more, until the proxy ends."""
+        return cls(forward=True, slow=True)
+
+    @classmethod
     def dropped(cls) -> Fault:
         """The connection is closed and the server never hears of it."""
         return cls()
@@ -72,6 +84,7 @@ class Misbehaving:
         self.target = urlsplit(target).netloc
         self.asked: list[str] = []
         self.headers: list[Mapping[str, str]] = []
+        self.ended = threading.Event()
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._lock = threading.Lock()
         self._server = _Server(self)
@@ -100,6 +113,7 @@ class Misbehaving:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.ended.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -143,12 +157,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         finally:
             connection.close()
         if fault and fault.cut_at is None:
+            if fault.slow:
+                self.server.proxy.ended.wait()
             self.close_connection = True
             return
         dropped = {"content-length", "transfer-encoding", "connection"}
         kept = {name: value for name, value in answer.getheaders() if name.lower() not in dropped}
         length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
-        self._answer(answer.status, kept, data, length, fault.cut_at if fault else None)
+        self._answer(answer.status, kept, data, length, fault)
 
     def _answer(
         self,
@@ -156,7 +172,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         headers: Mapping[str, str],
         data: bytes,
         length: str | None = None,
-        cut_at: int | None = None,
+        fault: Fault | None = None,
     ) -> None:
         self.send_response_only(status)
         for name, value in headers.items():
@@ -164,8 +180,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", length or str(len(data)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(data[:cut_at])
-        self.close_connection = self.close_connection or cut_at is not None
+            data = data[: fault.cut_at] if fault else data
+            for part in [bytes([byte]) for byte in data] if fault and fault.slow else [data]:
+                self.wfile.write(part)
+        self.close_connection = self.close_connection or fault is not None
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815 - http.server's names
 

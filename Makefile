@@ -4,7 +4,7 @@
 .SUFFIXES:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint suite suite-others coverage faults machine bench lock clean
+.PHONY: help demo test lint suite suite-others coverage faults faults-bucket machine bench lock clean
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PYTHON ?=
@@ -57,14 +57,17 @@ coverage: ## The gates: 95% of the pure rooms, 85% of everything, branches count
 	.venv/bin/coverage report --fail-under=85
 
 faults: .venv/dev ## Every operation of every step through every fault, kill and lost session: some twenty minutes
-	FAULTS=all .venv/bin/python -m pytest -n $(WORKERS) -o faulthandler_timeout=7200 \
-	  tests/faults/test_every_operation.py tests/faults/test_every_operation_in_a_bucket.py
+	FAULTS=all .venv/bin/python -m pytest -n $(WORKERS) -o faulthandler_timeout=7200 tests/faults/test_every_operation.py
+
+faults-bucket: .venv/dev ## The same in a bucket of a server that speaks S3, and its own troubles: some hours
+	FAULTS=all .venv/bin/python -m pytest -n $(WORKERS) -o faulthandler_timeout=36000 \
+	  tests/faults/test_every_operation_in_a_bucket.py tests/faults/test_trouble_on_the_line.py
 
 machine: .venv/dev ## A thousand lives of a registry with two publishers, from one seed
 	MACHINE_RUNS=1000 .venv/bin/python -m pytest -n 0 -o faulthandler_timeout=36000 --hypothesis-seed=1 \
 	  tests/faults/test_state_machine.py
 
-bench: .venv/dev ## Measure speed beside calibrations of the same run, some minutes; FULL=1 at the size of OpenTofu's registry
+bench: .venv/dev .cache/azurite/ready ## Measure speed beside calibrations of the same run, some minutes; FULL=1 at the size of OpenTofu's registry
 	.venv/bin/python -m tests.bench $(if $(FULL),--full)
 
 # Environments. `runtime` is what the package needs, `package` is this folder installed editable, `dev` the tools.

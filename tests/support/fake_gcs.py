@@ -23,6 +23,7 @@ import socket
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, quote, urlsplit
@@ -87,6 +88,11 @@ class Door:
     def url(self) -> str:
         """``http://127.0.0.1:PORT``."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def emulator(self) -> str:
+        """The emulator itself, which forgets and never misbehaves."""
+        return f"http://127.0.0.1:{self._emulator}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -289,9 +295,9 @@ def gcs_storage(door: Door, *, prefix: str = "", seconds: float = 20.0) -> GcsSt
     return GcsStorage(place, patience=PATIENCE.with_delay(initial=0.001, maximum=0.01).with_timeout(seconds))
 
 
-@pytest.fixture(scope="session")
-def fake_gcs() -> Iterator[Door]:
-    """One emulator for all tests of a process, each of which makes buckets of its own."""
+@contextmanager
+def running() -> Iterator[Door]:
+    """An emulator, all in memory, and its door, for as long as the block runs."""
     port = _free_port()
     with Door(port) as door:
         program = subprocess.Popen(
@@ -313,3 +319,10 @@ def fake_gcs() -> Iterator[Door]:
         finally:
             program.terminate()
             program.wait(10)
+
+
+@pytest.fixture(scope="session")
+def fake_gcs() -> Iterator[Door]:
+    """One emulator for all tests of a process, each of which makes buckets of its own."""
+    with running() as door:
+        yield door

@@ -15,6 +15,7 @@ import re
 import secrets
 import subprocess
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -84,11 +85,10 @@ def token(lives: int = 3600) -> str:
     ))  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """The server of this worker, all in memory."""
+@contextmanager
+def running(folder: Path) -> Iterator[Azurite]:
+    """A server, all in memory, for as long as the block runs; the folder is for its certificate."""
     assert _MAIN.exists(), "no azurite: make .cache/azurite/ready"
-    folder = tmp_path_factory.mktemp("azurite")
     authority = Authority(folder / "authority")
     certificate = str(authority.server_file())
     key = base64.b64encode(secrets.token_bytes(64)).decode()
@@ -108,6 +108,13 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
             yield Azurite(f"{found[0]}/{ACCOUNT}", key, authority)
         finally:
             server.kill()
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """The server of this worker."""
+    with running(tmp_path_factory.mktemp("azurite")) as server:
+        yield server
 
 
 @pytest.fixture

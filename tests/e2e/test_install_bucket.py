@@ -13,22 +13,23 @@ from deployments.demo.signing import read_signer
 from deployments.demo.upstream import make_upstream
 from registry_gen import paths
 from tests.e2e.conftest import ServedRegistry
+from tests.support import azurite, fake_gcs
 from tests.support.git_repo import GitRepo
 from tests.support.openpgp_keys import make_key
 from tests.support.releases import make_release
 from tests.support.runbook import ROOT
 from tests.support.seaweedfs import keep_in, running
 from tests.support.terraform import VERSIONS, Terraform
-from tests.support.web_servers import Source, nginx
+from tests.support.web_servers import Source, WebServer, nginx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from tests.support.http_server import HttpServer
     from tests.support.openpgp_keys import TestKey
     from tests.support.tls import Authority
-    from tests.support.web_servers import WebServer
 
 NETWORK: Final = "acme/network/aws"
 WIDGET: Final = "acme/widget"
@@ -45,10 +46,33 @@ class Sold:
     """A registry with a package of each kind in a bucket, and the server that reads it for everybody."""
 
     registry: ServedRegistry
+    bucket: Source
     server: WebServer
     root: Path
     repo: GitRepo
     key: TestKey
+
+    def served(self, source: Source) -> AbstractContextManager[WebServer]:
+        """Let nginx serve a bucket at the address that documents name."""
+        return nginx(
+            self.root / f"etc-{len([*self.root.glob('etc-*')])}", self.registry.authority, self.server.port, source
+        )
+
+    def move(self, url: str, **options: object) -> None:
+        """Copy what is published to another storage, and publish there from then on."""
+        file = self.registry.root / "registry.yaml"
+        place = json.dumps({"url": url, **options})
+        text = re.sub("(?m)^  public: .*$", lambda _: f"  public: {place}", file.read_text())
+        (self.registry.root / "next.yaml").write_text(text)
+        copied = self.registry.cli("storage", "copy", "public", url, "--to-config", "next.yaml")
+        assert copied.returncode == 0, copied.stdout + copied.stderr
+        file.write_text(text)
+
+    def objects(self) -> Mapping[str, bytes | None]:
+        """Every object, from where the registry is published to."""
+        with self.registry.registry() as registry:
+            storage = registry.public
+            return {each.key: found[0] if (found := storage.get(each.key)) else None for each in storage.list("")}
 
     def offer(self, versions: Mapping[str, str]) -> None:
         """Let every source have these versions too."""
@@ -130,9 +154,9 @@ def sold(
         place = bucket.place("some/folder")
         keep_in(registry, place)
         source = Source(bucket=bucket.public, prefix=f"/{place.bucket}/{place.prefix}/public")
-        with nginx(tmp_path / "etc", authority, registry.server.port, source) as server:
-            outside.folder("/", tmp_path / "upstream")
-            yield Sold(registry, server, tmp_path, GitRepo(tmp_path / "network.git"), make_key("acme"))
+        server = WebServer("nginx", registry.server.port, authority.ca_file)
+        outside.folder("/", tmp_path / "upstream")
+        yield Sold(registry, source, server, tmp_path, GitRepo(tmp_path / "network.git"), make_key("acme"))
 
 
 def test_all_kinds_install_from_a_bucket_through_nginx_and_follow_new_versions_and_withdrawals(
@@ -140,19 +164,49 @@ def test_all_kinds_install_from_a_bucket_through_nginx_and_follow_new_versions_a
 ) -> None:
     clients = {version: Terraform(version, tmp_path / f"home-{version}") for version in VERSIONS}
 
+    with sold.served(sold.bucket):
+        sold.offer(FIRST)
+        sold.publish()
+        for version, terraform in clients.items():
+            assert sold.installed(terraform, f"first-{version}") == FIRST, version
+
+        sold.offer(SECOND)
+        sold.publish()
+        for version, terraform in clients.items():
+            assert sold.installed(terraform, f"second-{version}") == SECOND, version
+
+        sold.publish(gone=SECOND)
+        for version, terraform in clients.items():
+            assert sold.installed(terraform, f"third-{version}") == FIRST, version
+        sold.check()
+        sold.check_labels()
+    assert not sold.registry.public.exists()
+
+
+def test_a_registry_that_moves_from_s3_to_azure_and_google_stays_the_same_and_installs_from_azure(
+    sold: Sold, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """fake-gcs-server speaks no TLS beside its other door, so nobody installs from there."""
     sold.offer(FIRST)
     sold.publish()
-    for version, terraform in clients.items():
-        assert sold.installed(terraform, f"first-{version}") == FIRST, version
+    published = sold.objects()
 
-    sold.offer(SECOND)
-    sold.publish()
-    for version, terraform in clients.items():
-        assert sold.installed(terraform, f"second-{version}") == SECOND, version
+    with azurite.running(tmp_path, authority) as azure, fake_gcs.running() as google:
+        with azure.service() as service:
+            service.create_container("public", public_access="blob")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.ca_file))
+        monkeypatch.setenv(azurite.KEY.removeprefix("env:"), azure.key)
+        auth = {"kind": "shared_key", "key": azurite.KEY}
+        sold.move(f"az://{azurite.ACCOUNT}/public/some/folder", endpoint=azure.url, auth=auth)
+        assert sold.objects() == published
+        host = azure.url.removesuffix(f"/{azurite.ACCOUNT}").replace("127.0.0.1", "localhost")
+        with sold.served(Source(bucket=host, prefix=f"/{azurite.ACCOUNT}/public/some/folder")):
+            for version in VERSIONS:
+                terraform = Terraform(version, tmp_path / f"home-{version}")
+                assert sold.installed(terraform, f"moved-{version}") == FIRST, version
+            sold.check()
 
-    sold.publish(gone=SECOND)
-    for version, terraform in clients.items():
-        assert sold.installed(terraform, f"third-{version}") == FIRST, version
-    sold.check()
-    sold.check_labels()
-    assert not sold.registry.public.exists()
+        sold.move(f"gs://{google.bucket()}/some/folder", endpoint=google.url, anonymous=True)
+        assert sold.objects() == published
+        checked = sold.registry.cli("fsck")
+        assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -86,10 +86,10 @@ def token(lives: int = 3600) -> str:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Azurite]:
-    """A server, all in memory, for as long as the block runs; the folder is for its certificate."""
+def running(folder: Path, authority: Authority | None = None) -> Iterator[Azurite]:
+    """A server, all in memory, for as long as the block runs; the folder is for an authority, where none is given."""
     assert _MAIN.exists(), "no azurite: make .cache/azurite/ready"
-    authority = Authority(folder / "authority")
+    authority = authority or Authority(folder / "authority")
     certificate = str(authority.server_file())
     key = base64.b64encode(secrets.token_bytes(64)).decode()
     with subprocess.Popen(

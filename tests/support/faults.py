@@ -149,7 +149,8 @@ class _Faulty:
             return lambda puts: put_one_by_one(self, puts)
 
         def operation(*args: Any, **kwargs: Any) -> Any:
-            about = f"{name} {args[0]}" if args and isinstance(args[0], str) else name
+            keyed = args and isinstance(args[0], str) and name != "settle_place"  # a bucket's place is a scene's own
+            about = f"{name} {args[0]}" if keyed else name
             return self._fault.run(about, self._error(BROKEN, where=about), lambda: method(*args, **kwargs))
 
         return operation

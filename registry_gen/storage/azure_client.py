@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
@@ -166,6 +167,8 @@ class Patience(ExponentialRetry):
             if response:
                 response.location_mode = settings["mode"]  # the library reads it from every answer
             if answer and answer.http_response.status_code not in BUSY:
+                if _makes_no_sense(answer.http_response):
+                    answer.http_response.internal_response.close()  # the library gives up on it, and lets it be
                 return answer
             if not self.increment(settings, request.http_request, response, failure):
                 if answer:
@@ -174,6 +177,11 @@ class Patience(ExponentialRetry):
             if response:
                 response.internal_response.close()  # else a body that nobody reads keeps its connection
             self._pause(max(self.get_backoff_time(settings), _asked(response)))
+
+
+def _makes_no_sense(response: Any) -> bool:
+    """Whether a part of a blob does not say which part it is (RFC 9110, 15.3.7)."""
+    return response.status_code == HTTPStatus.PARTIAL_CONTENT and "Content-Range" not in response.headers
 
 
 def _asked(response: Any) -> float:

@@ -150,7 +150,7 @@ def test_a_ledger_out_of_reach_is_told_and_the_rest_is_tried_all_the_same(publis
 
 def test_another_ledger_than_that_of_the_bucket_is_told(published: Place, postgres: Postgres) -> None:
     file = published.work.root / "registry.yaml"
-    file.write_text(re.sub("ledger: .*", f'ledger: "{postgres.create("another")}"', file.read_text()))
+    file.write_text(re.sub("ledger: .*", f'ledger: "{postgres.create("of_another_bucket")}"', file.read_text()))
     assert run_here(published.work, "ledger", "migrate").code == 0
 
     assert "PUB003" in published.failed()["DIA005"]["found"]

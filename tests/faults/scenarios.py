@@ -394,12 +394,12 @@ class Stage:
         try:
             yield scene
         finally:
-            self._postgres.drop(f"scene_{name}_{self._made}")
+            self._postgres.drop(f"scene_{self._root.name}_{name}_{self._made}")
             shutil.rmtree(scene.work.root)
 
     def _kept(self, step: Step, before: Scene | None) -> tuple[Path, str]:
         """What a step starts from: a folder and a database that nobody touches."""
-        root, database = self._root / f"before-{step.name}", f"before_{step.name}"
+        root, database = self._root / f"before-{step.name}", f"before_{self._root.name}_{step.name}"
         if before is None:
             Workspace(root, network=self._sources.network)
             return root, self._postgres.create(database)
@@ -408,7 +408,7 @@ class Stage:
 
     def _scene(self, step: Step, number: str) -> Scene:
         root, dsn = self._snapshots[step.name]
-        copy = self._postgres.copy(dsn, f"scene_{step.name}_{number}")
+        copy = self._postgres.copy(dsn, f"scene_{self._root.name}_{step.name}_{number}")
         target = self._root / f"{step.name}-{number}"
         shutil.copytree(root, target)
         scene = self._opened(step, target, copy)

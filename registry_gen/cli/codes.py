@@ -48,6 +48,12 @@ INTERNAL = Code(
     "This is a mistake in registry-gen, not in what you did. What was published before stays whole.",
     "Run again with --debug and report the trace. The next publish finishes what this one began.",
 )
+CANNOT_REPORT = Code(
+    "CLI910",
+    "the report cannot be written",
+    "The system's own message says more. What was found is told all the same.",
+    "Make room, correct the folder's permissions, or name another file: --output FILE.",
+)
 
 WRONG_USAGE: Final = frozenset(
     {

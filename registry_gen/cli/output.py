@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from registry_gen.catalog.problems import ProblemsError
+from registry_gen.cli.pipeline_log import harmless
 from registry_gen.cli.show_error import failure_text, problems_text
 from registry_gen.publish.progress import Progress, Silent
 
@@ -47,12 +48,19 @@ def show_failure(error: RegistryError, *, as_json: bool) -> None:
         text = f"{problems_text(problems)}\n{click.style(count, fg='red', bold=True)}"
     else:
         text = failure_text(error)
-    click.echo(text, err=True, color=color())
+    click.echo(harmless(text), err=True, color=color())
 
 
 def _print_json(value: object) -> None:
-    # In ASCII: escapes keep every text as it is, and neither steer a terminal nor fail for half a character.
-    click.echo(json.dumps(value, indent=2))
+    click.echo(ascii_json(value))
+
+
+def ascii_json(value: object) -> str:
+    """JSON in ASCII, for a log too: no text in it steers a terminal, or is a command to a pipeline (``##[``).
+
+    Escapes keep every text as it is, and none fails for half a character.
+    """
+    return json.dumps(value, indent=2).replace("##", r"#\u0023")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ class Output:
     def result(self, text: str) -> None:
         """Print a result for people; with --json nothing but JSON goes to stdout."""
         if not self.as_json:
-            click.echo(text)
+            click.echo(harmless(text))
 
     def json(self, value: Mapping[str, object]) -> None:
         """Print a result for machines, where --json asked for it, with the number of its format."""
@@ -77,12 +85,12 @@ class Output:
     def say(self, text: str) -> None:
         """Tell on stderr what goes on."""
         if not self.quiet:
-            click.echo(text, err=True)
+            click.echo(harmless(text), err=True)
 
     def problems(self, errors: Sequence[RegistryError]) -> None:
         """Print problems of files, one or two lines each, on stderr."""
         if errors:
-            click.echo(problems_text(errors), err=True)
+            click.echo(harmless(problems_text(errors)), err=True)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:

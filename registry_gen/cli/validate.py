@@ -1,10 +1,13 @@
-"""``validate``: every problem of the catalog and of registry.yaml, at once.
+"""``validate``: every problem of the catalog and of registry.yaml, at once, for people, programs and forges.
 
-Nothing is touched, except that a state folder keeps what was read, where one was made here before.
+Nothing is touched, except that a state folder keeps what was read, where one was made here before, and that a report is
+written for the forges that read one.
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,27 +15,44 @@ import click
 from registry_gen import wiring
 from registry_gen.catalog.problems import ProblemsError
 from registry_gen.cli.output import counted
+from registry_gen.cli.report import Format, report, reporting
+from registry_gen.errors import RegistryError
 
 if TYPE_CHECKING:
     from registry_gen.cli.output import Output
 
 
 @click.command("validate")
+@click.option(
+    "--format",
+    "chosen",
+    type=click.Choice([each.value for each in Format]),
+    help="How to write the problems; without it as the CI system reads them that this runs in, or else as text.",
+)
+@click.option("--output", "target", metavar="FILE", type=click.Path(path_type=Path), help="Where; else to stdout.")
 @click.pass_obj
-def command(output: Output) -> int:
+def command(output: Output, chosen: str | None, target: Path | None) -> int:
     """List every problem of the catalog and of registry.yaml as path:line:column: CODE message.
 
     Nothing outside the folder is looked at. Exits 1 where there is a problem.
+    In a pipeline the problems are shown beside the change: GitHub and Azure are told in the log, GitLab finds
+    gl-code-quality-report.json, Bitbucket test-results/registry-gen.xml.
     """
+    how = reporting(chosen, target, os.environ, as_json=output.as_json)
     try:
         workspace = wiring.read_workspace(output.config)
         problems, entries = workspace.problems, len(workspace.catalog.entries)
     except ProblemsError as error:
         problems, entries = error.problems, 0
-    output.json({"problems": [problem.as_json() for problem in problems]})
+    except RegistryError as error:
+        if not output.as_json:  # which whoever shows the error obeys
+            report(how, [error], output.config, os.environ)
+        raise
     output.problems(problems)
+    report(how, problems, output.config, os.environ)
+    say = output.say if how.alone else output.result
     if problems:
-        output.result(click.style(f"{counted(len(problems), 'problem')}.", fg="red", bold=True))
+        say(click.style(f"{counted(len(problems), 'problem')}.", fg="red", bold=True))
         return 1
-    output.result(click.style(f"The catalog is good: {counted(entries, 'package')}.", bold=True))
+    say(click.style(f"The catalog is good: {counted(entries, 'package')}.", bold=True))
     return 0

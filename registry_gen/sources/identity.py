@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -27,6 +28,15 @@ _PLACE = re.compile(r"[A-Za-z0-9_.~-]+(?:/[A-Za-z0-9_.~-]+)+")
 _BITBUCKET: Final = "https://bitbucket.org"  # a cloud service only: BITBUCKET_REPO_FULL_NAME is what comes after it
 
 
+class Forge(StrEnum):
+    """Whose pipelines are known; the value is how an actor's name begins."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    AZURE = "azure"
+    BITBUCKET = "bitbucket"
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """``actor`` such as ``github:octocat (acme/registry)`` or a user's name; ``run_url`` shows the pipeline's run."""
@@ -40,15 +50,27 @@ def identity(environ: Mapping[str, str], user: Callable[[], str]) -> Identity:
 
     ``actor`` is printable and of bounded length. ``run_url`` is on http or https, without credentials, or None.
     """
-    if environ.get("GITHUB_ACTIONS") == "true":
-        return _github(environ)
-    if environ.get("GITLAB_CI") == "true":
-        return _gitlab(environ)
-    if environ.get("TF_BUILD", "").lower() == "true":
-        return _azure(environ)
-    if environ.get("BITBUCKET_BUILD_NUMBER"):
-        return _bitbucket(environ)
+    match forge(environ):
+        case Forge.GITHUB:
+            return _github(environ)
+        case Forge.GITLAB:
+            return _gitlab(environ)
+        case Forge.AZURE:
+            return _azure(environ)
+        case Forge.BITBUCKET:
+            return _bitbucket(environ)
     return Identity(_name(user()), None)
+
+
+def forge(environ: Mapping[str, str]) -> Forge | None:
+    """Whose pipeline this runs in, as the variables in ``environ`` say; None where it is none of them."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        return Forge.GITHUB
+    if environ.get("GITLAB_CI") == "true":
+        return Forge.GITLAB
+    if environ.get("TF_BUILD", "").lower() == "true":
+        return Forge.AZURE
+    return Forge.BITBUCKET if environ.get("BITBUCKET_BUILD_NUMBER") else None
 
 
 def _github(environ: Mapping[str, str]) -> Identity:

@@ -7,10 +7,12 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from registry_gen import __version__
-from registry_gen.cli.explain import all_codes
+from registry_gen.cli.explain import page_text
+from registry_gen.cli.known_codes import all_codes, all_pages
 from registry_gen.cli.main import COMMANDS
 from tests.support.command_line import ROOT, Ran, run_apart, run_here
 from tests.support.workspace import Workspace
@@ -69,12 +71,34 @@ def test_wrong_usage_exits_64_and_says_what_is_wrong(work: Workspace, typed: lis
 
 
 def test_explain_says_what_a_code_means_why_and_what_to_do(work: Workspace) -> None:
-    code = all_codes()["PLN001"]
-    for typed in ("PLN001", "pln001"):
+    page = all_pages()["CAT006"]
+    code = page.code
+    for typed in ("CAT006", "cat006"):
         ran = run_here(work, "explain", typed)
-        assert ran == Ran(0, f"PLN001  {code.title}\n\nWhy: {code.why}\n\nWhat to do: {code.fix}\n", "")
-    expected = {"format": 1, "code": "PLN001", "title": code.title, "why": code.why, "fix": code.fix}
-    assert run_here(work, "--json", "explain", "PLN001").json == expected
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out.startswith(f"CAT006  {code.title}\n\nWhy\n  A misspelt key would be ignored, and")
+        assert (
+            "\nHow it looks\n  │ catalog/modules/acme/network/aws.yaml:4:1: CAT006 unknown key 'hostign'\n" in ran.out
+        )
+        assert " ".join(ran.out.partition("\nWhat to do\n")[2].split()) == code.fix
+    expected = {"code": "CAT006", "title": code.title, "why": code.why, "example": page.example, "fix": code.fix}
+    assert run_here(work, "--json", "explain", "CAT006").json == {"format": 1, **expected}
+
+
+def test_a_page_is_as_wide_as_the_terminal_and_its_example_is_never_broken() -> None:
+    page = all_pages()["PLN010"]
+    for columns, widest in ((50, 50), (20, 40), (500, 100)):
+        text = click.unstyle(page_text(page, columns))
+        prose = [line for line in text.splitlines()[2:] if "│" not in line]
+        assert max(map(len, prose)) <= widest
+        assert page.example.splitlines() == [line[4:] for line in text.splitlines() if line.startswith("  │ ")]
+
+
+def test_explain_writes_the_page_of_one_code_as_markdown(work: Workspace) -> None:
+    ran = run_here(work, "explain", "CAT006", "--markdown")
+    assert ran.out.startswith("### CAT006\n\n**Unknown key.** A misspelt key")
+    assert "\n```text\ncatalog/modules/acme/network/aws.yaml:4:1: CAT006 " in ran.out
+    assert run_here(work, "explain", "--markdown").out.count("\n### ") == len(all_codes())
 
 
 def test_explain_alone_lists_every_code_of_every_room_in_order(work: Workspace) -> None:

@@ -159,15 +159,15 @@ def test_an_example_is_short_and_names_nobody(page: Page) -> None:
     lines = page.example.splitlines()
     assert len(lines) <= LONGEST_EXAMPLE
     assert max(map(len, lines), default=0) <= WIDEST_EXAMPLE
-    assert page.example.isprintable() or not page.example.replace("\n", "").strip().startswith("\x1b")
-    assert not re.search(r"/tmp/|/home/|/root/|/private/|pytest|\b127\.0\.0\.1:\d{5}\b", page.example)
+    assert all(map(str.isprintable, lines))
+    assert not re.search(r"/tmp/|/home/|/root/|pytest|\b127\.0\.0\.1:\d{5}\b", page.example)
     assert [host for host in re.findall(r"https?://([A-Za-z0-9.-]+)", page.example) if not _is_sample(host)] == []
 
 
 def _is_sample(host: str) -> bool:
-    """RFC 2606's names, this machine, and hosts that a vendor's own message names."""
-    vendors = ("amazonaws.com", "googleapis.com", "windows.net", "github.com", "opentofu.org", "terraform.io")
-    return host in ("127.0.0.1", "localhost") or host.endswith((".example", "example.com", "example.org", *vendors))
+    """RFC 2606's names, this machine, words that stand for a host, and hosts of vendors."""
+    vendors = ("amazonaws.com", "azure.com", "github.com", "googleapis.com", "opentofu.org")
+    return host.lower() in ("127.0.0.1", "host") or host.endswith((".example", "example.com", "example.org", *vendors))
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.glob("*/codes.py")), ids=lambda path: path.parent.name)

@@ -20,6 +20,7 @@ from registry_gen.errors import RegistryError
 
 if TYPE_CHECKING:
     from registry_gen.cli.output import Output
+    from registry_gen.cli.report import Reporting
 
 
 @click.command("validate")
@@ -50,9 +51,16 @@ def command(output: Output, chosen: str | None, target: Path | None) -> int:
         raise
     output.problems(problems)
     report(how, problems, output.config, os.environ)
-    say = output.say if how.alone else output.result
+    _sum_up(output, how, len(problems), entries)
+    return 1 if problems else 0
+
+
+def _sum_up(output: Output, how: Reporting, problems: int, entries: int) -> None:
     if problems:
-        say(click.style(f"{counted(len(problems), 'problem')}.", fg="red", bold=True))
-        return 1
-    say(click.style(f"The catalog is good: {counted(entries, 'package')}.", bold=True))
-    return 0
+        text = click.style(f"{counted(problems, 'problem')}.", fg="red", bold=True)
+    else:
+        text = click.style(f"The catalog is good: {counted(entries, 'package')}.", bold=True)
+    if not how.alone:
+        output.result(text)
+    elif how.format is not Format.JSON:  # --json says nothing but JSON, and this is the same
+        output.say(text)

@@ -33,7 +33,8 @@ def test_the_wheel_holds_the_code_its_migrations_its_schemas_and_its_licence_and
 
     schemas = {f"registry_gen/_data/schemas/{path.name}" for path in (ROOT / "schemas").glob("*.json")}
 
-    assert package | migrations | schemas | {"registry_gen/py.typed"} <= names
+    examples = {f"registry_gen/{path.parent.name}/examples.txt" for path in (ROOT / "registry_gen").glob("*/codes.py")}
+    assert package | migrations | schemas | examples | {"registry_gen/py.typed"} <= names
     assert migrations
     assert schemas
     assert any(name.endswith("licenses/LICENSE") for name in names)

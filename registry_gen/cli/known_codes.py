@@ -1,6 +1,6 @@
 """Every code that a person may meet, with an example of each: what ``explain`` and docs/troubleshooting.md tell.
 
-A room has its codes in ``codes.py``, and beside them ``examples.txt``: messages as a person saw them, an empty line
+A room has its codes in ``codes.py``, and beside them ``examples.txt``: messages as a person sees them, an empty line
 between two. The first code in a message's first line is the one that it is an example of.
 """
 

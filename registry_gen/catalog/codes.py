@@ -189,6 +189,12 @@ CHANGED = Code(
     "What they wrote would be lost.",
     "Run the command again.",
 )
+NOT_FORMATTED = Code(
+    "CAT040",
+    "no form was found for the file",
+    "A file is formatted only where that ends and every value and every line of it stays.",
+    "Write it more plainly: each key on a line of its own, comments above keys.",
+)
 
 NOT_REGISTRY = Code(
     "CFG001",

@@ -54,6 +54,67 @@ CANNOT_REPORT = Code(
     "The system's own message says more. What was found is told all the same.",
     "Make room, correct the folder's permissions, or name another file: --output FILE.",
 )
+NO_FILE_OF_CATALOG = Code(
+    "CLI940",
+    "not a file of the catalog",
+    "Only files that say something to the registry have a form.",
+    "Name files below the catalog's folder that 'registry-gen validate' reads, or none for all of them.",
+)
+THERE_ALREADY = Code(
+    "CLI941",
+    "the catalog has this package already",
+    "What somebody wrote and reviewed is not overwritten.",
+    "Edit its file, or remove it first if it was never published.",
+)
+ADDRESS_NEEDED = Code(
+    "CLI942",
+    "no address can be told from the source",
+    "An address is for ever: it is not guessed from a name that does not have the usual form.",
+    "Give it behind the source: NAMESPACE/NAME/SYSTEM of a module, NAMESPACE/TYPE of a provider.",
+)
+NOTHING_TO_ADD = Code(
+    "CLI943",
+    "the source offers no version",
+    "A package without versions offers nothing, and a wrong URL often looks like this.",
+    "Check the URL; say with --tags, --path or --version where its versions are.",
+)
+TAGS_NEEDED = Code(
+    "CLI944",
+    "several kinds of tags could be the versions",
+    "In a repository of many modules the wrong tags would publish another module's versions.",
+    "Say with --tags which are meant, such as --tags 'network/v{version}'.",
+)
+KEY_NEEDED = Code(
+    "CLI945",
+    "the release is signed, and nobody says by which key",
+    "A key that merely fits a signature proves nothing: somebody must have it from the publisher.",
+    "Give the publisher's key with --key FILE, or --keys-from HOST for those that a registry knows of the provider.",
+)
+KEY_DOES_NOT_SIGN = Code(
+    "CLI946",
+    "the key did not sign the newest release",
+    "With it no version of the provider could be published.",
+    "Ask the publisher which key signs releases now.",
+)
+FOREVER = Code(
+    "CLI947",
+    "a package cannot be renamed",
+    "Its address stands in users' code, in lock files and in the log: a version, once published, stays where it is.",
+    "Add the package under its new address, publish, and warn the users of the old one: "
+    "registry-gen deprecate OLD --message TEXT --replacement NEW. Withdraw it once nobody uses it.",
+)
+PIN_MOVED = Code(
+    "CLI948",
+    "a pinned tag is at another commit now",
+    "Somebody moved it. The pin stays: what was reviewed is what was pinned.",
+    "Find out who moved the tag and why. A new commit needs a new version.",
+)
+NOT_SCAFFOLDED = Code(
+    "CLI949",
+    "a file cannot be written there",
+    "The system's own message says more. What was written until then stays, and a second run goes on from there.",
+    "Make room, correct the folder's permissions, or name another folder.",
+)
 
 WRONG_USAGE: Final = frozenset(
     {
@@ -61,6 +122,10 @@ WRONG_USAGE: Final = frozenset(
         NOT_IN_CATALOG,
         NOT_PUBLISHED,
         NO_KEY_OF_BUCKET,
+        NO_FILE_OF_CATALOG,
+        ADDRESS_NEEDED,
+        TAGS_NEEDED,
+        FOREVER,
         inspect_codes.NO_KEY,
         inspect_codes.OTHER_LOG,
         inspect_codes.BAD_URL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 from typing import TYPE_CHECKING
 
@@ -252,3 +253,18 @@ def test_a_reason_can_hold_anything_that_is_printed(work: Workspace) -> None:
     withdraw(work, "1.2.0", "--reason", reason)
 
     assert yaml.safe_load(text(work))["withdrawn"] == [{"versions": "1.2.0", "reason": reason}]
+
+
+@pytest.mark.parametrize("command", ["rename", "move"])
+def test_a_package_is_not_renamed_and_the_way_that_there_is_works_as_it_is_told(work: Workspace, command: str) -> None:
+    before = text(work)
+    refused = run_here(work, command, "acme/network/aws", "acme/vpc/aws")
+
+    assert (refused.code, "CLI947" in refused.err, text(work)) == (64, True, before)
+    told = refused.err.partition("registry-gen deprecate ")[2].strip()
+    assert run_here(work, "deprecate", *shlex.split(told)).code == 0
+    assert "replacement: acme/vpc/aws" in text(work)
+
+
+def test_a_package_becomes_no_package_of_another_kind(work: Workspace) -> None:
+    assert run_here(work, "rename", "acme/network/aws", "acme/network").code == 64

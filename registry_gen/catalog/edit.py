@@ -49,7 +49,7 @@ def deprecate_edit(data: bytes, path: str, rules: Iterable[Deprecation]) -> Edit
     edited = data
     for rule in rules:
         edited = _add(edited, path, "deprecated", replace(rule, message=message(rule.message)))
-    return _compare(data, edited)
+    return compare(data, edited)
 
 
 def withdraw_edit(data: bytes, path: str, rules: Iterable[WithdrawalRule]) -> Edit:
@@ -57,7 +57,7 @@ def withdraw_edit(data: bytes, path: str, rules: Iterable[WithdrawalRule]) -> Ed
     edited = data
     for rule in rules:
         edited = _add(edited, path, "withdrawn", replace(rule, reason=message(rule.reason)))
-    return _compare(data, edited)
+    return compare(data, edited)
 
 
 def undo_deprecate_edit(data: bytes, path: str, versions: Constraints | None) -> Edit:
@@ -66,12 +66,12 @@ def undo_deprecate_edit(data: bytes, path: str, versions: Constraints | None) ->
     Raises ProblemsError where the file's rules cannot be read, InputError CAT033 where there is no such warning, CAT034
     where no way was found to write it.
     """
-    return _compare(data, _remove(data, path, "deprecated", versions))
+    return compare(data, _remove(data, path, "deprecated", versions))
 
 
 def undo_withdraw_edit(data: bytes, path: str, versions: Constraints | None) -> Edit:
     """Remove the withdrawal of exactly these versions (None: every one); raises as ``undo_deprecate_edit`` does."""
-    return _compare(data, _remove(data, path, "withdrawn", versions))
+    return compare(data, _remove(data, path, "withdrawn", versions))
 
 
 def exchange_edit(data: bytes, path: str, undo: Iterable[_Rule], rules: Iterable[_Rule]) -> Edit:
@@ -81,7 +81,7 @@ def exchange_edit(data: bytes, path: str, undo: Iterable[_Rule], rules: Iterable
         edited = _remove(edited, path, _key(rule), rule.versions)
     for rule in rules:
         edited = _add(edited, path, _key(rule), rule)
-    return _compare(data, edited)
+    return compare(data, edited)
 
 
 def _key(rule: _Rule) -> _Key:
@@ -159,7 +159,8 @@ def _written(versions: Constraints) -> str:
     return str(versions).removeprefix("= ") if len(versions.clauses) == 1 else str(versions)
 
 
-def _compare(old: bytes, new: bytes) -> Edit:
+def compare(old: bytes, new: bytes) -> Edit:
+    """How the lines of two texts in UTF-8 differ."""
     before, after = old.decode().splitlines(), new.decode().splitlines()
     same = 0
     while same < min(len(before), len(after)) and before[same] == after[same]:

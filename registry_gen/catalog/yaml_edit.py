@@ -73,6 +73,20 @@ def with_item(page: Page, key: str, item: Item, alone: str) -> Iterator[str]:
         yield from _with_block(page, value, item)
 
 
+def with_pair(page: Page, mapping: Node, key: str, value: str) -> Iterator[str]:
+    """The text with one more pair at the end of a ``mapping`` of the page that has one already."""
+    text = page.text
+    spans = _pairs(page, mapping)
+    if mapping.form == "flow":
+        yield from _longer(page, mapping.end, spans, f"{_quoted(key)}: {_quoted(value)}")
+        return
+    first, last = spans[0][0], spans[-1][1]
+    column = first - _line_start(text, first)
+    pair = f"{_quoted(key)}: {_plain(key, value)}"
+    yield _below(page, _with_comments(text, _content_end(text, last), column), " " * column + pair)
+    yield text[:first] + pair + page.newline + " " * column + text[first:]
+
+
 def without_item(page: Page, key: str, index: int) -> Iterator[str]:
     """The text without an item of the list at ``key``, or without the key where it was the only one."""
     value = page.root.entries[key][1]
@@ -86,7 +100,7 @@ def without_item(page: Page, key: str, index: int) -> Iterator[str]:
 
 def _with_key(page: Page, key: str, item: Item) -> Iterator[str]:
     text, newline = page.text, page.newline
-    spans = _pairs(page)
+    spans = _pairs(page, page.root)
     if page.root.form == "flow":
         quoted = text[spans[-1][0]] == '"'
         written = f"{_key(key, quoted=quoted)}: [{_flow(item, quoted=quoted)}]"
@@ -137,7 +151,7 @@ def _as_list(page: Page, value: Node, item: Item, alone: str) -> Iterator[str]:
 def _without_key(page: Page, key: str) -> Iterator[str]:
     text = page.text
     value = page.root.entries[key][1]
-    spans = _pairs(page)
+    spans = _pairs(page, page.root)
     start = _before(page.keys, value)
     if page.root.form == "flow":
         yield from _shorter(page, page.root.end, spans, [begin for begin, _ in spans].index(start))
@@ -210,9 +224,9 @@ def _comma(page: Page, start: int, end: int) -> int | None:
     return page.commas[index] + 1 if index < len(page.commas) and page.commas[index] < end else None
 
 
-def _pairs(page: Page) -> list[Span]:
-    """Where each key and its value stand."""
-    return [(_before(page.keys, value), value.end) for _, value in page.root.entries.values()]
+def _pairs(page: Page, mapping: Node) -> list[Span]:
+    """Where each key of a mapping and its value stand."""
+    return [(_before(page.keys, value), value.end) for _, value in mapping.entries.values()]
 
 
 def _before(offsets: Sequence[int], node: Node) -> int:
@@ -278,8 +292,8 @@ def _key(key: str, *, quoted: bool) -> str:
 def _plain(key: str, value: str) -> str:
     """Without quotes where it is read as the same text without them; versions always have them."""
     if key != "versions" and value.isprintable():
-        document = read_yaml(f"{key}: {value}".encode(), "")
-        if document.root and not document.problems and document.root.data == {key: value}:
+        document = read_yaml(f"key: {value}".encode(), "")
+        if document.root and not document.problems and document.root.data == {"key": value}:
             return value
     return _quoted(value)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from registry_gen.sources.files import CatalogFile
 
 
-@click.command("fmt")
+@click.command("fmt", epilog="Example: registry-gen fmt --check")
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 where a file would change.")
 @click.pass_obj
@@ -35,9 +35,6 @@ def command(output: Output, files: tuple[Path, ...], check: bool) -> int:
     """Give FILEs of the catalog, or all of them, their one form: order of keys, indentation, blank lines.
 
     Comments and every value stay. registry.yaml and keys are left alone.
-
-    \b
-    Example: registry-gen fmt --check
     """
     config = wiring.read_settings(output.config)
     found = read_catalog(config)

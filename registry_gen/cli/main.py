@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "serve": "Serve the public folder over TLS on this machine.",
     "storage": "Move the registry to another bucket, and tell what is stored.",
     "sums": "Look after the OpenPGP key that signs sums.",
+    "update": "Write pins of new versions into the catalog.",
     "validate": "List every problem of the catalog.",
     "violations": "List and acknowledge alarms about sources.",
     "verify": "Check a registry from outside.",

@@ -11,4 +11,5 @@ command = click.Command(
     callback=rename.command.callback,
     params=rename.command.params,
     help=rename.command.help,
+    epilog="Example: registry-gen move acme/network/aws acme/vpc/aws",
 )

@@ -10,14 +10,11 @@ from registry_gen.errors import InputError
 from registry_gen.model.address import parse_address
 
 
-@click.command("rename")
+@click.command("rename", epilog="Example: registry-gen rename acme/network/aws acme/vpc/aws")
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
 def command(old: str, new: str) -> None:
     """Say why OLD cannot become NEW, and what to do instead: an address is for ever.
-
-    \b
-    Example: registry-gen rename acme/network/aws acme/vpc/aws
     """
     before = read_parameter(parse_address, old, "OLD")
     after = read_parameter(parse_address, new, "NEW")

@@ -115,6 +115,12 @@ NOT_SCAFFOLDED = Code(
     "The system's own message says more. What was written until then stays, and a second run goes on from there.",
     "Make room, correct the folder's permissions, or name another folder.",
 )
+NO_KEY_FILE = Code(
+    "CLI950",
+    "the key's file cannot be read",
+    "The system's own message says more.",
+    "Name a file that holds the publisher's armoured public key.",
+)
 
 WRONG_USAGE: Final = frozenset(
     {

@@ -57,7 +57,7 @@ def edit_catalog(config: Config, edits: Mapping[Address, MakeEdit], *, write: bo
         shown = shown_path(folder, path)
         made[path] = data, Edited(address, shown, make(data, shown))
     changed: list[CatalogFile] = [(path, made[path][1].edit.data if path in made else data) for path, data in files]
-    _require_good(load_catalog(changed, config, parse_key, None).problems, {each.file for _, each in made.values()})
+    require_good(load_catalog(changed, config, parse_key, None).problems, {each.file for _, each in made.values()})
     for path, (before, edited) in made.items() if write else ():
         replace_file(config, path, before, edited.edit.data)
     return tuple(edited for _, edited in made.values())
@@ -91,8 +91,11 @@ def _addresses(files: Iterable[str]) -> Iterator[str]:
                 yield str(identity)
 
 
-def _require_good(problems: Iterable[RegistryError], files: set[str]) -> None:
-    """Only the files that change: a mistake elsewhere must not keep a version from being taken back."""
+def require_good(problems: Iterable[RegistryError], files: set[str]) -> None:
+    """Raise ProblemsError for those of the files that change.
+
+    A mistake elsewhere must not keep a version from being taken back.
+    """
     found = [problem for problem in problems if problem.position and problem.position.path in files]
     if found:
         raise ProblemsError(found)

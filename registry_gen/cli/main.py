@@ -24,6 +24,7 @@ INTERRUPTED: Final = 130
 EVERYWHERE: Final = ("--json", "--quiet", "-q", "--debug")
 
 COMMANDS: Final = {
+    "add": "Add a package to the catalog, from its source.",
     "deprecate": "Warn the users of a package.",
     "doctor": "Try whether everything is set up as it must be.",
     "explain": "Say what a code means and what to do.",

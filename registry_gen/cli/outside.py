@@ -29,6 +29,4 @@ def open_sources(config: Config) -> Iterator[Sources]:
         TemporaryDirectory(prefix="registry-gen-") as folder,
         closing(Git(Path(folder), config.network, config.limits)) as git,
     ):
-        yield Sources(
-            git, Archives(fetcher, config.limits), Releases(fetcher, config.limits), Upstream(fetcher)
-        )
+        yield Sources(git, Archives(fetcher, config.limits), Releases(fetcher, config.limits), Upstream(fetcher))

@@ -14,8 +14,7 @@ from registry_gen.model.address import parse_address
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
 def command(old: str, new: str) -> None:
-    """Say why OLD cannot become NEW, and what to do instead: an address is for ever.
-    """
+    """Say why OLD cannot become NEW, and what to do instead: an address is for ever."""
     before = read_parameter(parse_address, old, "OLD")
     after = read_parameter(parse_address, new, "NEW")
     if before.kind != after.kind:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from registry_gen.model.digest import Commit
 from tests.support.command_line import run_here
 from tests.support.git_repo import GitRepo
 from tests.support.workspace import Workspace
@@ -51,7 +52,7 @@ def test_a_new_version_is_pinned_to_its_commit_and_a_second_run_finds_nothing_to
 def test_a_moved_tag_is_told_its_pin_stays_and_new_versions_are_pinned_all_the_same(
     work: Workspace, repo: GitRepo
 ) -> None:
-    first, moved = (repo.git("rev-parse", f"{tag}^{{commit}}").strip() for tag in ("v1.0.0", "v1.1.0"))
+    first, moved = (Commit(repo.git("rev-parse", f"{tag}^{{commit}}").strip()) for tag in ("v1.0.0", "v1.1.0"))
     repo.tag("v1.0.0", moved)
     ran = run_here(work, "update", "--json")
 

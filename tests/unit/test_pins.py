@@ -20,9 +20,7 @@ FIRST, OTHER = commit("first"), commit("other")
 def decide(*tags: tuple[str, str], versions: str = ">= 1.0.0", withdrawn: str = "") -> Pins:
     source = GitSource("https://h.x/y", "", ("v{version}", "{version}"), {ONE: FIRST})
     rules = (WithdrawalRule(parse_constraints(withdrawn), "Bad."),) if withdrawn else ()
-    entry: ModuleEntry = replace(
-        module(), source=source, versions=parse_constraints(versions), withdrawn=rules
-    )
+    entry: ModuleEntry = replace(module(), source=source, versions=parse_constraints(versions), withdrawn=rules)
     return decide_pins(entry, source, [tag(name, at) for name, at in tags])
 
 
@@ -60,7 +58,7 @@ def edited(text: str, *versions: Version) -> str:
 
 
 def test_pins_are_added_below_the_last_with_its_comments_in_the_order_of_versions() -> None:
-    text = f'source:\n  pins:\n      1.0.0: {FIRST} # first\n        # as agreed\n  git: https://h.x/y\n# end\n'
+    text = f"source:\n  pins:\n      1.0.0: {FIRST} # first\n        # as agreed\n  git: https://h.x/y\n# end\n"
 
     assert edited(text, THREE, TWO) == text.replace(
         "# as agreed\n", f'# as agreed\n      "1.1.0": {OTHER}\n      "1.2.0": {OTHER}\n'

@@ -40,7 +40,7 @@ class Signed:
 
 
 def given_keys(files: Sequence[Path]) -> list[tuple[SigningKey, str]]:
-    """The keys of files, each with where it is from; raises InputError CLI950, RefusalError SIG001 to SIG006."""
+    """The keys of files, each with where it is from; raises InputError CLI949, RefusalError SIG001 to SIG006."""
     keys = []
     for file in files:
         try:

@@ -109,14 +109,8 @@ PIN_MOVED = Code(
     "Somebody moved it. The pin stays: what was reviewed is what was pinned.",
     "Find out who moved the tag and why. A new commit needs a new version.",
 )
-NOT_SCAFFOLDED = Code(
-    "CLI949",
-    "a file cannot be written there",
-    "The system's own message says more. What was written until then stays, and a second run goes on from there.",
-    "Make room, correct the folder's permissions, or name another folder.",
-)
 NO_KEY_FILE = Code(
-    "CLI950",
+    "CLI949",
     "the key's file cannot be read",
     "The system's own message says more.",
     "Name a file that holds the publisher's armoured public key.",

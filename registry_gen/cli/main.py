@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "fsck": "Compare the bucket with the ledger, and mend it.",
     "gc": "Delete what is left of withdrawn versions.",
     "import": "Take packages over from another registry.",
+    "init": "Make a folder a catalog repository.",
     "ledger": "Look after the database.",
     "log": "List the log, and look after its key.",
     "move": "Say why a package cannot move, and what to do.",

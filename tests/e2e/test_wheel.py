@@ -32,13 +32,34 @@ def test_the_wheel_holds_the_code_its_migrations_its_schemas_and_its_licence_and
     migrations = {path.relative_to(ROOT).as_posix() for path in (ROOT / "registry_gen").rglob("*.sql")}
 
     schemas = {f"registry_gen/_data/schemas/{path.name}" for path in (ROOT / "schemas").glob("*.json")}
+    workflows = {
+        f"registry_gen/_data/{path.relative_to(ROOT).as_posix()}"
+        for path in (ROOT / "workflows").rglob("*")
+        if path.is_file()
+    }
 
     examples = {f"registry_gen/{path.parent.name}/examples.txt" for path in (ROOT / "registry_gen").glob("*/codes.py")}
-    assert package | migrations | schemas | examples | {"registry_gen/py.typed"} <= names
+    assert package | migrations | schemas | examples | workflows | {"registry_gen/py.typed"} <= names
     assert migrations
     assert schemas
+    assert workflows
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"registry_gen"}
+
+
+def test_an_installed_wheel_makes_a_repository_with_its_pipelines(wheel: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    program = "from registry_gen.cli import main; main()"
+    subprocess.run(
+        [sys.executable, "-c", program, "init", "made", "--ci", "gitlab"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"},
+        check=True,
+        capture_output=True,
+    )
+
+    assert (tmp_path / "made/.gitlab-ci.yml").read_bytes() == (ROOT / "workflows/gitlab/.gitlab-ci.yml").read_bytes()
 
 
 def test_an_installed_wheel_answers_help(wheel: Path, tmp_path: Path) -> None:

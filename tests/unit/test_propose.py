@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from registry_gen.catalog.format import format_file
+from registry_gen.catalog.identity import package_path
+from registry_gen.catalog.key_order import ORDERS
 from registry_gen.catalog.new_package import (
     NewMirror,
     NewModule,
@@ -13,9 +16,6 @@ from registry_gen.catalog.new_package import (
     modeline,
     package_text,
 )
-from registry_gen.catalog.format import format_file
-from registry_gen.catalog.identity import package_path
-from registry_gen.catalog.key_order import ORDERS
 from registry_gen.model.address import Platform
 from registry_gen.model.version import parse_version
 from registry_gen.plan.propose import (

@@ -1,0 +1,219 @@
+"""A new catalog repository: its files, with an example of each kind that says nothing until it is copied.
+
+Names that start with a dot are ignored by whoever reads a catalog, so the repository is good from the first moment.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+from registry_gen.catalog.new_package import modeline
+from registry_gen.catalog.schema import json_schemas
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Ci = Literal["github", "gitlab", "azure", "bitbucket"]
+CIS: Final[tuple[Ci, ...]] = get_args(Ci)
+
+_OWNERS_PATH: Final[Mapping[Ci | None, str]] = {
+    None: "CODEOWNERS",
+    "github": ".github/CODEOWNERS",
+    "gitlab": ".gitlab/CODEOWNERS",
+    "bitbucket": ".bitbucket/CODEOWNERS",
+}
+"""Where each forge looks first. Azure has no such file: its branch policies name reviewers of paths."""
+
+
+def scaffold(host: str, version: str, ci: Ci | None) -> dict[str, bytes]:
+    """Every file by its path, but for those of CI; ``host`` is the site's, ``version`` that of registry-gen."""
+    texts = {
+        "registry.yaml": _REGISTRY.replace("HOST", host),
+        "README.md": _README.replace("HOST", host),
+        ".gitignore": _IGNORED,
+        ".pre-commit-config.yaml": _PRE_COMMIT,
+        "requirements.txt": f"registry-gen=={version}\n",
+        "renovate.json": _RENOVATE,
+        "catalog/keys/README.md": _KEYS,
+        **{path: _example(path, text) for path, text in EXAMPLES.items()},
+    }
+    if ci in _OWNERS_PATH:
+        texts[_OWNERS_PATH[ci]] = _OWNERS
+    if ci == "github":
+        texts[".github/dependabot.yml"] = _DEPENDABOT
+    schemas = {f"schemas/{name}": data for name, data in json_schemas().items()}
+    return {path: text.encode() for path, text in sorted(texts.items())} | schemas
+
+
+def _example(path: str, text: str) -> str:
+    """An example, with the modeline of the place that it is copied to."""
+    target = text.splitlines()[0].removeprefix("# Copy to ").rstrip(".")
+    kind = path.split("/")[1].removesuffix("s")
+    return f"{modeline(target, kind)}\n{text}"
+
+
+_REGISTRY: Final = """\
+# yaml-language-server: $schema=schemas/registry.schema.json
+site:
+  host: HOST # what people write in sources: HOST/acme/network/aws
+
+storage: # two folders, or two buckets: s3://BUCKET, gs://BUCKET, az://ACCOUNT/CONTAINER
+  public: ./public # everybody may read this
+  private: ./private # and nobody this
+
+ledger: embedded # a PostgreSQL of its own on this machine; where CI publishes: bucket, or env:LEDGER_URL
+
+network:
+  schemes: [https, ssh] # add file for sources in folders of this machine
+"""
+
+_IGNORED: Final = """\
+# What is published, and what this machine keeps: private keys, the ledger, caches.
+/public/
+/private/
+/.registry/
+"""
+
+_PRE_COMMIT: Final = """\
+repos:
+  - repo: local
+    hooks:
+      - id: registry-gen-fmt
+        name: registry-gen fmt
+        entry: registry-gen fmt --check
+        language: system
+        pass_filenames: false
+        files: ^catalog/
+      - id: registry-gen-validate
+        name: registry-gen validate
+        entry: registry-gen validate
+        language: system
+        pass_filenames: false
+        files: ^(catalog/|registry\\.yaml$)
+"""
+
+_RENOVATE: Final = """\
+{
+  "$schema": "https://docs.renovatebot.com/renovate-schema.json",
+  "extends": ["config:recommended", "helpers:pinGitHubActionDigests"],
+  "packageRules": [
+    {
+      "description": "What publishes is reviewed by itself.",
+      "matchPackageNames": ["registry-gen"],
+      "groupName": "registry-gen",
+      "automerge": false
+    }
+  ]
+}
+"""
+
+_DEPENDABOT: Final = """\
+version: 2
+updates:
+  - package-ecosystem: pip
+    directory: /
+    schedule:
+      interval: weekly
+  - package-ecosystem: github-actions
+    directory: /
+    schedule:
+      interval: weekly
+"""
+
+_OWNERS: Final = """\
+# Who must approve what. The last line that fits counts. Replace the names, and take the # away.
+# registry.yaml and this file decide about everything else: let few people approve them.
+# *                   @acme/registry-admins
+# /catalog/mirrors/   @acme/registry-admins
+# /catalog/keys/      @acme/registry-admins
+# /catalog/modules/acme/    @acme/platform
+# /catalog/providers/acme/  @acme/platform
+"""
+
+_KEYS: Final = """\
+# Public keys
+
+Armoured OpenPGP public keys of publishers, such as `acme/release.asc`. Compare a fingerprint with what its publisher
+prints elsewhere before you approve one.
+"""
+
+EXAMPLES: Final[Mapping[str, str]] = {
+    "catalog/modules/.example.yaml": """\
+# Copy to catalog/modules/acme/network/aws.yaml.
+# The path is the address: acme/network/aws. Or let 'registry-gen add module URL' write the file.
+source:
+  git: https://git.example.com/acme/network.git
+  # path: modules/network # the module's folder in the repository
+  # tags: ["network/v{version}"] # which tags are versions; v1.0.0 and 1.0.0 if left out
+  # pins: {1.0.0: 0123456789abcdef0123456789abcdef01234567} # the commit that a version must be
+versions: ">= 1.0.0"
+# hosting: link # publish documents that point at the repository; copy stores the archive
+# deprecated: Use acme/vpc/aws.
+""",
+    "catalog/providers/.example.yaml": """\
+# Copy to catalog/providers/acme/widget.yaml.
+# The path is the address: acme/widget. Or let 'registry-gen add provider URL' write the file.
+source:
+  releases: https://git.example.com/acme/terraform-provider-widget/releases/download/v{version}
+  versions: ["1.0.0"] # a URL cannot be searched; leave it out for a folder
+signature: registry # nobody signs the releases; for a publisher that does, name its key instead:
+# signing_keys: [acme/release.asc] # a file of catalog/keys
+# platforms: [linux_amd64, darwin_arm64] # all of the release if left out
+""",
+    "catalog/mirrors/.example.yaml": """\
+# Copy to catalog/mirrors/registry.opentofu.org/hashicorp/random.yaml.
+# The path is the address. Or let 'registry-gen add mirror registry.opentofu.org/hashicorp/random' write the file.
+trust:
+  keys: [hashicorp/release.asc] # files of catalog/keys; one of these keys must have signed the sums
+versions: "~> 3.6" # every version that this allows is stored
+platforms: [linux_amd64, darwin_arm64]
+""",
+    "catalog/namespaces/.example.yaml": """\
+# Copy to catalog/namespaces/acme.yaml.
+# What the packages of a namespace share; it may be left out.
+visibility: public
+# signing_keys: [acme/release.asc] # of all its providers that name none themselves
+""",
+    "catalog/organizations/.example.yaml": """\
+# Copy to catalog/organizations/acme.yaml.
+# Who owns which namespaces; it may be left out.
+namespaces: [acme]
+# quota: {size: 10 GB, versions: 1000}
+""",
+}
+"""Examples by path: the first line of each says where it would mean something."""
+
+_README: Final = """\
+# The catalog of HOST
+
+What this registry offers to Terraform and OpenTofu. A pull request changes it, `registry-gen` checks it and publishes
+what was merged.
+
+| Where | What |
+|---|---|
+| `registry.yaml` | the site, its storage and its ledger |
+| `catalog/modules/NAMESPACE/NAME/SYSTEM.yaml` | a module |
+| `catalog/providers/NAMESPACE/TYPE.yaml` | a provider that this registry publishes |
+| `catalog/mirrors/HOST/NAMESPACE/TYPE.yaml` | a provider of another registry, mirrored |
+| `catalog/namespaces/`, `catalog/organizations/` | what packages share, and who owns them |
+| `catalog/keys/` | public keys of publishers |
+| `schemas/` | JSON Schemas for editors; `registry-gen schema` writes them anew |
+
+Each folder has a `.example.yaml` with comments, which says nothing until it is copied.
+
+## Add something
+
+    pip install --requirement requirements.txt
+    registry-gen add module https://github.com/OWNER/terraform-SYSTEM-NAME.git
+    registry-gen fmt
+    registry-gen validate
+
+Then open a pull request. `registry-gen plan` shows what would be published, `registry-gen explain CODE` what a problem
+means. An address is for ever: `registry-gen rename OLD NEW` says how a package is replaced.
+
+## Before the first publish
+
+1. Write the host, the buckets and a ledger that CI can reach into `registry.yaml`.
+2. Say who must approve what: in CODEOWNERS, or in the branch policies of your forge.
+3. `registry-gen doctor` tries whether everything is as it must be.
+"""

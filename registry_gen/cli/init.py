@@ -1,0 +1,67 @@
+"""``init``: a new catalog repository, or what is missing of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from registry_gen import __version__
+from registry_gen.catalog.layout_files import NewFile
+from registry_gen.catalog.registry_shapes import site_host
+from registry_gen.catalog.scaffold import CIS, scaffold
+from registry_gen.cli.output import counted
+from registry_gen.cli.packaged import packaged
+from registry_gen.cli.selection import read_parameter
+from registry_gen.errors import printable
+from registry_gen.sources.new_files import write_new_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from registry_gen.catalog.scaffold import Ci
+    from registry_gen.cli.output import Output
+    from registry_gen.sources.new_files import Written
+
+_CI_FOLDER: Final[Mapping[Ci, str]] = {"github": ".github/workflows/", "gitlab": "", "azure": "", "bitbucket": ""}
+"""Where the files of ``workflows/CI`` go to."""
+
+
+@click.command("init", epilog="Example: registry-gen init my-registry --ci github --host registry.example.com")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+@click.option("--ci", type=click.Choice(CIS), help="Write pipelines for this CI, too.")
+@click.option("--host", default="registry.example.com", show_default=True, help="What people write in sources.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be written.")
+@click.pass_obj
+def command(output: Output, folder: Path, ci: Ci | None, host: str, dry_run: bool) -> None:
+    """Make FOLDER (this one if not given) a catalog repository, with an example of each kind.
+
+    Nothing that is there is overwritten: run it again for what is missing, and to hear what differs.
+    """
+    files = scaffold(read_parameter(site_host, host, "--host"), __version__, ci)
+    if ci:
+        files |= {_CI_FOLDER[ci] + path: data for path, data in packaged(f"workflows/{ci}")}
+    written = write_new_files(folder, [NewFile(path, data) for path, data in files.items()], dry_run=dry_run)
+    _show(output, written, sorted(files.keys() - written.there), dry_run=dry_run)
+
+
+def _show(output: Output, written: Written, differs: list[str], *, dry_run: bool) -> None:
+    output.json(
+        {
+            "dry_run": dry_run,
+            "written": list(written.written),
+            "kept": list(written.unchanged),
+            "differs": differs,
+        }
+    )
+    for path in written.written:
+        output.result(f"{'to be written' if dry_run else 'wrote'}: {printable(path)}")
+    if written.unchanged:
+        output.result(f"kept, as it would be written: {counted(len(written.unchanged), 'file')}")
+    for path in differs:
+        output.result(f"kept, and differs from what would be written: {printable(path)}")
+    if differs:
+        output.say("'registry-gen init FOLDER' with the same options writes all of it into another folder, to compare.")
+    if written.written and not dry_run:
+        output.say("Read README.md, write your host and storage into registry.yaml, and commit.")

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from deployments.demo import configurations, terraform
-from deployments.demo.sources import make_sources
+from deployments.demo.sources import make_signed_sources, remove_sources
 from deployments.demo.upstream import serve_upstream
 from registry_gen import paths, wiring
 from registry_gen.errors import RegistryError
@@ -71,8 +71,16 @@ def _demo(*, serve: bool) -> None:
     address, port = _address(settings)
     _require_free(address, port)
 
-    _title("Sources", "git repositories, release folders and another registry, below .demo/")
-    _make_sources()
+    remove_sources(WORK)
+    _title("registry-gen init --demo", "the sample catalog is here already; its sources, below .demo/")
+    _registry_gen("init", {**os.environ, "PYTHONPATH": str(ROOT)}, "--demo", "--quiet")
+    _title("More sources", "a provider signed by its publisher, and another registry")
+    make_signed_sources(WORK)
+    for line in (
+        "releases/widget      a provider, signed by its publisher",
+        "upstream             a registry to mirror",
+    ):
+        click.echo(f"    {line}")
     certificate = server_certificate(WORK, [address], datetime.now(UTC))
     shutil.copyfile(certificate.ca_file, WORK / "ca.pem")
 
@@ -117,28 +125,10 @@ def _require_free(address: str, port: int) -> None:
         ) from error
 
 
-def _make_sources() -> None:
-    try:
-        make_sources(WORK)
-    except FileNotFoundError as error:
-        if error.filename != "git":
-            raise
-        raise DemoError("git is not on PATH; the demo makes its modules with it.") from error
-    except subprocess.CalledProcessError as error:
-        raise DemoError(f"git failed: {error.stderr.decode(errors='replace').strip()}") from error
-    for line in (
-        "network.git          a module, tagged v1.0.0, v1.1.0 and v1.2.0-rc1",
-        "monorepo.git         modules/queue, tagged queue/v0.1.0 and queue/v0.2.0",
-        "releases/widget      a provider, signed by its publisher",
-        "releases/gadget      a provider that nobody signs",
-    ):
-        click.echo(f"    {line}")
-
-
-def _registry_gen(command: str, environment: dict[str, str]) -> None:
+def _registry_gen(command: str, environment: dict[str, str], *options: str) -> None:
     """Run one command as a user would, and show its output."""
     done = subprocess.run(
-        [sys.executable, "-m", "registry_gen", command],
+        [sys.executable, "-m", "registry_gen", command, *options],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

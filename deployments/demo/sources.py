@@ -6,13 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from deployments.demo.releases import make_release
-from deployments.demo.repositories import make_repositories
 from deployments.demo.signing import read_signer
 from deployments.demo.upstream import make_upstream
+from registry_gen.demo.releases import make_release
+from registry_gen.demo.sources import make_demo_sources
 
 WIDGET_VERSIONS: Final = ("1.0.0", "1.1.0")
-GADGET_VERSIONS: Final = ("0.3.0",)
 
 _HERE: Final = Path(__file__).parent
 _CATALOG: Final = _HERE.parents[1] / "catalog"
@@ -24,15 +23,22 @@ def make_sources(folder: Path) -> None:
     What was there under these names is made anew. Raises FileNotFoundError where git is missing, CalledProcessError
     where it fails, OSError where the disk does.
     """
-    sources, upstream = folder / "sources", folder / "upstream"
-    for old in (sources, upstream):
+    remove_sources(folder)
+    make_demo_sources(folder / "sources", _HERE / "repositories")
+    make_signed_sources(folder)
+
+
+def remove_sources(folder: Path) -> None:
+    """Take away what an earlier run made."""
+    for old in (folder / "sources", folder / "upstream"):
         if old.exists():
             shutil.rmtree(old)
-    make_repositories(sources)
+
+
+def make_signed_sources(folder: Path) -> None:
+    """What 'registry-gen init --demo' does not make: a provider that its publisher signs, and the other registry."""
     publisher = read_signer(_HERE / "release-key.asc")
     for version in WIDGET_VERSIONS:
-        make_release(sources / "releases/widget" / version, "widget", version, "6.0", publisher)
-    for version in GADGET_VERSIONS:
-        make_release(sources / "releases/gadget" / version, "gadget", version, "5.0", None)
+        make_release(folder / "sources/releases/widget" / version, "widget", version, "6.0", publisher)
     public_key = (_CATALOG / "keys/mirrors/sprocket.asc").read_text(encoding="ascii")
-    make_upstream(upstream, read_signer(_HERE / "upstream-key.asc"), public_key)
+    make_upstream(folder / "upstream", read_signer(_HERE / "upstream-key.asc"), public_key)

@@ -11,7 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 
-from deployments.demo.releases import PLATFORMS, release_files
+from registry_gen.demo.releases import PLATFORMS, release_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Ci = Literal["github", "gitlab", "azure", "bitbucket"]
 CIS: Final[tuple[Ci, ...]] = get_args(Ci)
 
+DEMO_HOST: Final = "127.0.0.1:8443"
+"""Where ``serve`` listens by itself."""
+
 _OWNERS_PATH: Final[Mapping[Ci | None, str]] = {
     None: "CODEOWNERS",
     "github": ".github/CODEOWNERS",
@@ -41,8 +44,23 @@ def scaffold(host: str, version: str, ci: Ci | None) -> dict[str, bytes]:
         texts[_OWNERS_PATH[ci]] = _OWNERS
     if ci == "github":
         texts[".github/dependabot.yml"] = _DEPENDABOT
-    schemas = {f"schemas/{name}": data for name, data in json_schemas().items()}
-    return {path: text.encode() for path, text in sorted(texts.items())} | schemas
+    return _encoded(texts) | _schemas()
+
+
+def demo_scaffold() -> dict[str, bytes]:
+    """The files around the sample packages of a demo on this machine, whose sources are folders below .demo/."""
+    registry = _REGISTRY.replace("HOST", DEMO_HOST).replace(
+        "[https, ssh] # add file for sources in folders of this machine", "[https, ssh, file] # sources may be folders"
+    )
+    return _encoded({"registry.yaml": registry, ".gitignore": f"{_IGNORED}/.demo/\n"}) | _schemas()
+
+
+def _encoded(texts: Mapping[str, str]) -> dict[str, bytes]:
+    return {path: text.encode() for path, text in sorted(texts.items())}
+
+
+def _schemas() -> dict[str, bytes]:
+    return {f"schemas/{name}": data for name, data in json_schemas().items()}
 
 
 def _example(path: str, text: str) -> str:

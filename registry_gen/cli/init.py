@@ -11,6 +11,7 @@ from registry_gen import __version__
 from registry_gen.catalog.layout_files import NewFile
 from registry_gen.catalog.registry_shapes import site_host
 from registry_gen.catalog.scaffold import CIS, scaffold
+from registry_gen.cli.init_demo import demo_files, make_sources
 from registry_gen.cli.output import counted
 from registry_gen.cli.packaged import packaged
 from registry_gen.cli.selection import read_parameter
@@ -31,28 +32,38 @@ _CI_FOLDER: Final[Mapping[Ci, str]] = {"github": ".github/workflows/", "gitlab":
 @click.command("init", epilog="Example: registry-gen init my-registry --ci github --host registry.example.com")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.option("--ci", type=click.Choice(CIS), help="Write pipelines for this CI, too.")
-@click.option("--host", default="registry.example.com", show_default=True, help="What people write in sources.")
+@click.option("--host", help="What people write in sources; registry.example.com if not given.")
+@click.option("--demo", is_flag=True, help="A small registry to try on this machine, with its sources.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be written.")
 @click.pass_obj
-def command(output: Output, folder: Path, ci: Ci | None, host: str, dry_run: bool) -> None:
+def command(output: Output, folder: Path, ci: Ci | None, host: str | None, demo: bool, dry_run: bool) -> None:
     """Make FOLDER (this one if not given) a catalog repository, with an example of each kind.
 
     Nothing that is there is overwritten: run it again for what is missing, and to hear what differs.
     """
-    files = scaffold(read_parameter(site_host, host, "--host"), __version__, ci)
+    if demo and (ci or host):
+        raise click.UsageError("--demo is for this machine: it takes neither --ci nor --host.")
+    files = demo_files() if demo else _files(host, ci)
+    written = write_new_files(folder, [NewFile(path, data) for path, data in files.items()], dry_run=dry_run)
+    made = make_sources(folder) if demo and not dry_run else []
+    _show(output, written, sorted(files.keys() - written.there), made, dry_run=dry_run)
+
+
+def _files(host: str | None, ci: Ci | None) -> dict[str, bytes]:
+    files = scaffold(read_parameter(site_host, host or "registry.example.com", "--host"), __version__, ci)
     if ci:
         files |= {_CI_FOLDER[ci] + path: data for path, data in packaged(f"workflows/{ci}")}
-    written = write_new_files(folder, [NewFile(path, data) for path, data in files.items()], dry_run=dry_run)
-    _show(output, written, sorted(files.keys() - written.there), dry_run=dry_run)
+    return files
 
 
-def _show(output: Output, written: Written, differs: list[str], *, dry_run: bool) -> None:
+def _show(output: Output, written: Written, differs: list[str], made: list[str], *, dry_run: bool) -> None:
     output.json(
         {
             "dry_run": dry_run,
             "written": list(written.written),
             "kept": list(written.unchanged),
             "differs": differs,
+            "sources": made,
         }
     )
     for path in written.written:
@@ -61,7 +72,11 @@ def _show(output: Output, written: Written, differs: list[str], *, dry_run: bool
         output.result(f"kept, as it would be written: {counted(len(written.unchanged), 'file')}")
     for path in differs:
         output.result(f"kept, and differs from what would be written: {printable(path)}")
+    for path in made:
+        output.result(f"made: {printable(path)}")
     if differs:
         output.say("'registry-gen init FOLDER' with the same options writes all of it into another folder, to compare.")
-    if written.written and not dry_run:
+    if made:
+        output.say("Go there and run 'registry-gen plan', 'registry-gen publish' and 'registry-gen serve'.")
+    elif written.written and not dry_run:
         output.say("Read README.md, write your host and storage into registry.yaml, and commit.")

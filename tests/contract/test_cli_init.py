@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,6 @@ from tests.support.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from tests.support.command_line import Ran
 
@@ -22,6 +23,9 @@ PIPELINES = {
     "azure": {"azure-pipelines.yml"},
     "bitbucket": {"bitbucket-pipelines.yml"},
 }
+
+
+ROOT = Path(__file__).parents[2]
 
 
 class Empty(Workspace):
@@ -49,13 +53,13 @@ def test_what_init_makes_is_good_at_once_and_a_second_run_changes_nothing(work: 
     made = init(work, "--ci", ci, "--host", "registry.acme.example")
     files = tree(work)
 
-    assert (made.code, set(made.json["written"])) == (0, files.keys())
+    assert (made.code, set(made.json["written"])) == (0, set(files))
     assert files.keys() >= PIPELINES[ci]
     assert b"registry.acme.example" in files["registry.yaml"]
     assert "The catalog is good: 0 packages." in run_here(work, "validate").out
     assert run_here(work, "fmt", "--check").code == 0
     again = init(work, "--ci", ci, "--host", "registry.acme.example").json
-    assert (again["written"], set(again["kept"]), again["differs"]) == ([], files.keys(), [])
+    assert (again["written"], set(again["kept"]), again["differs"]) == ([], set(files), [])
     assert tree(work) == files
 
 
@@ -89,3 +93,42 @@ def test_a_link_is_not_followed_out_of_the_folder(work: Workspace, tmp_path_fact
 def test_a_host_that_clients_cannot_use_is_refused_before_anything_is_made(work: Workspace) -> None:
     assert init(work, "--host", "localhost").code == 64
     assert not tree(work)
+
+
+def test_a_demo_is_good_has_every_source_that_it_names_and_a_second_run_keeps_them(work: Workspace) -> None:
+    made = init(work, "--demo").json
+    named = [
+        found
+        for file in (work.root / "catalog").rglob("*.yaml")
+        for found in re.findall(r"(?:git|releases): (\./\.demo/\S+)", file.read_text())
+    ]
+
+    assert "The catalog is good: 4 packages." in run_here(work, "validate").out
+    assert sorted(set(named)) == sorted(f"./{path}" for path in made["sources"])
+    assert all((work.root / path).is_dir() for path in named)
+    mine = work.write(".demo/sources/network.git/mine", "")
+    again = init(work, "--demo").json
+    assert (again["written"], again["sources"], mine.exists()) == ([], [], True)
+
+
+def test_a_demo_has_all_of_the_sample_catalog_that_needs_no_key_and_no_other_registry(work: Workspace) -> None:
+    init(work, "--demo")
+    samples = {
+        str(path.relative_to(ROOT)): path.read_bytes()
+        for path in (ROOT / "catalog").rglob("*.yaml")
+        if "keys" not in path.read_text() and path.stem != "widget"
+    }
+
+    assert {path: data for path, data in tree(work).items() if path.startswith("catalog/")} == samples
+
+
+def test_a_demo_without_git_says_what_is_missing(work: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(work.root))
+    ran = run_here(work, "init", "--demo")
+
+    assert (ran.code, "GIT012" in ran.err) == (1, True)
+    assert not list((work.root / ".demo/sources").iterdir())
+
+
+def test_a_demo_is_of_this_machine_alone(work: Workspace) -> None:
+    assert init(work, "--demo", "--ci", "github").code == 64

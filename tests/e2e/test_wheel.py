@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -32,6 +33,12 @@ def test_the_wheel_holds_the_code_its_migrations_its_schemas_and_its_licence_and
     migrations = {path.relative_to(ROOT).as_posix() for path in (ROOT / "registry_gen").rglob("*.sql")}
 
     schemas = {f"registry_gen/_data/schemas/{path.name}" for path in (ROOT / "schemas").glob("*.json")}
+    samples = {
+        f"registry_gen/_data/{path.relative_to(ROOT).as_posix()}"
+        for folder in ("catalog", "deployments/demo/repositories")
+        for path in (ROOT / folder).rglob("*.*")
+        if path.is_file()
+    }
     workflows = {
         f"registry_gen/_data/{path.relative_to(ROOT).as_posix()}"
         for path in (ROOT / "workflows").rglob("*")
@@ -51,14 +58,16 @@ def test_an_installed_wheel_makes_a_repository_with_its_pipelines(wheel: Path, t
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     program = "from registry_gen.cli import main; main()"
-    subprocess.run(
-        [sys.executable, "-c", program, "init", "made", "--ci", "gitlab"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"},
-        check=True,
-        capture_output=True,
-    )
+    for arguments in (["made", "--ci", "gitlab"], ["demo", "--demo"]):
+        subprocess.run(
+            [sys.executable, "-c", program, "init", *arguments],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(site), "PATH": os.environ["PATH"]},
+            check=True,
+            capture_output=True,
+        )
 
+    assert (tmp_path / "demo/.demo/sources/network.git/refs").is_dir()
     assert (tmp_path / "made/.gitlab-ci.yml").read_bytes() == (ROOT / "workflows/gitlab/.gitlab-ci.yml").read_bytes()
 
 

@@ -6,15 +6,20 @@ import hashlib
 import io
 import json
 import zipfile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from deployments.demo.signing import Signer
-
 PLATFORMS: Final = ("darwin_amd64", "darwin_arm64", "linux_amd64", "linux_arm64")
+
+
+class Signer(Protocol):
+    """Whoever signs the sums of a release."""
+
+    def sign(self, data: bytes) -> bytes:
+        """A detached binary signature of ``data``."""
 
 
 def make_release(folder: Path, type_: str, version: str, protocol: str, signer: Signer | None) -> None:

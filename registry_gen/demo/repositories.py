@@ -6,16 +6,14 @@ The folder of a tag holds what changed since the tag before: files are added or 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-TREES: Final = Path(__file__).parent / "repositories"
 NETWORK: Final = ("v1.0.0", "v1.1.0", "v1.2.0-rc1")
 MONOREPO: Final = ("queue/v0.1.0", "queue/v0.2.0")
 
@@ -33,34 +31,27 @@ class Release:
     at: int
 
 
-def make_repositories(folder: Path) -> None:
-    """Make ``network.git`` and ``monorepo.git``, bare, in place of what had these names.
+def make_repository(path: Path, trees: Path, tags: Sequence[str]) -> None:
+    """Make a bare repository with these tags, whose changes are the folders below ``trees``.
 
     Raises FileNotFoundError where git is missing, CalledProcessError where it fails.
     """
-    _make_repository(folder / "network.git", read_releases("network", NETWORK))
-    _make_repository(folder / "monorepo.git", read_releases("monorepo", MONOREPO))
+    path.mkdir(parents=True)
+    _git(path, "init", "--quiet", "--bare", "--initial-branch=main", ".")
+    _git(path, "fast-import", "--quiet", stdin=b"".join(_stream(read_releases(trees, tags))))
 
 
-def read_releases(name: str, tags: Sequence[str]) -> list[Release]:
-    """The releases of one repository, from the folders below ``TREES``."""
+def read_releases(trees: Path, tags: Sequence[str]) -> list[Release]:
+    """The releases of one repository, from the folders below ``trees``."""
     releases: list[Release] = []
     files: dict[str, bytes] = {}
     for number, tag in enumerate(tags):
-        changed = TREES / name / tag
+        changed = trees / tag
         files |= {
             path.relative_to(changed).as_posix(): path.read_bytes() for path in changed.rglob("*") if path.is_file()
         }
         releases.append(Release(tag, dict(files), _FIRST_RELEASE + number * _WEEK))
     return releases
-
-
-def _make_repository(path: Path, releases: Sequence[Release]) -> None:
-    if path.exists():
-        shutil.rmtree(path)
-    path.mkdir(parents=True)
-    _git(path, "init", "--quiet", "--bare", "--initial-branch=main", ".")
-    _git(path, "fast-import", "--quiet", stdin=b"".join(_stream(releases)))
 
 
 def _stream(releases: Sequence[Release]) -> Iterator[bytes]:
@@ -88,8 +79,8 @@ def _git(path: Path, *arguments: str, stdin: bytes = b"") -> None:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_TEMPLATE_DIR": "",
     }
-    subprocess.run(
-        ["git", *arguments],
+    subprocess.run(  # noqa: S603 - arguments of our own
+        ["git", *arguments],  # noqa: S607 - as found on PATH
         cwd=path,
         env=environment,
         input=stdin,

@@ -1,4 +1,7 @@
-"""Imported packages -> the files of a catalog that say the same, as text that a person would have written."""
+"""Imported packages -> the files of a catalog that say the same, as text that a person would have written.
+
+It has the form that ``format`` gives: an import knows its files by their bytes, and formatting must not hide them.
+"""
 
 from __future__ import annotations
 
@@ -97,11 +100,11 @@ def _provider(provider: ImportedProvider) -> Iterator[str]:
         yield _listed(version)
     yield from _prereleases(provider.zips)
     yield "hosting: link"
+    if provider.warning:
+        yield f"deprecated: {_quoted(provider.warning)}"
     yield "signing_keys:"
     for path in provider.keys:
         yield f"  - {path}"
-    if provider.warning:
-        yield f"deprecated: {_quoted(provider.warning)}"
 
 
 def _listed(version: Version) -> str:
@@ -111,10 +114,10 @@ def _listed(version: Version) -> str:
 def _prereleases(versions: Iterable[Version]) -> Iterator[str]:
     """The layout offers every prerelease; a catalog does so only where it says so, and from 0.0.0 on."""
     found = [version for version in versions if version.is_prerelease]
-    if found:
-        yield _PRERELEASES
     if any(version < _LOWEST for version in found):
         yield _FROM_THE_FIRST
+    if found:
+        yield _PRERELEASES
 
 
 def _quoted(text: str) -> str:

@@ -155,6 +155,9 @@ def _quoted(text: str) -> str:
 
 
 def key_file(address: Address, fingerprint: str) -> str:
-    """The path beneath keys/ of a publisher's key: its namespace, behind the host of a mirror, and the key's id."""
+    """The path beneath keys/ of a publisher's key: its namespace, behind the host of a mirror, and the fingerprint.
+
+    All of it, because a key whose shorter id is that of another one can be made on purpose.
+    """
     host = "" if address.kind == "provider" else f"{str(address).split('/', 1)[0]}/"
-    return f"{host}{address.namespace}/{fingerprint[-16:].lower()}.asc"
+    return f"{host}{address.namespace}/{fingerprint.lower()}.asc"

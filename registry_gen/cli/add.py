@@ -19,7 +19,7 @@ from registry_gen.cli.add_look import (
     module_asked,
     provider_asked,
 )
-from registry_gen.cli.add_write import namespace_has_keys, require_new, write_package
+from registry_gen.cli.add_write import namespace_has_keys, require_new, with_known_key, write_package
 from registry_gen.cli.confirm import require_somebody
 from registry_gen.cli.outside import open_sources
 from registry_gen.cli.selection import read_parameter
@@ -206,7 +206,7 @@ class _Adding:
         """The exit status."""
         known = require_new(self.config, package)
         with open_sources(self.config) as sources:
-            found = look(sources, known)
+            found = with_known_key(look(sources, known), known)
         return write_package(self.output, self.config, known, found, yes=self.yes, dry_run=self.dry_run)
 
 

@@ -170,7 +170,7 @@ def look_at_mirror(config: Config, sources: Sources, asked: Asked, address: Mirr
 
 def _tagged(config: Config, sources: Sources, asked: Asked, releases: str) -> tuple[Version, ...]:
     """The newest versions that the repository of a release page has tags of."""
-    if not releases.endswith(_RELEASE_PAGES) or releases == asked.source:
+    if not releases.endswith(_RELEASE_PAGES):
         raise _nothing(asked.source, "a URL, which cannot be searched")
     repository = releases.removesuffix(_RELEASE_PAGES)
     matched, _ = match_tags(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -9,10 +10,11 @@ import click
 from registry_gen.catalog.identity import package_path
 from registry_gen.catalog.layout_files import NewFile
 from registry_gen.catalog.load import load_catalog, shown_folder, shown_path
-from registry_gen.catalog.new_package import package_text
+from registry_gen.catalog.new_package import NewModule, package_text
 from registry_gen.catalog.problems import ProblemsError
 from registry_gen.catalog.yaml_reader import read_yaml
 from registry_gen.cli import codes
+from registry_gen.cli.add_look import Found
 from registry_gen.cli.confirm import confirmed
 from registry_gen.cli.edit_catalog import require_good
 from registry_gen.errors import InputError, RegistryError, printable
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from registry_gen.cli.add_key import NewKey
-    from registry_gen.cli.add_look import Found
     from registry_gen.cli.output import Output
     from registry_gen.model.address import Address
     from registry_gen.model.config import Config
@@ -50,6 +51,25 @@ def namespace_has_keys(known: Mapping[str, bytes | RegistryError], namespace: st
     return root is not None and "signing_keys" in root.entries
 
 
+def with_known_key(found: Found, known: Mapping[str, bytes | RegistryError]) -> Found:
+    """What was found, with the key's file that the catalog has already, where it has one of that key."""
+    if found.key is None or isinstance(found.package, NewModule):
+        return found
+    for path, data in known.items():
+        if path.endswith(".asc") and _fingerprint(data) == found.key.key.fingerprint:
+            there = path.removeprefix("keys/")
+            return Found(replace(found.package, keys=(there,)), replace(found.key, path=there))
+    return found
+
+
+def _fingerprint(data: bytes | RegistryError | None) -> str:
+    """Of the key in a file; "" where there is none."""
+    try:
+        return parse_key(data.decode(errors="replace"), "").fingerprint if isinstance(data, bytes) else ""
+    except RegistryError:
+        return ""
+
+
 def write_package(
     output: Output,
     config: Config,
@@ -61,7 +81,7 @@ def write_package(
 ) -> int:
     """Show what would be written, ask, and write it; the exit status.
 
-    Raises ProblemsError where the catalog would have a problem in these files, or one of them is there already.
+    Raises ProblemsError where the catalog would have a problem in these files, or one of them is there by now.
     """
     files = _files(config, found, known)
     changed: list[CatalogFile] = [*known.items(), *((file.path, file.data) for file in files)]
@@ -88,7 +108,7 @@ def _files(config: Config, found: Found, known: Mapping[str, bytes | RegistryErr
     files = [NewFile(package_path(found.package.address), package_text(found.package, shown_folder(config)))]
     if found.key:
         key = NewFile(f"keys/{found.key.path}", found.key.key.armor.encode())
-        if known.get(key.path) != key.data:
+        if _fingerprint(known.get(key.path)) != found.key.key.fingerprint:
             files.insert(0, key)
     return files
 

@@ -122,7 +122,7 @@ def test_a_provider_gets_the_key_that_signed_its_newest_release_and_its_fingerpr
     ran = run_here(work, *source, "--key", "other.asc", "--key", "acme.asc", "--platform", "linux_amd64")
     assert ran.code == 0, ran.err
     assert key.fingerprint in ran.out.replace(" ", "")
-    path = f"acme/{key.fingerprint[-16:].lower()}.asc"
+    path = f"acme/{key.fingerprint.lower()}.asc"
     assert (work.root / "catalog/keys" / path).read_text().strip() == key.armor.strip()
     text = (work.root / "catalog/providers/acme/widget.yaml").read_text()
     assert f'signing_keys: ["{path}"]' in text
@@ -167,6 +167,34 @@ def test_a_provider_can_take_its_key_from_a_registry_that_knows_it(upstream: Wor
     ran = run_here(upstream, *source, "--keys-from", "registry.example.net")
 
     assert (ran.code, ran.json["key"]["origin"]) == (0, "the registry registry.example.net")
+
+
+def test_a_key_that_the_catalog_has_under_another_name_is_not_written_again(upstream: Workspace) -> None:
+    upstream.write("catalog/keys/acme/release.asc", f"From acme.example.\n\n{UPSTREAM_KEY}")
+    ran = run_here(upstream, "add", "mirror", SPROCKET, "--yes", "--json")
+
+    assert ran.json["written"] == [f"catalog/mirrors/{SPROCKET}.yaml"]
+    assert 'keys: ["acme/release.asc"]' in next(iter(ran.json["files"].values()))
+
+
+def test_another_key_in_the_place_of_the_publishers_is_not_trusted_and_not_replaced(upstream: Workspace) -> None:
+    path = run_here(upstream, "add", "mirror", SPROCKET, "--dry-run", "--json").json["key"]["path"]
+    planted = upstream.write(f"catalog/keys/{path}", make_key("other").armor)
+    ran = run_here(upstream, "add", "mirror", SPROCKET, "--yes")
+
+    assert (ran.code, planted.read_text()) == (1, make_key("other").armor)
+    assert not (upstream.root / f"catalog/mirrors/{SPROCKET}.yaml").exists()
+
+
+def test_versions_under_a_url_are_those_that_somebody_names(upstream: Workspace) -> None:
+    base = json.loads((upstream.root / "registry.yaml").read_text().partition("upstreams: ")[2])["registry.example.net"]
+    source = ("add", "provider", f"{base}/v1/providers/acme/sprocket/{{version}}", "acme/sprocket", "--yes", "--json")
+    ran = run_here(upstream, *source, "--version", "2.1.0", "--version", "2.0.0", "--keys-from", "registry.example.net")
+
+    assert ran.code == 0, ran.err
+    text = ran.json["files"]["catalog/providers/acme/sprocket.yaml"]
+    assert '  versions:\n    - "2.0.0"\n    - "2.1.0"\nversions: ">= 2.0.0"\n' in text
+    assert run_here(upstream, "validate").code == 0
 
 
 def test_a_registry_whose_key_did_not_sign_is_refused(upstream: Workspace) -> None:

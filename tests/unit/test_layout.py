@@ -7,6 +7,9 @@ import time
 
 import pytest
 
+from registry_gen.catalog.format import format_file
+from registry_gen.catalog.identity import identify
+from registry_gen.catalog.key_order import ORDERS
 from registry_gen.catalog.layout import read_layout
 from registry_gen.catalog.layout_files import NewFile, catalog_files, part_of
 from registry_gen.errors import InputError
@@ -294,9 +297,13 @@ def test_the_files_that_are_written_say_what_was_read() -> None:
         provider("acme/widget", release("1.0.0"), release("1.1.0-rc1"), warnings=['Say "no": # €.']),
     )
 
-    loaded = load({file.path: file.data for file in catalog_files(layout, allow_unpinned=False)})
+    files = {file.path: file.data for file in catalog_files(layout, allow_unpinned=False)}
+    loaded = load(files)
 
     assert problems(loaded) == []
+    for path, data in files.items():
+        order = ORDERS.get(identify(path).kind)
+        assert order is None or format_file(data, path, order) == data, "formatting hides no file from an import"
     network, widget = loaded.catalog.entries[NETWORK], loaded.catalog.entries[WIDGET]
     assert isinstance(network, ModuleEntry)
     assert isinstance(widget, ProviderEntry)

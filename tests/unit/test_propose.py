@@ -120,6 +120,6 @@ def test_the_modeline_leads_to_the_schemas_beside_registry_yaml() -> None:
     )
 
 
-def test_a_key_has_the_namespace_and_its_own_id_in_its_name() -> None:
-    assert key_file(WIDGET, "A" * 40) == "acme/aaaaaaaaaaaaaaaa.asc"
-    assert key_file(RANDOM, "A" * 40) == "registry.terraform.io/hashicorp/aaaaaaaaaaaaaaaa.asc"
+def test_a_key_has_the_namespace_and_its_whole_fingerprint_in_its_name() -> None:
+    assert key_file(WIDGET, "A" * 40) == f"acme/{'a' * 40}.asc"
+    assert key_file(RANDOM, "A" * 40) == f"registry.terraform.io/hashicorp/{'a' * 40}.asc"

@@ -52,9 +52,9 @@ def test_any_text_at_all_is_formatted_for_good_or_refused(text: str) -> None:
 def files_with_pins(draw: st.DrawFn) -> tuple[bytes, dict[str, str]]:
     pins = draw(st.dictionaries(st.sampled_from(["1.0.0", "1.10.0", "2.0.0-rc1"]), st.just("ab" * 20), min_size=1))
     source: dict[str, Value] = {"git": "https://h.x/y", "pins": dict(pins)}
-    pairs = draw(st.permutations([("source", source), ("versions", ">= 1.0.0")]))
-    ordered = draw(st.permutations(list(source.items())))
-    data = Writer(draw).file({key: dict(ordered) if key == "source" else value for key, value in pairs}).encode()
+    ordered: Value = dict(draw(st.permutations(list(source.items()))))
+    pairs: list[tuple[str, Value]] = [("source", ordered), ("versions", ">= 1.0.0")]
+    data = Writer(draw).file(dict(draw(st.permutations(pairs)))).encode()
     assume(load({PATH: data}).problems == ())
     return data, pins
 

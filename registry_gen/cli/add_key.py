@@ -54,13 +54,19 @@ def given_keys(files: Sequence[Path]) -> list[tuple[SigningKey, str]]:
 
 
 def offered_keys(armors: Sequence[str], host: str) -> list[tuple[SigningKey, str]]:
-    """The keys that a registry gives; those that the key policy refuses are left out."""
+    """The keys that a registry gives, without those that the key policy refuses.
+
+    Raises RefusalError SIG001 to SIG006 where it refuses all of them.
+    """
     keys = []
+    refused: list[RefusalError] = []
     for armor in armors:
         try:
             keys.append((parse_key(armor, host), f"the registry {host}"))
-        except RefusalError:
-            continue
+        except RefusalError as error:
+            refused.append(error)
+    if refused and not keys:
+        raise refused[0]
     return keys
 
 

@@ -11,8 +11,8 @@ from registry_gen.catalog.location import base_location, git_url, is_folder
 from registry_gen.catalog.new_package import NewMirror, NewModule, NewProvider
 from registry_gen.cli import codes
 from registry_gen.cli.add_key import NewKey, Signed, given_keys, key_that_signed, offered_keys
-from registry_gen.errors import InputError, Position, RegistryError
-from registry_gen.model.address import MirrorAddress, ModuleAddress, ProviderAddress, parse_platform
+from registry_gen.errors import InputError, Position, RefusalError, RegistryError
+from registry_gen.model.address import ModuleAddress, ProviderAddress, mirror_address, parse_platform
 from registry_gen.model.digest import Sha256
 from registry_gen.model.entries import MirrorEntry, ProviderEntry, ReleaseSource
 from registry_gen.model.facts import Hosting
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry_gen.catalog.new_package import NewPackage
-    from registry_gen.model.address import Address, Platform
+    from registry_gen.model.address import Address, MirrorAddress, Platform
     from registry_gen.model.config import Config
     from registry_gen.model.plan import ReleaseSeen
     from registry_gen.model.version import Version
@@ -131,7 +131,9 @@ def look_at_provider(config: Config, sources: Sources, asked: Asked, address: Pr
     latest = max(found.releases, key=lambda release: release.version == newest(seen))
     offered = _platforms(latest, address)
     key = None
-    if latest.signature and not asked.keys_of_namespace:
+    if latest.signature is None:
+        _require_no_key(asked, f"{address} {latest.version}")
+    elif not asked.keys_of_namespace:
         key = _provider_key(config, sources, asked, address, latest)
     package = NewProvider(
         address,
@@ -182,6 +184,13 @@ def _tagged(config: Config, sources: Sources, asked: Asked, releases: str) -> tu
     return tuple(found[-_LOOKED_AT:])
 
 
+def _require_no_key(asked: Asked, where: str) -> None:
+    """Whoever names a key expects signatures: where they are gone, the registry does not sign in their place."""
+    if asked.key_files or asked.keys_from:
+        hint = codes.KEY_DOES_NOT_SIGN.fix
+        raise RefusalError(codes.KEY_DOES_NOT_SIGN, where=where, found="a release without a signature", hint=hint)
+
+
 def _provider_key(
     config: Config, sources: Sources, asked: Asked, address: ProviderAddress, release: ReleaseSeen
 ) -> NewKey:
@@ -189,7 +198,7 @@ def _provider_key(
     signature = sources.releases.small(release, signature_name(address.type, release.version), SIGNATURE_BYTES)
     keys = given_keys(asked.key_files)
     if asked.keys_from:
-        entry = _mirror_entry(config, MirrorAddress(asked.keys_from, address.namespace, address.type))
+        entry = _mirror_entry(config, mirror_address(asked.keys_from, address.namespace, address.type))
         platform = next(iter(_platforms(release, address)))
         _, armors = _offer(sources.upstream, entry, release.version, platform)
         keys += offered_keys(armors, asked.keys_from)

@@ -138,6 +138,14 @@ def test_a_provider_that_nobody_signs_is_signed_by_the_registry(work: Workspace)
     assert run_here(work, "validate").code == 0
 
 
+def test_a_release_that_lost_its_signature_is_not_signed_by_the_registry_where_a_key_was_named(work: Workspace) -> None:
+    make_release(work.root / "releases", "widget", "1.0.0")
+    (work.root / "acme.asc").write_text(make_key("acme").armor)
+    ran = run_here(work, "add", "provider", "./releases", "acme/widget", "--yes", "--key", "acme.asc")
+
+    assert (ran.code, "CLI946" in ran.err, any((work.root / "catalog").iterdir())) == (1, True, False)
+
+
 def test_a_namespace_that_has_keys_needs_none(work: Workspace) -> None:
     key = make_key("acme")
     make_release(work.root / "releases", "widget", "1.0.0", key=key)
@@ -195,6 +203,24 @@ def test_versions_under_a_url_are_those_that_somebody_names(upstream: Workspace)
     text = ran.json["files"]["catalog/providers/acme/sprocket.yaml"]
     assert '  versions:\n    - "2.0.0"\n    - "2.1.0"\nversions: ">= 2.0.0"\n' in text
     assert run_here(upstream, "validate").code == 0
+
+
+@pytest.mark.parametrize("host", ["registry.example.net@evil.test", "evil.test/x", "localhost"])
+def test_keys_are_asked_for_at_hosts_alone(upstream: Workspace, host: str) -> None:
+    folder = upstream.root / "upstream/v1/providers/acme/sprocket/2.1.0"
+    ran = run_here(upstream, "add", "provider", str(folder), "acme/sprocket", "--yes", "--keys-from", host)
+
+    assert (ran.code, "ADR001" in ran.err) == (1, True)
+
+
+def test_a_registry_whose_only_key_is_refused_says_why(upstream: Workspace) -> None:
+    for document in (upstream.root / "upstream").rglob("download/*/*"):
+        said = json.loads(document.read_text())
+        said["signing_keys"]["gpg_public_keys"][0]["ascii_armor"] = make_key("weak", algorithm="rsa1024").armor
+        document.write_text(json.dumps(said))
+    ran = run_here(upstream, "add", "mirror", SPROCKET, "--yes")
+
+    assert (ran.code, "SIG0" in ran.err, any((upstream.root / "catalog").iterdir())) == (1, True, False)
 
 
 def test_a_registry_whose_key_did_not_sign_is_refused(upstream: Workspace) -> None:

@@ -16,6 +16,7 @@ from registry_gen.catalog.new_package import (
     modeline,
     package_text,
 )
+from registry_gen.cli.add_look import Asked, provider_asked
 from registry_gen.model.address import Platform
 from registry_gen.model.version import parse_version
 from registry_gen.plan.propose import (
@@ -27,7 +28,7 @@ from registry_gen.plan.propose import (
     range_of,
     tag_patterns,
 )
-from tests.support.catalogs import load
+from tests.support.catalogs import config, load
 from tests.support.entries import DARWIN, LINUX, NETWORK, RANDOM, WIDGET, tag
 
 ONE, TWO, RC = map(parse_version, ("1.0.0", "1.2.0", "2.0.0-rc1"))
@@ -123,3 +124,18 @@ def test_the_modeline_leads_to_the_schemas_beside_registry_yaml() -> None:
 def test_a_key_has_the_namespace_and_its_whole_fingerprint_in_its_name() -> None:
     assert key_file(WIDGET, "A" * 40) == f"acme/{'a' * 40}.asc"
     assert key_file(RANDOM, "A" * 40) == f"registry.terraform.io/hashicorp/{'a' * 40}.asc"
+
+
+@pytest.mark.parametrize(
+    ("source", "releases"),
+    [
+        (
+            "https://github.com/acme/terraform-provider-widget.git",
+            "https://github.com/acme/terraform-provider-widget/releases/download/v{version}",
+        ),
+        ("https://h.x/releases/v{version}", "https://h.x/releases/v{version}"),
+        ("./releases", "./releases"),
+    ],
+)
+def test_of_a_repositorys_page_the_releases_are_where_forges_have_them(source: str, releases: str) -> None:
+    assert provider_asked(config(), Asked(source, WIDGET)) == (WIDGET, releases)

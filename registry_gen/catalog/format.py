@@ -88,6 +88,8 @@ def _once(data: bytes, path: str, order: Order) -> bytes:
     text = _BREAK.sub("\n", data.decode())
     for proposal in _proposals(text, document.root, order):
         formed = proposal.encode()
+        if formed == data:
+            return data
         found = read_yaml(formed, path)
         same = found.root is not None and not found.problems and found.root.data == document.root.data
         if same and _words(proposal) == _words(text):

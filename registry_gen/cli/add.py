@@ -72,7 +72,11 @@ _KEYS: Final = click.option(
 )
 
 
-@command.command("module", epilog="Example: registry-gen add module https://github.com/acme/terraform-aws-network.git")
+@command.command(
+    "module",
+    short_help="From a git repository.",
+    epilog="Example: registry-gen add module https://github.com/acme/terraform-aws-network.git",
+)
 @click.argument("source", metavar="SOURCE")
 @click.argument("address", required=False, metavar="[ADDRESS]")
 @click.option("--path", "folder", default="", metavar="FOLDER", help="The module's folder in the repository.")
@@ -157,7 +161,11 @@ def add_provider(
     return adding.add(package, look)
 
 
-@command.command("mirror", epilog="Example: registry-gen add mirror registry.opentofu.org/hashicorp/random")
+@command.command(
+    "mirror",
+    short_help="From another registry.",
+    epilog="Example: registry-gen add mirror registry.opentofu.org/hashicorp/random",
+)
 @click.argument("address", metavar="ADDRESS")
 @_PLATFORMS
 @_KEYS

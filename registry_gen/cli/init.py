@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from registry_gen import __version__
+from registry_gen.catalog import codes as catalog_codes
 from registry_gen.catalog.layout_files import NewFile
 from registry_gen.catalog.registry_shapes import site_host
 from registry_gen.catalog.scaffold import CIS, scaffold
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from registry_gen.catalog.scaffold import Ci
     from registry_gen.cli.output import Output
+    from registry_gen.errors import RegistryError
     from registry_gen.sources.new_files import Written
 
 _CI_FOLDER: Final[Mapping[Ci, str]] = {"github": ".github/workflows/", "gitlab": "", "azure": "", "bitbucket": ""}
@@ -36,7 +38,7 @@ _CI_FOLDER: Final[Mapping[Ci, str]] = {"github": ".github/workflows/", "gitlab":
 @click.option("--demo", is_flag=True, help="A small registry to try on this machine, with its sources.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be written.")
 @click.pass_obj
-def command(output: Output, folder: Path, ci: Ci | None, host: str | None, demo: bool, dry_run: bool) -> None:
+def command(output: Output, folder: Path, ci: Ci | None, host: str | None, demo: bool, dry_run: bool) -> int:
     """Make FOLDER (this one if not given) a catalog repository, with an example of each kind.
 
     Nothing that is there is overwritten: run it again for what is missing, and to hear what differs.
@@ -44,9 +46,11 @@ def command(output: Output, folder: Path, ci: Ci | None, host: str | None, demo:
     if demo and (ci or host):
         raise click.UsageError("--demo is for this machine: it takes neither --ci nor --host.")
     files = demo_files() if demo else _files(host, ci)
-    written = write_new_files(folder, [NewFile(path, data) for path, data in files.items()], dry_run=dry_run)
-    made = make_sources(folder) if demo and not dry_run else []
+    root = folder.resolve()
+    written = write_new_files(root, [NewFile(path, data) for path, data in files.items()], dry_run=dry_run)
+    made = make_sources(root) if demo and not dry_run else []
     _show(output, written, sorted(files.keys() - written.there), made, dry_run=dry_run)
+    return 1 if _links(written) else 0
 
 
 def _files(host: str | None, ci: Ci | None) -> dict[str, bytes]:
@@ -54,6 +58,11 @@ def _files(host: str | None, ci: Ci | None) -> dict[str, bytes]:
     if ci:
         files |= {_CI_FOLDER[ci] + path: data for path, data in packaged(f"workflows/{ci}")}
     return files
+
+
+def _links(written: Written) -> list[RegistryError]:
+    """Where a link stands in the way: whoever made it knows where it leads, and nobody else."""
+    return [problem for problem in written.problems if problem.code is catalog_codes.LINK_IN_CATALOG]
 
 
 def _show(output: Output, written: Written, differs: list[str], made: list[str], *, dry_run: bool) -> None:
@@ -66,6 +75,7 @@ def _show(output: Output, written: Written, differs: list[str], made: list[str],
             "sources": made,
         }
     )
+    output.problems(_links(written))
     for path in written.written:
         output.result(f"{'to be written' if dry_run else 'wrote'}: {printable(path)}")
     if written.unchanged:

@@ -86,8 +86,10 @@ def test_a_link_is_not_followed_out_of_the_folder(work: Workspace, tmp_path_fact
     (work.root / "catalog").symlink_to(outside)
     ran = init(work)
 
+    assert (ran.code, "CAT012" in ran.err) == (1, True)
     assert "catalog/modules/.example.yaml" in ran.json["differs"]
     assert not any(outside.iterdir())
+    assert (work.root / "registry.yaml").is_file()
 
 
 def test_a_host_that_clients_cannot_use_is_refused_before_anything_is_made(work: Workspace) -> None:

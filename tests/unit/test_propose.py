@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, cast
+
 import pytest
 
 from registry_gen.catalog.format import format_file
@@ -16,8 +18,10 @@ from registry_gen.catalog.new_package import (
     modeline,
     package_text,
 )
-from registry_gen.cli.add_look import Asked, provider_asked
+from registry_gen.cli.add_look import Asked, look_at_provider, provider_asked
+from registry_gen.errors import InputError
 from registry_gen.model.address import Platform
+from registry_gen.model.plan import ProviderSighting
 from registry_gen.model.version import parse_version
 from registry_gen.plan.propose import (
     choose_tags,
@@ -28,8 +32,13 @@ from registry_gen.plan.propose import (
     range_of,
     tag_patterns,
 )
+from registry_gen.publish.look import Sources
 from tests.support.catalogs import config, load
-from tests.support.entries import DARWIN, LINUX, NETWORK, RANDOM, WIDGET, tag
+from tests.support.entries import DARWIN, LINUX, NETWORK, RANDOM, WIDGET, release, tag
+
+if TYPE_CHECKING:
+    from registry_gen.model.entries import ProviderEntry
+    from registry_gen.model.plan import Tag
 
 ONE, TWO, RC = map(parse_version, ("1.0.0", "1.2.0", "2.0.0-rc1"))
 FREEBSD = Platform("freebsd", "arm")
@@ -139,3 +148,45 @@ def test_a_key_has_the_namespace_and_its_whole_fingerprint_in_its_name() -> None
 )
 def test_of_a_repositorys_page_the_releases_are_where_forges_have_them(source: str, releases: str) -> None:
     assert provider_asked(config(), Asked(source, WIDGET)) == (WIDGET, releases)
+
+
+class Page:
+    """A repository's page: what is asked of its tags and releases, and what it answers."""
+
+    def __init__(self, *tags: str) -> None:
+        self._tags = tags
+        self.urls: list[str] = []
+
+    def tags(self, url: str) -> tuple[Tag, ...]:
+        self.urls.append(url)
+        return tuple(tag(name) for name in self._tags)
+
+    def sight(self, entry: ProviderEntry) -> ProviderSighting:
+        self.urls.append(entry.source.location)
+        releases = tuple(release(str(version), LINUX, signed=False) for version in entry.source.versions)
+        return ProviderSighting(entry.address, releases)
+
+
+def look(page: Page) -> NewPackage:
+    asked = Asked("https://h.x/acme/terraform-provider-widget", WIDGET)
+    address, releases = provider_asked(config(), asked)
+    sources = Sources(cast("Any", page), cast("Any", None), cast("Any", page), cast("Any", None))
+    return look_at_provider(config(), sources, asked, address, releases).package
+
+
+def test_of_a_repositorys_page_the_newest_releases_that_have_tags_are_looked_at() -> None:
+    page = Page(*(f"v1.{number}.0" for number in range(12)), "v2.0.0-rc1", "1.99.0", "latest")
+    found = look(page)
+
+    assert page.urls == [
+        "https://h.x/acme/terraform-provider-widget",
+        "https://h.x/acme/terraform-provider-widget/releases/download/v{version}",
+    ]
+    assert isinstance(found, NewProvider)
+    assert [str(version) for version in found.listed] == ["1.7.0", "1.8.0", "1.9.0", "1.10.0", "1.11.0"]
+    assert (found.signed, found.offered) == (False, (LINUX,))
+
+
+def test_a_page_without_tags_of_versions_has_nothing_to_add() -> None:
+    with pytest.raises(InputError, match="CLI943"):
+        look(Page("latest", "v2.0.0-rc1"))

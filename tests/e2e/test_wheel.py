@@ -46,7 +46,7 @@ def test_the_wheel_holds_the_code_its_migrations_its_schemas_and_its_licence_and
     }
 
     examples = {f"registry_gen/{path.parent.name}/examples.txt" for path in (ROOT / "registry_gen").glob("*/codes.py")}
-    assert package | migrations | schemas | examples | workflows | {"registry_gen/py.typed"} <= names
+    assert package | migrations | schemas | samples | examples | workflows | {"registry_gen/py.typed"} <= names
     assert migrations
     assert schemas
     assert workflows

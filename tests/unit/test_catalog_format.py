@@ -7,6 +7,7 @@ import pytest
 from registry_gen.catalog.format import format_file
 from registry_gen.catalog.key_order import ORDERS, Order
 from registry_gen.catalog.problems import ProblemsError
+from registry_gen.catalog.schema import json_schemas
 
 
 def fmt(text: str, kind: str = "module") -> str:
@@ -95,3 +96,9 @@ def test_an_empty_file_stays_empty() -> None:
 def test_every_key_of_a_source_has_its_place_whatever_form_it_has() -> None:
     assert ORDERS["module"].inside["source"] == Order(("git", "path", "tags", "pins", "archives", "pattern"))
     assert ORDERS["mirror"].inside["trust"] == Order(("keys",))
+
+
+def test_every_kind_of_file_of_the_catalog_has_a_form() -> None:
+    kinds = {name.removesuffix(".schema.json") for name in json_schemas()}
+
+    assert ORDERS.keys() == kinds - {"registry"}

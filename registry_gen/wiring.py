@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from registry_gen.model.facts import SigningKey
     from registry_gen.model.places import Place
     from registry_gen.model.purge import Purging
+    from registry_gen.publish.look import Sources
     from registry_gen.publish.registry import Keys, Registry
     from registry_gen.signing.log import LogSigner
     from registry_gen.signing.openpgp import SumsSigner
@@ -209,33 +210,35 @@ def _dsn(reference: str) -> str:
 
 
 @contextmanager
-def open_registry(workspace: Workspace) -> Iterator[Registry]:
-    """Everything a run works with, for as long as the block runs."""
+def open_sources(config: Config) -> Iterator[Sources]:
+    """The outside that the catalog names, for as long as the block runs; needs no secret of this registry."""
     from registry_gen.publish.look import Sources
-    from registry_gen.publish.registry import Registry
-    from registry_gen.publish.staging import Staging
     from registry_gen.sources.archives import Archives
     from registry_gen.sources.git import Git
     from registry_gen.sources.http import Fetcher
     from registry_gen.sources.releases import Releases
     from registry_gen.sources.upstream import Upstream
 
+    fetcher, limits = Fetcher(config.network, config.limits), config.limits
+    with closing(Git(config.state, config.network, limits)) as git:
+        yield Sources(git, Archives(fetcher, limits), Releases(fetcher, limits), Upstream(fetcher))
+
+
+@contextmanager
+def open_registry(workspace: Workspace) -> Iterator[Registry]:
+    """Everything a run works with, for as long as the block runs."""
+    from registry_gen.publish.registry import Registry
+    from registry_gen.publish.staging import Staging
+
     config = workspace.config
-    git = Git(config.state, config.network, config.limits)
     who = identity(os.environ, user)
-    with open_ledger(config) as ledger, closing(git):
+    with open_ledger(config) as ledger, open_sources(config) as sources:
         ledger.migrate()
-        fetcher = Fetcher(config.network, config.limits)
         yield Registry(
             config=config,
             ledger=ledger,
             public=open_storage(config.public),
-            sources=Sources(
-                git=git,
-                archives=Archives(fetcher, config.limits),
-                releases=Releases(fetcher, config.limits),
-                upstream=Upstream(fetcher),
-            ),
+            sources=sources,
             staging=Staging(config.state / "staging"),
             actor=who.actor,
             run_url=who.run_url,

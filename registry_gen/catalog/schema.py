@@ -12,6 +12,8 @@ from registry_gen.catalog.registry_shapes import RegistryFile
 from registry_gen.catalog.shapes import NamespaceFile, OrganizationFile
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from registry_gen.catalog.shapes import Shape
 
 _SHAPES: Final[dict[str, type[Shape]]] = {
@@ -36,10 +38,11 @@ class _Generator(GenerateJsonSchema):
 
 def json_schemas() -> dict[str, bytes]:
     """Every schema by its file name, as bytes that are the same on each run (JSON Schema 2020-12, UTF-8)."""
-    return {f"{kind}.schema.json": _bytes(kind, shape) for kind, shape in _SHAPES.items()}
+    return {f"{kind}.schema.json": schema_bytes(kind, shape) for kind, shape in _SHAPES.items()}
 
 
-def _bytes(kind: str, shape: type[Shape]) -> bytes:
+def schema_bytes(kind: str, shape: type[BaseModel]) -> bytes:
+    """The schema of one model, entitled by its kind; as ``json_schemas`` has it."""
     made = shape.model_json_schema(schema_generator=_Generator)
     made |= {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"registry-gen {kind}"}
     return (json.dumps(made, indent=2, sort_keys=True) + "\n").encode()

@@ -5,6 +5,7 @@ from typing import Final
 from registry_gen.errors import Code
 from registry_gen.inspect import codes as inspect_codes
 from registry_gen.log import codes as log_codes
+from registry_gen.plan import codes as plan_codes
 
 UNKNOWN_CODE = Code(
     "CLI001",
@@ -41,6 +42,12 @@ NO_KEY_OF_BUCKET = Code(
     "not a key of the bucket",
     "Only what this registry puts there can be purged by name.",
     "Write a key as it is in the bucket, such as v1/modules/acme/network/aws/versions.",
+)
+PLAN_NOT_WRITTEN = Code(
+    "CLI980",
+    "the plan cannot be written",
+    "The system's own message says more.",
+    "Make room, correct the folder's permissions, or name another file.",
 )
 INTERNAL = Code(
     "CLI900",
@@ -130,6 +137,8 @@ WRONG_USAGE: Final = frozenset(
         inspect_codes.OTHER_LOG,
         inspect_codes.BAD_URL,
         log_codes.BAD_VERIFIER_KEY,
+        plan_codes.NO_PLAN,
+        plan_codes.OTHER_REGISTRY,
     }
 )
 """What was typed is wrong, not what was found."""

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import traceback
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -143,7 +144,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return FAILED
     except RegistryError as error:
-        output.show_failure(error, as_json="--json" in arguments)
+        output.show_failure(error, as_json=_wants_json(arguments))
         return USAGE if error.code in codes.WRONG_USAGE else FAILED
     except BrokenPipeError:
         # Whoever read our output has seen enough; flushing it again at exit must not fail.
@@ -152,9 +153,13 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if "--debug" in arguments:
             raise
-        output.show_failure(_internal(error), as_json="--json" in arguments)
+        output.show_failure(_internal(error), as_json=_wants_json(arguments))
         return FAILED
     return result if isinstance(result, int) else 0
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    return bool({"--json", "--format=json"} & {*arguments}) or ("--format", "json") in pairwise(arguments)
 
 
 def _ordered(arguments: list[str]) -> list[str]:

@@ -14,6 +14,7 @@ import click
 from registry_gen.catalog.problems import ProblemsError
 from registry_gen.cli.pipeline_log import harmless
 from registry_gen.cli.show_error import failure_text, problems_text
+from registry_gen.model.words import counted
 from registry_gen.publish.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from registry_gen.errors import RegistryError
 
+__all__ = ["Output", "color", "counted", "show_failure"]
+
 FORMAT: Final = 1
 """Of all that --json prints; it grows when a member changes its meaning or goes."""
 
@@ -31,11 +34,6 @@ FORMAT: Final = 1
 def color() -> bool | None:
     """False where NO_COLOR is set (no-color.org); None leaves it to whether a terminal listens."""
     return False if os.environ.get("NO_COLOR") else None
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number of things: "1 package", "2 packages"; ``plural`` where an s is not enough."""
-    return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"
 
 
 def show_failure(error: RegistryError, *, as_json: bool) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from registry_gen import wiring
+from registry_gen.cli.saved_plan import read_plan
 from registry_gen.cli.selection import CHANGED_SINCE, say_uncommitted, selected
 from registry_gen.cli.show_plan import notes_text, report_text
 from registry_gen.cli.show_purge import purge_json, say_purge
 from registry_gen.plan.as_json import refusal_json
+from registry_gen.plan.saved import part_of
 from registry_gen.publish.run import Report, publish
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command("publish")
+@click.argument("plan", required=False, metavar="[PLAN]", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--only", metavar="ADDRESS", multiple=True, help="Publish this package only; may be repeated.")
 @CHANGED_SINCE
 @click.option(
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(
     output: Output,
+    plan: Path | None,
     only: tuple[str, ...],
     changed_since: str | None,
     lock_timeout: float,
@@ -45,9 +50,17 @@ def command(
     """Publish what the catalog says, after finishing whatever an earlier run left.
 
     A package that fails stops no other; it is reported at the end and tried again next time. Exits 1 then.
+
+    Of a PLAN that 'registry-gen plan --out FILE' saved, exactly what it showed is published. It is refused as a whole
+    where its packages, their rules or their sources have moved since; other packages may have.
     """
+    if plan is not None and (only or changed_since):
+        raise click.UsageError("A saved PLAN says which packages it is about: neither --only nor --changed-since.")
+    saved = None if plan is None else read_plan(plan)
     workspace = wiring.read_workspace(output.config, changed_since, keep=True)
     catalog = selected(workspace, only)
+    if saved is not None:
+        catalog = part_of(catalog, saved, workspace.config.site.url)
     say_uncommitted(output, workspace)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         patient = replace(registry, lock_seconds=lock_timeout)
@@ -61,6 +74,7 @@ def command(
             progress,
             mass_withdrawal=allow_mass_withdrawal,
             accept_log_key=accept_log_key,
+            saved=saved,
         )
     if report.log_key_changed:
         output.say(f"The log stands under another key now. Hand it out: {keys.log.vkey}")

@@ -10,6 +10,7 @@ import click
 from registry_gen.catalog.schema import json_schemas
 from registry_gen.cli import codes
 from registry_gen.errors import StorageError
+from registry_gen.plan.schema import plan_schemas
 
 if TYPE_CHECKING:
     from registry_gen.cli.output import Output
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("schemas"))
 @click.pass_obj
 def command(output: Output, folder: Path) -> None:
-    """Write the JSON Schemas of the catalog's files into FOLDER (schemas/ if not given), for editors to check with."""
-    written = json_schemas()
+    """Write the JSON Schemas of the catalog's files and of plans into FOLDER (schemas/ if not given)."""
+    written = {**json_schemas(), **plan_schemas()}
     for name, text in written.items():
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -9,25 +9,28 @@ import click
 
 from registry_gen.cli.output import counted
 from registry_gen.cli.show_error import details
+from registry_gen.cli.show_review import basis_text, review_lines
 from registry_gen.errors import printable
 from registry_gen.model.plan import (
     Action,
     ChangeState,
     MirrorProvider,
     Note,
-    Plan,
     PublishModule,
     PublishProvider,
     Refusal,
     Relist,
     Withdraw,
 )
+from registry_gen.plan.review import count
+from registry_gen.plan.words import fetch_said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from registry_gen.model.address import Platform
     from registry_gen.model.facts import Deprecation
+    from registry_gen.plan.review import Review, Reviewed
     from registry_gen.publish.run import Changed, Report
 
 SHOWN_PLATFORMS = 4
@@ -41,9 +44,9 @@ An alarm comes back with every publish until somebody says why it may rest. 'reg
 registry-gen violations acknowledge NUMBER --reason TEXT"""
 
 
-def plan_text(plan: Plan, late: Sequence[Refusal] = ()) -> str:
-    """The plan as text; ``late`` are the refusals that staging added."""
-    return "\n".join(_plan_lines(plan, late))
+def plan_text(review: Review) -> str:
+    """The plan as text."""
+    return "\n".join(_plan_lines(review))
 
 
 def report_text(report: Report) -> str:
@@ -87,36 +90,46 @@ def warning_text(warning: Deprecation) -> str:
     return f"{about}: {printable(warning.message)}{instead}"
 
 
-def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:
-    work = [package for package in plan.packages if package.actions]
-    for package in work:
-        yield f"{click.style(package.address.kind, dim=True)} {click.style(str(package.address), bold=True)}"
-        shown = package.actions[-SHOWN_VERSIONS:]
-        earlier = len(package.actions) - len(shown)
-        if earlier:
-            yield f"  {_hidden(package.actions[:earlier])}"
-        width = max(len(_version(action)) for action in shown)
-        for action in shown:
-            yield f"  {_action(action, width)}"
+def _plan_lines(review: Review) -> Iterator[str]:
+    plan = review.plan
+    for package in review.packages:
+        yield from _package_lines(package)
         yield ""
     if plan.notes:
         yield notes_text(plan.notes)
         yield ""
-    refusals = (*plan.refusals, *late)
-    if refusals:
-        yield refusals_text(refusals)
+    if review.refusals:
+        yield refusals_text(review.refusals)
         yield ""
-    actions = [action for package in work for action in package.actions]
-    gone = sum(isinstance(action, Withdraw) for action in actions)
-    versions = sum(not isinstance(action, ChangeState | Withdraw) for action in actions)
-    counts = [counted(versions, "version")] if versions else []
-    counts += [f"{counted(gone, 'version')} to withdraw"] if gone else []
-    packages = counted(len(work), "package")
-    if counts:
-        head = f"Plan: {' and '.join(counts)} in {packages}."
+    if review.basis.where is not None:
+        yield basis_text(review.basis)
+    fetched = fetch_said(review.fetch)
+    if fetched:
+        yield f"To fetch: {fetched}."
+    counts = count(plan.packages)
+    versions = counts.published + counts.changed + counts.relisted
+    said = [counted(versions, "version")] if versions else []
+    said += [f"{counted(counts.withdrawn, 'version')} to withdraw"] if counts.withdrawn else []
+    packages = counted(counts.packages, "package")
+    if said:
+        head = f"Plan: {' and '.join(said)} in {packages}."
     else:
-        head = f"Plan: new documents for {packages}." if actions else "No changes."
-    yield _summary(head, refusals, plan.unchanged)
+        head = f"Plan: new documents for {packages}." if counts.packages else "No changes."
+    yield _summary(head, review.refusals, plan.unchanged)
+
+
+def _package_lines(package: Reviewed) -> Iterator[str]:
+    """A package: its actions, the newest ones where there are many, what consumers notice, and who must agree."""
+    address, actions = package.address, package.plan.actions
+    yield f"{click.style(address.kind, dim=True)} {click.style(str(address), bold=True)}"
+    shown = actions[-SHOWN_VERSIONS:]
+    earlier = len(actions) - len(shown)
+    if earlier:
+        yield f"  {_hidden(actions[:earlier])}"
+    width = max(len(_version(action)) for action in shown)
+    for action in shown:
+        yield f"  {_action(action, width)}"
+    yield from review_lines(package)
 
 
 def _report_lines(report: Report) -> Iterator[str]:

@@ -197,3 +197,15 @@ MAYBE_UNKNOWN = Code(
     "The registry does not hold every platform of this release; the h1 may be that of one it lacks, or of none at all.",
     "Lock these platforms from this registry alone, or allow it with --allow-unknown-platforms.",
 )
+TOO_MUCH = Code(
+    "INS050",
+    "there is more to read than a plan reads",
+    "A plan against what is public reads each version of the packages that it is about, and no more than this of all.",
+    "Plan less at once: name what the change is about with --changed-since or --only, or plan with the ledger.",
+)
+OTHER_REGISTRY = Code(
+    "INS051",
+    "another registry is at that address",
+    "Its log has another name than the one of this catalog's site, so what is published there says nothing here.",
+    "Name the public URL of the registry that registry.yaml is about.",
+)

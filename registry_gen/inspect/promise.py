@@ -16,18 +16,22 @@ from registry_gen.log.read_entries import (
     Pinned,
     PinningEntry,
     WithdrawnEntry,
+    parse_time,
     read_pinned,
+    read_warning,
 )
 from registry_gen.model.digest import parse_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from registry_gen.errors import Code
     from registry_gen.log.history import LoggedVersion
     from registry_gen.log.read_entries import LoggedEntry
     from registry_gen.model.address import Address
     from registry_gen.model.digest import Sha256
+    from registry_gen.model.facts import Deprecation
     from registry_gen.model.version import Version
 
 
@@ -63,7 +67,10 @@ def promise_in(entry: LoggedEntry) -> Promise | None:
 
 @dataclass(frozen=True, slots=True)
 class VersionDocument:
-    """What a version's document says; see ``render.version_documents``."""
+    """What a version's document says; see ``render.version_documents``.
+
+    ``deprecated`` are the warnings that concern this version.
+    """
 
     kind: str
     address: str
@@ -73,6 +80,9 @@ class VersionDocument:
     pinned: Pinned
     provenance: Sha256 | None
     withdrawn: str | None
+    recorded_at: datetime
+    withdrawn_at: datetime | None = None
+    deprecated: tuple[Deprecation, ...] = ()
 
 
 def read_document(data: bytes, key: str) -> VersionDocument:
@@ -80,6 +90,8 @@ def read_document(data: bytes, key: str) -> VersionDocument:
     try:
         members = Members(orjson.loads(data))
         kind = members.text("kind")
+        withdrawn = members.inside("withdrawn") if "withdrawn" in members else None
+        warnings = members.each("deprecated") if "deprecated" in members else ()
         return VersionDocument(
             kind=kind,
             address=members.text("address"),
@@ -88,7 +100,10 @@ def read_document(data: bytes, key: str) -> VersionDocument:
             log_index=members.number("log_index"),
             pinned=read_pinned(members, kind),
             provenance=members.maybe("provenance", parse_sha256),
-            withdrawn=members.inside("withdrawn").text("reason") if "withdrawn" in members else None,
+            withdrawn=withdrawn.text("reason") if withdrawn else None,
+            recorded_at=members.parsed("recorded_at", parse_time),
+            withdrawn_at=withdrawn.parsed("at", parse_time) if withdrawn else None,
+            deprecated=tuple(read_warning(Members(each, "deprecated")) for each in warnings),
         )
     except (orjson.JSONDecodeError, NotSoError) as error:
         raise RefusalError(codes.BAD_DOCUMENT, where=key, found=str(error)[:200]) from None

@@ -233,6 +233,13 @@ def read_pinned(members: Members, kind: str) -> Pinned:
     return Pinned(hosting, record, zips, signed)
 
 
+def read_warning(members: Members) -> Deprecation:
+    """A warning, as entries of the log and a version's document say it alike; raises NotSoError."""
+    return Deprecation(
+        members.text("message"), members.maybe("replacement", str) or "", members.maybe("versions", parse_constraints)
+    )
+
+
 def _require_marked(
     members: Members, hosting: Hosting, digests: ModuleDigests, tag: str | None, commit: Commit | None
 ) -> None:
@@ -296,7 +303,7 @@ def _said(
             )
         case "deprecated":
             return WarningsEntry(
-                tuple(_warning(Members(each, "deprecations")) for each in members.each("deprecations"))
+                tuple(read_warning(Members(each, "deprecations")) for each in members.each("deprecations"))
             )
         case "undeprecated":
             return WarningsEntry(())
@@ -311,12 +318,6 @@ def _address(members: Members, kind: str) -> Address:
     if address.kind != kind:
         raise NotSoError(f"address: {str(address)!r} is no {kind}")
     return address
-
-
-def _warning(members: Members) -> Deprecation:
-    return Deprecation(
-        members.text("message"), members.maybe("replacement", str) or "", members.maybe("versions", parse_constraints)
-    )
 
 
 def _zip(members: Members) -> ZipDigests:

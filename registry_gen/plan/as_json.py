@@ -8,39 +8,74 @@ from registry_gen.model.plan import (
     Action,
     ChangeState,
     MirrorProvider,
-    Plan,
     PublishModule,
     PublishProvider,
     Refusal,
     Relist,
     Withdraw,
 )
+from registry_gen.plan.review import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from registry_gen.plan.review import Fetch, Review, Reviewed
 
 FORMAT = 1
 
 
-def plan_json(plan: Plan) -> Mapping[str, object]:
-    """The plan: packages with actions, refusals, notes, and how many packages are unchanged."""
+def plan_json(review: Review) -> Mapping[str, object]:
+    """The plan as ``shapes.PlanShape`` has it, without documents."""
+    plan, basis = review.plan, review.basis
+    counts = count(plan.packages)
     return {
         "format": FORMAT,
-        "packages": [
-            {
-                "kind": package.address.kind,
-                "address": str(package.address),
-                "revision": package.base,
-                "actions": [action_json(action) for action in package.actions],
-            }
-            for package in plan.packages
-            if package.actions
-        ],
+        "site": basis.site,
+        "catalog_commit": basis.commit,
+        "published": {"where": basis.where, "log_size": basis.log_size, "verified": basis.verified},
+        "counts": {
+            "packages": counts.packages,
+            "published": counts.published,
+            "changed": counts.changed,
+            "relisted": counts.relisted,
+            "withdrawn": counts.withdrawn,
+            "documents": counts.documents,
+            "refused": len(review.refusals),
+        },
+        "fetch": _fetch_json(review.fetch),
+        "packages": [_package_json(package) for package in review.packages],
         "refusals": [refusal_json(refusal) for refusal in plan.refusals],
+        "late_refusals": [refusal_json(refusal) for refusal in review.late],
         "notes": [{"address": str(note.address), "text": note.text} for note in plan.notes],
         "unchanged": plan.unchanged,
     }
+
+
+def _package_json(package: Reviewed) -> Mapping[str, object]:
+    return {
+        "kind": package.address.kind,
+        "address": str(package.address),
+        "new": package.new,
+        "revision": package.plan.base,
+        "entry": package.entry,
+        "state": package.state,
+        "actions": [action_json(action) for action in package.plan.actions],
+        "fetch": _fetch_json(package.fetch),
+        "consumers": [
+            {
+                "kind": effect.kind,
+                "version": str(effect.version) if effect.version else None,
+                "about": list(effect.about),
+                "breaks": effect.breaks,
+            }
+            for effect in package.effects
+        ],
+        "needs": list(package.needs),
+    }
+
+
+def _fetch_json(fetch: Fetch) -> Mapping[str, int]:
+    return {"bytes": fetch.size, "files": fetch.known, "unknown": fetch.unknown}
 
 
 def action_json(action: Action) -> Mapping[str, object]:
@@ -62,6 +97,7 @@ def action_json(action: Action) -> Mapping[str, object]:
                 "platforms": [str(platform) for platform in action.platforms],
                 "protocols": list(action.release.protocols),
                 "sums": action.release.sums,
+                "signature": action.release.signature,
                 "not_fetched": [str(platform) for platform in action.unfetched],
             }
         case MirrorProvider():

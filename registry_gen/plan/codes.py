@@ -141,3 +141,22 @@ TOO_MANY_VERSIONS = Code(
     "One source could otherwise fill the registry and hold up every other package. None of them is published.",
     "Narrow versions in the catalog, and widen it again run by run where so many are meant.",
 )
+STALE = Code(
+    "PLN040",
+    "the saved plan is not what would be published now",
+    "What people agreed to is what the plan showed. A package of it, its rules or its sources have moved since: "
+    "nothing was published from it.",
+    "Plan again, let it be reviewed, and publish that. Other packages of the registry may change without this.",
+)
+NO_PLAN = Code(
+    "PLN041",
+    "not a saved plan",
+    "publish takes what 'registry-gen plan --out FILE' wrote, in the format of this release.",
+    "Plan again with --out FILE, and name that file.",
+)
+OTHER_REGISTRY = Code(
+    "PLN042",
+    "the saved plan is of another registry",
+    "It names the public URL of the registry that it was made for.",
+    "Name the plan that was made with this registry.yaml.",
+)

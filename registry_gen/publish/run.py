@@ -13,6 +13,7 @@ from registry_gen.ledger import Publication, Violation
 from registry_gen.model.facts import PackageHead
 from registry_gen.model.intent import Run
 from registry_gen.model.plan import Note, Plan, Refusal
+from registry_gen.plan.saved import hold
 from registry_gen.publish import codes
 from registry_gen.publish.bucket import open_bucket
 from registry_gen.publish.commit import Committed, commit, recover, unfinished
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from registry_gen.model.plan import AskedReleases
     from registry_gen.model.version import Version
     from registry_gen.plan import Settled
+    from registry_gen.plan.saved import Saved
     from registry_gen.publish.bucket import Bucket
     from registry_gen.publish.planning import Planned
     from registry_gen.publish.progress import Progress
@@ -90,11 +92,13 @@ def publish(
     *,
     mass_withdrawal: bool = False,
     accept_log_key: str | None = None,
+    saved: Saved | None = None,
 ) -> Report:
     """Make the registry say what the catalog says. ``now`` becomes the time of record.
 
     ``mass_withdrawal`` allows it to take back a large share of what is listed. ``accept_log_key`` is the log's present
-    verifier key, where it may take the place of one that is lost.
+    verifier key, where it may take the place of one that is lost. Of a ``saved`` plan, to which ``catalog`` is limited,
+    exactly what it showed is published; raises RefusalError PLN040 where that is not what would be done now.
 
     Raises RegistryError only for what concerns the whole run: the ledger, the lock, the log and its key.
     """
@@ -120,6 +124,9 @@ def publish(
                 registry, rest, keys.sums.key, progress, now, mass_withdrawal=mass_withdrawal, heads=heads
             )
             total.take(planned)
+            if saved is not None:
+                planned = replace(planned, plan=hold(saved, planned.plan, rest))
+                total.plan = planned.plan
             staged = stage_plan(registry, keys, rest, planned, now, progress)
             for batch in _batches(staged, planned.packages, total):
                 with registry.ledger.publication(registry.lock_seconds) as publication:

@@ -34,6 +34,7 @@ from registry_gen.plan import plan as plan_addresses
 from registry_gen.plan.as_json import plan_json
 from registry_gen.plan.decide import state_of
 from registry_gen.plan.limits import MAX_PLATFORMS
+from registry_gen.plan.review import Basis, review
 from tests.support.entries import (
     CONTEXT,
     DARWIN,
@@ -59,6 +60,8 @@ from tests.support.entries import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from registry_gen.model.address import Address
     from registry_gen.model.entries import Catalog, Entry
     from registry_gen.model.facts import Package, VersionFacts
@@ -76,6 +79,10 @@ def decide(entry: Entry, sighting: Sighting, *published: VersionFacts, context: 
     """The plan for one entry of which ``published`` is published in the state that the catalog wants."""
     known = {entry.address: package(entry, *published, state=state_of(entry, CONTEXT))} if published else {}
     return plan_with(entry, sighting, known, context)
+
+
+def as_json(made: Plan, *entries: Entry) -> Mapping[str, object]:
+    return plan_json(review(made, catalog(*entries), {}, Basis("https://registry.example.com/", None)))
 
 
 def plan_with(entry: Entry, sighting: Sighting, known: dict, context: Context = CONTEXT) -> Plan:  # type: ignore[type-arg]
@@ -727,7 +734,7 @@ def test_a_plan_does_not_depend_on_the_order_of_what_was_seen() -> None:
         shuffled.shuffle(entries)
         sightings = {**seen, NETWORK: tags(*names)}
         planned = plan(catalog(*entries), sightings, {}, {}, CONTEXT)
-        outcomes.add(orjson.dumps(plan_json(planned)))
+        outcomes.add(orjson.dumps(as_json(planned, *entries)))
     assert len(outcomes) == 1
 
 
@@ -748,7 +755,7 @@ def test_a_plan_says_in_json_what_it_does_and_refuses() -> None:
         RANDOM: package(mirror(), mirror_facts("3.0.0", LINUX), state=state_of(mirror(), CONTEXT)),
     }
     heads = {address: found.head for address, found in known.items()}
-    value = plan_json(plan(catalog(*entries), sightings, heads, known, CONTEXT))
+    value = as_json(plan(catalog(*entries), sightings, heads, known, CONTEXT), *entries)
     text = orjson.loads(orjson.dumps(value))
     assert text["packages"][0]["actions"] == [
         {"action": "publish", "version": "1.1.0", "tag": "v1.1.0", "commit": commit("v1.1.0")},
@@ -761,6 +768,7 @@ def test_a_plan_says_in_json_what_it_does_and_refuses() -> None:
 
 
 def test_an_archive_says_in_json_where_it_is_from() -> None:
-    planned = decide(module(archives=True), ModuleSighting(NETWORK, (), (archive("1.0.0"),)))
-    text = orjson.loads(orjson.dumps(plan_json(planned)))
+    entry = module(archives=True)
+    planned = decide(entry, ModuleSighting(NETWORK, (), (archive("1.0.0"),)))
+    text = orjson.loads(orjson.dumps(as_json(planned, entry)))
     assert text["packages"][0]["actions"][0]["archive"] == "network-1.0.0.tar.gz"

@@ -13,12 +13,15 @@ from registry_gen.model.address import ModuleAddress
 from registry_gen.model.digest import Commit
 from registry_gen.model.facts import Deprecation, PackageState
 from registry_gen.model.plan import ChangeState, Note, PackagePlan, Plan, Refusal, Tag
+from registry_gen.plan.review import Basis, review
 from registry_gen.sources.git import parse_tags
 from registry_gen.verify import codes as verify_codes
 from registry_gen.verify.names import check_path
 from tests.support.catalogs import GIT, config, load, one_problem
+from tests.support.entries import catalog, module
 
 CODE = Code("ABC001", "the thing is wrong", "Because.", "Mend it.")
+BASIS = Basis("https://registry.example.com/", None)
 ADDRESS = ModuleAddress("acme", "network", "aws")
 HOSTILE = "a\x1b]0;owned\x07\x9b2J\x7f\u202e\u200b\ud800\rb\nrefused acme/other: all is well"
 HARMLESS = r"a\x1b]0;owned\x07\x9b2J\x7f\u202e\u200b\ud800\rb\nrefused acme/other: all is well"
@@ -57,7 +60,7 @@ def test_what_users_will_be_told_is_shown_escaped_and_of_many_warnings_the_first
     warnings = tuple(Deprecation(HOSTILE, HOSTILE) for _ in range(20))
     change = ChangeState(ADDRESS, "deprecation notice", warnings)
     planned = PackagePlan(ADDRESS, 1, PackageState(), (change,), None, None)
-    shown = click.unstyle(plan_text(Plan((planned,), (), (), 0))).splitlines()
+    shown = click.unstyle(plan_text(review(Plan((planned,), (), (), 0), catalog(module()), {}, BASIS))).splitlines()
     assert shown[1] == "  ~ documents change: deprecation notice"
     assert set(shown[2:14]) == {f"    ! deprecated: {HARMLESS} (use {HARMLESS})"}
     assert shown[14:16] == ["    ! 8 more; --json has all", ""]

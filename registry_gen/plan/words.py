@@ -1,0 +1,111 @@
+"""What is said of a plan in every format for people: one sentence for one thing, without styles.
+
+Text of strangers in it (tags, reasons, messages) is handed over apart, for each format to make harmless in its way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry_gen.model.address import ModuleAddress
+from registry_gen.model.plan import (
+    Action,
+    ChangeState,
+    MirrorProvider,
+    PublishModule,
+    PublishProvider,
+    Relist,
+    Withdraw,
+)
+from registry_gen.model.words import counted, size_said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry_gen.model.address import Address
+    from registry_gen.plan.review import Counts, Effect, Fetch
+
+Said = tuple[str, str]
+"""Words of ours, and what follows them from somebody else; either may be empty."""
+
+
+def fetch_said(fetch: Fetch) -> str:
+    """What is fetched, in words; "" for nothing."""
+    known = f"{size_said(fetch.size)} in {counted(fetch.known, 'file')}" if fetch.known else ""
+    unknown = f"{fetch.unknown} of unknown size" if fetch.unknown else ""
+    return " and ".join(text for text in (known, unknown) if text)
+
+
+def counts_said(counts: Counts) -> str:
+    """What the plan is about: "3 versions to publish and 1 to withdraw in 2 packages"."""
+    numbers = {
+        "to publish": counts.published,
+        "to change": counts.changed,
+        "to list again": counts.relisted,
+        "to withdraw": counts.withdrawn,
+    }
+    parts = [f"{number} {what}" for what, number in numbers.items() if number]
+    if not parts:
+        return f"new documents for {counted(counts.packages, 'package')}" if counts.packages else "no changes"
+    first = next(number for number in numbers.values() if number)
+    parts[0] = parts[0].replace(f"{first} ", f"{counted(first, 'version')} ", 1)
+    listed = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
+    return f"{listed} in {counted(counts.packages, 'package')}"
+
+
+def action_said(action: Action) -> Said:
+    """What an action does, beside its version."""
+    match action:
+        case PublishModule(tag=tag, archive=archive):
+            again = "hosted anew from" if action.rehost else "from"
+            if tag:
+                return f"{again} commit {tag.commit[:12]}, tag", tag.name
+            if archive:
+                return f"{again} archive", archive.filename
+            return f"{again} a tag whose commit nobody has seen,", action.named or ""
+        case PublishProvider() | MirrorProvider():
+            kind = "hosted anew for" if action.rehost else "more platforms:" if action.added else "for"
+            unseen = ", not fetched" if isinstance(action, PublishProvider) and action.unfetched else ""
+            return f"{kind} {', '.join(map(str, action.platforms))}{unseen}", ""
+        case Withdraw():
+            return "withdrawn:", action.reason
+        case Relist():
+            return "listed again", ""
+        case ChangeState():
+            return f"documents change: {action.why}", ""
+
+
+def mark(action: Action) -> str:
+    """One character that tells what comes (+), goes (-) and changes (~)."""
+    match action:
+        case Withdraw():
+            return "-"
+        case ChangeState():
+            return "~"
+        case PublishProvider() | MirrorProvider() | PublishModule() if action.rehost:
+            return "~"
+        case _:
+            return "+"
+
+
+def effect_said(address: Address, effect: Effect) -> Said:
+    """What consumers notice, and about what."""
+    locked = "configurations that ask for it" if isinstance(address, ModuleAddress) else "lock files that name it"
+    match effect.kind:
+        case "version-withdrawn":
+            return f"{locked} fail at the next init. Reason:", effect.about[0]
+        case "key-dropped":
+            tail = "versions that it signed can no longer be verified" if effect.breaks else "it signed nothing here"
+            return f"clients no longer get the key {effect.about[0]}; {tail}", ""
+        case "platform-gone":
+            return f"not for {', '.join(effect.about)}, which the version before it has: no upgrade there", ""
+        case "hosting-changed":
+            to = "the registry itself" if effect.about[0] == "link" else "its upstream"
+            return f"fetched from {to} from now on; the digests in lock files stay", ""
+
+
+def effects_said(address: Address, effects: tuple[Effect, ...], *, breaks: bool) -> Iterator[tuple[str, Said]]:
+    """The versions and what is noticed of them, of those effects that break something, or of the others."""
+    for effect in effects:
+        if effect.breaks is breaks:
+            yield str(effect.version or ""), effect_said(address, effect)

@@ -56,6 +56,7 @@ FORGES: Final[Mapping[str, Forge]] = {
 _SHOWN_ACTIONS: Final = 20
 _SHOWN_TEXT: Final = 500
 _TICKS = re.compile("`+")
+_MARKUP = re.compile(r"[\\`*_\[\]<>#!|~]")
 
 
 def plan_markdown(review: Review, forge: Forge, saved: str = "") -> str:
@@ -104,7 +105,7 @@ def _section(section: _Section, items: Sequence[str], whole: str) -> str:
     more = len(section.items) - len(items)
     lines = [f"#### {section.title} ({len(section.items)})", "", *items]
     lines += ["", f"_{more} more are not shown: {whole}._"] if more else []
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip()
 
 
 def _fitting(items: Sequence[str], room: int) -> Sequence[str]:
@@ -149,12 +150,12 @@ def _refusal(refusal: Refusal) -> str:
     error = refusal.error
     about = code(str(refusal.address)) + (f" {code(str(refusal.version))}" if refusal.version else "")
     alarm = "**alarm** " if refusal.violation else ""
-    title = error.code.title if error.detail in ("", error.code.title) else code(error.detail)
+    title = _prose(error.code.title) if error.detail in ("", error.code.title) else code(error.detail)
     lines = [f"- {about}: {alarm}**{error.code.id}** {title}"]
-    hint = error.hint or error.code.fix
+    hint = _prose(error.code.fix) if error.hint in ("", error.code.fix) else code(error.hint)
     said = {"where": str(error.position or error.where), "expected": error.expected, "found": error.found}
     lines += [f"  - {name}: {code(text)}" for name, text in said.items() if text]
-    return "\n".join([*lines, f"  - what to do: {code(hint)}"])
+    return "\n".join([*lines, f"  - what to do: {hint}"])
 
 
 def _effects(review: Review, *, breaks: bool) -> Iterator[str]:
@@ -205,5 +206,9 @@ def _warning(warning: Deprecation) -> str:
 
 
 def _said(said: Said) -> str:
-    ours, theirs = said
-    return " ".join(part for part in (ours, code(theirs) if theirs else "") if part)
+    return " ".join(code(part) if number % 2 else part for number, part in enumerate(said) if part)
+
+
+def _prose(text: str) -> str:
+    """A sentence of ours, in which nothing is Markdown by chance."""
+    return _MARKUP.sub(r"\\\g<0>", text)

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from registry_gen.model.address import Address
     from registry_gen.plan.review import Counts, Effect, Fetch
 
-Said = tuple[str, str]
-"""Words of ours, and what follows them from somebody else; either may be empty."""
+Said = tuple[str, ...]
+"""Words of ours and words of others by turns, ours first; each may be empty."""
 
 
 def fetch_said(fetch: Fetch) -> str:
     """What is fetched, in words; "" for nothing."""
     known = f"{size_said(fetch.size)} in {counted(fetch.known, 'file')}" if fetch.known else ""
-    unknown = f"{fetch.unknown} of unknown size" if fetch.unknown else ""
+    unknown = f"{counted(fetch.unknown, 'source')} of unknown size" if fetch.unknown else ""
     return " and ".join(text for text in (known, unknown) if text)
 
 
@@ -57,22 +57,22 @@ def action_said(action: Action) -> Said:
     """What an action does, beside its version."""
     match action:
         case PublishModule(tag=tag, archive=archive):
-            again = "hosted anew from" if action.rehost else "from"
+            source = "hosted anew from" if action.rehost else "from"
             if tag:
-                return f"{again} commit {tag.commit[:12]}, tag", tag.name
+                return f"{source} tag", tag.name, "at", tag.commit[:12]
             if archive:
-                return f"{again} archive", archive.filename
-            return f"{again} a tag whose commit nobody has seen,", action.named or ""
+                return f"{source} archive", archive.filename
+            return f"{source} a tag whose commit nobody has seen:", action.named or ""
         case PublishProvider() | MirrorProvider():
             kind = "hosted anew for" if action.rehost else "more platforms:" if action.added else "for"
-            unseen = ", not fetched" if isinstance(action, PublishProvider) and action.unfetched else ""
-            return f"{kind} {', '.join(map(str, action.platforms))}{unseen}", ""
+            unseen = isinstance(action, PublishProvider) and action.unfetched
+            return kind, ", ".join(map(str, action.platforms)), "not fetched" if unseen else ""
         case Withdraw():
             return "withdrawn:", action.reason
         case Relist():
-            return "listed again", ""
+            return ("listed again",)
         case ChangeState():
-            return f"documents change: {action.why}", ""
+            return (f"documents change: {action.why}",)
 
 
 def mark(action: Action) -> str:
@@ -91,17 +91,18 @@ def mark(action: Action) -> str:
 def effect_said(address: Address, effect: Effect) -> Said:
     """What consumers notice, and about what."""
     locked = "configurations that ask for it" if isinstance(address, ModuleAddress) else "lock files that name it"
+    about = ", ".join(effect.about)
     match effect.kind:
         case "version-withdrawn":
-            return f"{locked} fail at the next init. Reason:", effect.about[0]
+            return f"{locked} fail at the next init; the reason:", about
         case "key-dropped":
-            tail = "versions that it signed can no longer be verified" if effect.breaks else "it signed nothing here"
-            return f"clients no longer get the key {effect.about[0]}; {tail}", ""
+            tail = "which signed published versions" if effect.breaks else "which signed nothing here"
+            return "clients no longer get the key", about, tail
         case "platform-gone":
-            return f"not for {', '.join(effect.about)}, which the version before it has: no upgrade there", ""
+            return "lacks", about, "although the version before it has that: no upgrade there"
         case "hosting-changed":
-            to = "the registry itself" if effect.about[0] == "link" else "its upstream"
-            return f"fetched from {to} from now on; the digests in lock files stay", ""
+            to = "this registry" if about == "link" else "its source"
+            return (f"fetched from {to} from now on; the digests stay what they are",)
 
 
 def effects_said(address: Address, effects: tuple[Effect, ...], *, breaks: bool) -> Iterator[tuple[str, Said]]:

@@ -144,8 +144,9 @@ def _shape(action: Action) -> ActionShape:
 
 
 def _said(action: ActionShape) -> str:
-    seen = action.commit or action.sha256 or action.sums or ""
-    parts = [action.action, action.version or "", f"({seen[:12]})" if seen else ""]
+    digest = (action.commit or action.sha256 or action.sums or "")[:12]
+    seen = ", ".join([*([digest] if digest else []), *(action.platforms or ())[:_SHOWN]])
+    parts = [action.action, action.version or "", f"({seen})" if seen else ""]
     return " ".join(part for part in parts if part)
 
 

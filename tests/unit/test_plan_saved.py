@@ -101,7 +101,9 @@ def test_a_platform_that_appeared_since_makes_the_version_another_one() -> None:
     then = now(upstream("1.0.0", LINUX), upstream("1.1.0", LINUX))
     shown = read_saved(orjson.dumps(plan_json(review(then, entries, known, BASIS))), "plan.json")
     assert versions(hold(shown, now(upstream("1.0.0", LINUX, DARWIN), upstream("1.1.0", LINUX)), entries)) == ["1.1.0"]
-    with pytest.raises(RefusalError, match="mirror 1.1.0 was shown, and now it would be mirror 1.1.0"):
+    with pytest.raises(
+        RefusalError, match=r"mirror 1\.1\.0 \(linux_amd64\) was shown, and now it would be mirror 1\.1\.0 \(darwin"
+    ):
         hold(shown, now(upstream("1.0.0", LINUX), upstream("1.1.0", LINUX, DARWIN)), entries)
 
 
@@ -167,7 +169,7 @@ def test_a_forged_plan_can_only_take_away() -> None:
     value["packages"][0]["actions"].append(
         {"action": "publish", "version": "6.6.6", "tag": "v6.6.6", "commit": "e" * 40}
     )
-    with pytest.raises(RefusalError, match="publish 6.6.6"):
+    with pytest.raises(RefusalError, match=r"publish 6\.6\.6"):
         hold(read_saved(orjson.dumps(value), "plan.json"), planned(entries, OLD, tag("v1.1.0")), entries)
 
 

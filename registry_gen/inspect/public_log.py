@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -162,21 +163,28 @@ def rewritten(kept: Checkpoint, now: Checkpoint, why: str = "") -> RefusalError:
 
 
 class _Recent(Generic[_K, _V]):
-    """Keeps what was read last; two threads may read the same thing at once, and then both are right."""
+    """Keeps what was read last; what two threads want at once is read once, and what went wrong is told to both."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._kept: OrderedDict[_K, _V] = OrderedDict()
+        self._kept: OrderedDict[_K, Future[_V]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: _K, read: Callable[[], _V]) -> _V:
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        value = read()
-        with self._lock:
-            self._kept[key] = value
+            found = self._kept.get(key)
+            mine = self._kept.setdefault(key, Future())
+            self._kept.move_to_end(key)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
-        return value
+        if found is not None:
+            return found.result()
+        try:
+            mine.set_result(read())
+        except BaseException as error:
+            with self._lock:
+                if self._kept.get(key) is mine:
+                    del self._kept[key]  # asked again, it may be there
+            mine.set_exception(error)
+            raise
+        return mine.result()

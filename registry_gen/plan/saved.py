@@ -103,7 +103,9 @@ def _moved(
     elif entry.digest != shown.entry:
         yield "its catalog file, or a shared file that it depends on, is another"
     elif made is None:
-        yield from [f"{each.error.code.id} {each.error.message}" for each in refusals] or ["nothing is left to do"]
+        yield from [f"{each.error.code.id} {each.error.message}" for each in refusals] or [
+            "nothing is left to do: it is as the catalog says"
+        ]
     elif made.base != shown.revision:
         yield f"it was published meanwhile: revision {shown.revision} was shown, and it is at {made.base}"
     elif state_digest(entry, made.state) != shown.state:

@@ -195,6 +195,10 @@ class MadeRegistry:
             self.put(paths.mirror_zip(mirror, number, parse_platform(name)), zips[name])
         return self._publish(mirror, facts, provider_record(mirror, facts, sums, signature, None))
 
+    def published(self, address: str) -> Package:
+        """A package as it would be in a ledger."""
+        return self._packages[parse_address(address)]
+
     def withdraw(self, address: str, version: str, reason: str = "It leaked a token.") -> None:
         """Take a version back."""
         package, facts = self._find(address, version)

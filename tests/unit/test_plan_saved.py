@@ -48,7 +48,7 @@ OLD = tag("v1.0.0")
 def planned(entries: Catalog, *tags: Tag, published: Package = PUBLISHED) -> Plan:
     """The plan for acme/network/aws with these tags at its source."""
     seen: dict[Any, Any] = {NETWORK: ModuleSighting(NETWORK, tags)}
-    known = {NETWORK: published}
+    known: dict[Any, Package] = {NETWORK: published}
     heads = {address: found.head for address, found in known.items()}
     return plan(entries, seen, heads, known, CONTEXT, list(entries.entries), mass_withdrawal=True)
 
@@ -92,7 +92,7 @@ def test_a_version_that_appeared_since_waits_for_the_next_run() -> None:
 def test_a_platform_that_appeared_since_makes_the_version_another_one() -> None:
     entry = mirror()
     entries = catalog(entry)
-    known = {RANDOM: package(entry, mirror_facts("1.0.0", LINUX), state=state_of(entry, CONTEXT))}
+    known: dict[Any, Package] = {RANDOM: package(entry, mirror_facts("1.0.0", LINUX), state=state_of(entry, CONTEXT))}
     heads = {RANDOM: known[RANDOM].head}
 
     def now(*offered: Any) -> Plan:

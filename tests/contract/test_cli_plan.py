@@ -107,6 +107,9 @@ def test_a_saved_plan_whose_package_was_published_meanwhile_is_stale(work: Works
     assert run_here(work, "publish").code == 0
     tree = work.tree()
     said = refused(run_here(work, "publish", "plan.json"))
+    assert "acme/network/aws: nothing is left to do: it is as the catalog says" in said
+    tagged(repo, "1.2.0")
+    said = refused(run_here(work, "publish", "plan.json"))
     assert "acme/network/aws: it was published meanwhile: revision 1 was shown, and it is at 2" in said
     assert work.tree() == tree
 
@@ -134,7 +137,7 @@ def test_an_alarm_that_makes_a_saved_plan_stale_is_recorded(work: Workspace, rep
     tagged(repo, "1.1.0")
     save(work)
     tagged(repo, "1.0.0")
-    repo.delete("v1.1.0")
+    repo.delete_tag("v1.1.0")
     refused(run_here(work, "publish", "plan.json"))
     assert "PLN001" in run_here(work, "violations").out
 
@@ -159,7 +162,10 @@ def test_a_saved_plan_without_changes_publishes_nothing(work: Workspace, other: 
         (("plan", "--against", "public", "--key", "x"), "LOG007"),
     ],
 )
-def test_options_that_mean_nothing_are_wrong_usage(work: Workspace, arguments: tuple[str, ...], said: str) -> None:
+def test_options_that_mean_nothing_are_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    work = Workspace(tmp_path, "env:NOT_ASKED")
+    work.public.mkdir()
+    work.module("acme/network/aws", "https://git.example.com/network.git")
     ran = run_here(work, *arguments)
     assert (ran.code, said in ran.err, ran.out) == (64, True, "")
 

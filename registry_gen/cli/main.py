@@ -43,7 +43,7 @@ COMMANDS: Final = {
     "rename": "Say why a package cannot be renamed, and what to do.",
     "rollback": "Bring the catalog back to what the registry said once.",
     "rebuild": "Make a version again from its source, and compare.",
-    "schema": "Write the JSON Schemas of the catalog's files.",
+    "schema": "Write the JSON Schemas of the catalog's files and of plans.",
     "serve": "Serve the public folder over TLS on this machine.",
     "storage": "Move the registry to another bucket, and tell what is stored.",
     "sums": "Look after the OpenPGP key that signs sums.",

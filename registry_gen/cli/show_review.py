@@ -33,7 +33,8 @@ def review_lines(package: Reviewed) -> Iterator[str]:
         word = click.style("breaks", fg="red", bold=True) if breaks else click.style("notice", fg="yellow")
         lines = []
         for version, said in effects_said(package.address, package.effects, breaks=breaks):
-            lines.append(f"  {word} {' '.join(printable(part) for part in (version, *said) if part)}")
+            about = f"{version}: " if version else ""
+            lines.append(f"  {word} {about}{' '.join(printable(part) for part in said if part)}")
         yield from lines[:SHOWN_EFFECTS]
         if len(lines) > SHOWN_EFFECTS:
             yield f"  {word} {len(lines) - SHOWN_EFFECTS} more; --json has all"

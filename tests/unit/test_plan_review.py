@@ -172,9 +172,9 @@ def test_the_published_schema_names_every_member_of_a_plan(text: str) -> None:
 
 def test_the_text_says_what_breaks_what_is_needed_and_what_is_fetched() -> None:
     shown = click.unstyle(plan_text(judged(needs={NETWORK: ("an admin of acme",)})))
-    assert "  breaks 1.0.0 configurations that ask for it fail at the next init; the reason: It leaked" in shown
-    assert "  breaks 3.1.0 lacks darwin_arm64 although the version before it has that: no upgrade there" in shown
-    assert "  notice 3.0.0 fetched from its source from now on; the digests stay what they are" in shown
+    assert "  breaks 1.0.0: configurations that ask for it fail at the next init; the reason: It leaked" in shown
+    assert "  breaks 3.1.0: lacks darwin_arm64 although the version before it has that: no upgrade there" in shown
+    assert "  notice 3.0.0: fetched from its source from now on; the digests stay what they are" in shown
     assert "  needs  an admin of acme" in shown
     assert "To fetch: 12.4 MB in 3 files and 3 sources of unknown size.\n" in shown
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(output: Output, folder: Path) -> None:
     """Write the JSON Schemas of the catalog's files and of plans into FOLDER (schemas/ if not given)."""
-    written = {**json_schemas(), **plan_schemas()}
+    written = dict(sorted({**json_schemas(), **plan_schemas()}.items()))
     for name, text in written.items():
         try:
             folder.mkdir(parents=True, exist_ok=True)

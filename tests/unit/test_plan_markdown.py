@@ -9,8 +9,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from registry_gen.errors import RefusalError
+from registry_gen.model.address import ModuleAddress
 from registry_gen.model.facts import PackageState
-from registry_gen.model.plan import Note, PackagePlan, Plan, PublishModule, Refusal
+from registry_gen.model.plan import Note, PackagePlan, Plan, PublishModule, Refusal, Relist
 from registry_gen.model.version import parse_version
 from registry_gen.plan.markdown import FORGES, MARKER, Forge, code, plan_markdown
 from registry_gen.plan.review import Basis, Review, review
@@ -62,6 +63,17 @@ def test_html_is_only_what_folds_packages() -> None:
 
     assert html
     assert {FOLD.fullmatch(each) is not None for each in html} == {True}
+
+
+def test_not_even_an_address_is_trusted_to_be_one() -> None:
+    address = ModuleAddress("<b>@acme</b>", "x`#1", "y")
+    made = PackagePlan(address, 0, PackageState(), (Relist(address, parse_version("1.0.0")),), None, None)
+    shown = plan_markdown(
+        review(Plan((made,), (), (), 0), catalog(replace(module(), address=address)), {}, BASIS), FORGES["github"]
+    )
+
+    assert "<b>" not in shown
+    assert "<code>&lt;b&gt;@acme&lt;/b&gt;/x`#1/y</code>" in shown
 
 
 def test_a_forge_without_html_gets_none() -> None:

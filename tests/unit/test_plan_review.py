@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from registry_gen.cli.show_plan import plan_text
+from registry_gen.model.address import Platform
 from registry_gen.model.digest import sha256
 from registry_gen.model.facts import Hosting, PackageState
 from registry_gen.model.plan import (
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from registry_gen.model.plan import Action
     from registry_gen.plan.review import Reviewed
 
+WINDOWS = Platform("windows", "amd64")
 V1, V2 = parse_version("1.0.0"), parse_version("2.0.0")
 ENTRIES = catalog(module(), provider(), mirror())
 ZIP = f"terraform-provider-widget_2.0.0_{LINUX}.zip"
@@ -85,6 +87,10 @@ def test_sizes_of_a_folder_and_of_what_is_published_are_known() -> None:
     again = MirrorProvider(RANDOM, V1, (), (DARWIN, LINUX), added=True, rehost=True)
     known = package(mirror(), mirror_facts("1.0.0", LINUX), state=PackageState())
     assert reviewed(again, published=known).fetch == Fetch(4321, 1, 1)
+    known = package(provider(), provider_facts("2.0.0", LINUX), state=PackageState())
+    seen = release("2.0.0", LINUX, DARWIN)
+    moved = PublishProvider(WIDGET, V2, seen, (DARWIN, LINUX), added=True, rehost=True)
+    assert reviewed(moved, published=known).fetch == Fetch(4321, 1, 1)
 
 
 def test_a_withdrawn_version_breaks_whoever_locked_it() -> None:
@@ -104,7 +110,7 @@ def test_a_key_that_goes_breaks_what_it_signed_and_else_nothing() -> None:
 
 
 def test_a_new_version_that_lacks_a_platform_of_the_one_before_it_breaks_an_upgrade() -> None:
-    facts = (mirror_facts("1.0.0", LINUX), mirror_facts("1.1.0", LINUX, DARWIN), mirror_facts("3.0.0", DARWIN))
+    facts = (mirror_facts("1.0.0", LINUX), mirror_facts("1.1.0", LINUX, DARWIN), mirror_facts("3.0.0", WINDOWS))
     known = package(mirror(), *facts, state=PackageState())
     lacking = MirrorProvider(RANDOM, V2, (), (LINUX,), added=False)
     assert reviewed(lacking, published=known).effects == (Effect("platform-gone", V2, (str(DARWIN),), breaks=True),)

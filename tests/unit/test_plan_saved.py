@@ -37,7 +37,7 @@ from tests.support.judged import BASIS, judged
 
 if TYPE_CHECKING:
     from registry_gen.model.entries import Catalog, Entry
-    from registry_gen.model.facts import Package
+    from registry_gen.model.facts import Package, PackageHead
     from registry_gen.model.plan import Plan, Tag
 
 SITE = "https://registry.example.com/"
@@ -93,7 +93,7 @@ def test_a_platform_that_appeared_since_makes_the_version_another_one() -> None:
     entry = mirror()
     entries = catalog(entry)
     known: dict[Any, Package] = {RANDOM: package(entry, mirror_facts("1.0.0", LINUX), state=state_of(entry, CONTEXT))}
-    heads = {RANDOM: known[RANDOM].head}
+    heads: dict[Any, PackageHead] = {RANDOM: known[RANDOM].head}
 
     def now(*offered: Any) -> Plan:
         return plan(entries, {RANDOM: MirrorSighting(RANDOM, offered)}, heads, known, CONTEXT, [RANDOM])

@@ -53,6 +53,8 @@ FORGES: Final[Mapping[str, Forge]] = {
     "bitbucket": Forge(32_767, folds=False),
 }
 
+_BETWEEN: Final = 2
+"""Bytes between two blocks."""
 _SHOWN_ACTIONS: Final = 20
 _SHOWN_TEXT: Final = 500
 _TICKS = re.compile("`+")
@@ -66,8 +68,9 @@ def plan_markdown(review: Review, forge: Forge, saved: str = "") -> str:
     """
     head = "\n\n".join(_head(review))
     sections = [section for section in _sections(review, forge) if section.items]
-    whole = f"`{_plain(saved)}` has all" if saved else "`registry-gen plan --json` has all"
-    left = forge.limit - _size(head) - 2 - sum(_size(_section(each, [], whole)) for each in sections)
+    whole = f"{code(saved or 'registry-gen plan --json')} has all"
+    frame = sum(_size(_section(each, [], whole)) + _BETWEEN for each in sections)
+    left = forge.limit - _size(head) - _BETWEEN - frame
     shown = []
     for number, section in enumerate(sections):
         later = sum(_size("\n".join(each.items)) + 1 for each in sections[number + 1 :])

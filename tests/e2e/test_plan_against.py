@@ -33,7 +33,7 @@ class Fork:
     """The catalog of a published registry in another folder, where nothing of the registry itself can be reached."""
 
     def __init__(self, root: Path, database: str) -> None:
-        self.dsn = database
+        root.mkdir(exist_ok=True)
         self.releases = root / "widget"
         self.repo = GitRepo(root / "network.git")
         for version in ("1.0.0", "1.1.0"):
@@ -167,3 +167,20 @@ def test_a_redirect_into_a_private_network_is_not_followed(made: Fork, tmp_path:
         ran = made.plan(server, authority.ca_file, "--only", "acme/other/aws")
     assert ran.code == 1
     assert "NET00" in ran.err
+
+
+def test_a_plan_that_a_fork_saved_is_published_by_who_holds_the_keys(database: str, tmp_path: Path) -> None:
+    made, authority = Fork(tmp_path / "made", database), Authority(tmp_path / "ca")
+    made.repo.tag("v1.2.0", made.repo.commit({"main.tf": "# 1.2.0\n"}))
+    for workspace in (made.fork, made.work):
+        workspace.module("acme/network/aws", made.repo.url, WITHDRAWN)
+    with HttpServer(authority=authority) as server:
+        server.folder("/", made.work.public)
+        ran = made.plan(server, authority.ca_file, "--only", "acme/network/aws", "--out", str(tmp_path / "plan.json"))
+    assert ran.code == 0
+    made.repo.tag("v1.3.0", made.repo.commit({"main.tf": "# 1.3.0\n"}))
+    published = run_apart(made.work, "publish", str(tmp_path / "plan.json"))
+    assert (published.code, published.err) == (0, "")
+    assert "Published 1 version and withdrew 1 version in 1 package" in published.out
+    (listing,) = made.work.document("v1/modules/acme/network/aws/versions")["modules"]
+    assert [each["version"] for each in listing["versions"]] == ["1.1.0", "1.2.0"]

@@ -46,6 +46,7 @@ def broken(work: Workspace, tmp_path: Path) -> Path:
 
 
 def test_plan_shows_each_version_and_where_it_comes_from(work: Workspace, repo: GitRepo) -> None:
+    zips = sorted((work.root.parent / "widget").glob("*.zip"))
     assert run_here(work, "plan") == Ran(
         0,
         f"""\
@@ -55,6 +56,7 @@ module acme/network/aws
 provider acme/widget
   + 1.0.0  darwin_arm64, linux_amd64
 
+To fetch: {sum(each.stat().st_size for each in zips)} bytes in 2 files and 1 source of unknown size.
 Plan: 2 versions in 2 packages.
 """,
         "",

@@ -21,9 +21,11 @@ from registry_gen.catalog.config import load_config
 from registry_gen.catalog.load import load_catalog, places_of, shown_folder, shown_path
 from registry_gen.catalog.place_fields import place
 from registry_gen.catalog.places import overlaps
+from registry_gen.catalog.problems import in_order
 from registry_gen.errors import InputError, LedgerError
 from registry_gen.model.places import AzurePlace, FolderPlace, GcsPlace, S3Place
 from registry_gen.model.purge import AzureFrontDoor, Cloudflare, CloudFront, Fastly, GoogleCdn, Webhook
+from registry_gen.policy.satisfiable import unmeetable
 from registry_gen.sources.files import read_catalog, read_registry_file
 from registry_gen.sources.former_catalog import checked_out, read_former_catalog
 from registry_gen.sources.git_command import GitCommand
@@ -91,7 +93,8 @@ def read_workspace(path: Path, since: str | None = None, *, keep: bool = False) 
     loaded = _load(config, files, found.commit, keep=keep)
     changed = None if since is None else _changed(path, since, config, files, loaded)
     uncommitted = shown_path(shown_folder(config), found.differs) if found.differs else ""
-    return Workspace(config, loaded.catalog, loaded.problems, changed, uncommitted)
+    problems = in_order((*loaded.problems, *unmeetable(loaded.catalog)))
+    return Workspace(config, loaded.catalog, problems, changed, uncommitted)
 
 
 def _load(config: Config, files: Sequence[CatalogFile], commit: str | None, *, keep: bool) -> Loaded:

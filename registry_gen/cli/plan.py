@@ -77,7 +77,7 @@ def command(
     output.result(plan_text(plan, refusals))
     if plan.refusals or refusals:
         return 1
-    changes = any(package.actions for package in plan.packages)
+    changes = planned.standing.changed or any(package.actions for package in plan.packages)
     return CHANGES if detailed_exitcode and changes else 0
 
 

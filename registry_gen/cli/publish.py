@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen import wiring
+from registry_gen.cli.approval_options import APPROVED_BY, AUTHOR, read_approvals
 from registry_gen.cli.selection import CHANGED_SINCE, say_uncommitted, selected
 from registry_gen.cli.show_plan import notes_text, report_text
 from registry_gen.cli.show_purge import purge_json, say_purge
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     help="How long to wait for another publisher.  [default: 600]",
 )
 @click.option("--allow-mass-withdrawal", is_flag=True, help="Withdraw although it is a large share of the registry.")
+@APPROVED_BY
+@AUTHOR
 @click.option("--accept-log-key", metavar="VKEY", help="Go on with this key of the log: the one before it is lost.")
 @click.pass_obj
 def command(
@@ -40,12 +43,16 @@ def command(
     changed_since: str | None,
     lock_timeout: float,
     allow_mass_withdrawal: bool,
+    approved_by: tuple[str, ...],
+    author: str | None,
     accept_log_key: str | None,
 ) -> int:
     """Publish what the catalog says, after finishing whatever an earlier run left.
 
-    A package that fails stops no other; it is reported at the end and tried again next time. Exits 1 then.
+    A package that fails stops no other; it is reported at the end and tried again next time. Exits 1 then. So it is
+    with one that lacks an approval which catalog/policies asks for; approvals hold for all that this run does.
     """
+    approvals = read_approvals(approved_by, author)
     workspace = wiring.read_workspace(output.config, changed_since, keep=True)
     catalog = selected(workspace, only)
     say_uncommitted(output, workspace)
@@ -61,6 +68,7 @@ def command(
             progress,
             mass_withdrawal=allow_mass_withdrawal,
             accept_log_key=accept_log_key,
+            approvals=approvals,
         )
     if report.log_key_changed:
         output.say(f"The log stands under another key now. Hand it out: {keys.log.vkey}")
@@ -69,7 +77,7 @@ def command(
     say_purge(output, report.purge)
     output.json({**_as_json(report), "log_key": keys.log.vkey, "log_key_changed": report.log_key_changed})
     output.result(report_text(report))
-    return 1 if report.refusals or report.altered else 0
+    return 1 if report.refusals or report.refused_rules or report.altered else 0
 
 
 def _as_json(report: Report) -> Mapping[str, object]:
@@ -85,6 +93,7 @@ def _as_json(report: Report) -> Mapping[str, object]:
             for package in (*report.recovered, *report.published)
         ],
         "refusals": [refusal_json(refusal) for refusal in report.refusals],
+        "refused_rules": [error.as_json() for error in report.refused_rules],
         "notes": [{"address": str(note.address), "text": note.text} for note in report.notes],
         "unchanged": report.plan.unchanged,
         "altered": list(report.altered),

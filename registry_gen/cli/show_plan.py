@@ -9,6 +9,7 @@ import click
 
 from registry_gen.cli.output import counted
 from registry_gen.cli.show_error import details
+from registry_gen.cli.show_needs import needs_lines, rules_text
 from registry_gen.errors import printable
 from registry_gen.model.plan import (
     Action,
@@ -98,6 +99,11 @@ def _plan_lines(plan: Plan, late: Sequence[Refusal]) -> Iterator[str]:
         width = max(len(_version(action)) for action in shown)
         for action in shown:
             yield f"  {_action(action, width)}"
+        yield from needs_lines(package.needs)
+        yield ""
+    if plan.needs:
+        yield click.style("who may approve", bold=True)
+        yield from needs_lines(plan.needs)
         yield ""
     if plan.notes:
         yield notes_text(plan.notes)
@@ -134,6 +140,9 @@ def _report_lines(report: Report) -> Iterator[str]:
         yield f"  {click.style('alarm', fg='red', bold=True)} {key}: someone had changed it in the bucket; replaced"
     if report.altered:
         yield ""
+    if report.refused_rules:
+        yield rules_text(report.refused_rules)
+        yield ""
     if report.refusals:
         yield refusals_text(report.refusals)
         yield ""
@@ -147,8 +156,8 @@ def _report_lines(report: Report) -> Iterator[str]:
     if counts:
         head = f"{' and '.join(counts)} in {counted(len(changed), 'package')} with {counted(report.puts, 'put')}."
     else:
-        head = "Nothing was published." if report.refusals else "No changes."
-    yield _summary(head, report.refusals, report.plan.unchanged)
+        head = "Nothing was published." if report.refusals or report.refused_rules else "No changes."
+    yield _summary(head, (*report.refusals, *report.refused_rules), report.plan.unchanged)
 
 
 def _versions(package: Changed) -> str:
@@ -231,7 +240,7 @@ def _about(refusal: Refusal) -> str:
     return f"{refusal.address} {refusal.version}" if refusal.version else str(refusal.address)
 
 
-def _summary(head: str, refusals: Sequence[Refusal], unchanged: int) -> str:
+def _summary(head: str, refusals: Sequence[object], unchanged: int) -> str:
     parts = [click.style(head, bold=True)]
     if refusals:
         parts.append(click.style(f"{len(refusals)} refused.", fg="red", bold=True))

@@ -19,6 +19,7 @@ from registry_gen.model.plan import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from registry_gen.model.rules import Need
 
 FORMAT = 1
 
@@ -33,6 +34,7 @@ def plan_json(plan: Plan) -> Mapping[str, object]:
                 "address": str(package.address),
                 "revision": package.base,
                 "actions": [action_json(action) for action in package.actions],
+                "needs": [need_json(need) for need in package.needs],
             }
             for package in plan.packages
             if package.actions
@@ -40,7 +42,13 @@ def plan_json(plan: Plan) -> Mapping[str, object]:
         "refusals": [refusal_json(refusal) for refusal in plan.refusals],
         "notes": [{"address": str(note.address), "text": note.text} for note in plan.notes],
         "unchanged": plan.unchanged,
+        "needs": [need_json(need) for need in plan.needs],
     }
+
+
+def need_json(need: Need) -> Mapping[str, object]:
+    """An approval that is needed, for machines: as the audit log has it, and who could give it."""
+    return {**need.as_json(), "may_approve": list(need.may), "met": need.met}
 
 
 def action_json(action: Action) -> Mapping[str, object]:

@@ -13,6 +13,7 @@ from registry_gen.ledger import Publication, Violation
 from registry_gen.model.facts import PackageHead
 from registry_gen.model.intent import Run
 from registry_gen.model.plan import Note, Plan, Refusal
+from registry_gen.model.rules import NOBODY
 from registry_gen.publish import codes
 from registry_gen.publish.bucket import open_bucket
 from registry_gen.publish.commit import Committed, commit, recover, unfinished
@@ -21,6 +22,7 @@ from registry_gen.publish.log_key import settle_log_key
 from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.planning import make_plan
 from registry_gen.publish.purge import pending_purges, purge_pending
+from registry_gen.publish.rules import refused_rules, settle_rules
 from registry_gen.publish.stage import stage_plan
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from registry_gen.model.facts import Package
     from registry_gen.model.intent import Intent
     from registry_gen.model.plan import AskedReleases
+    from registry_gen.model.rules import Approvals
     from registry_gen.model.version import Version
     from registry_gen.plan import Settled
     from registry_gen.publish.bucket import Bucket
@@ -68,6 +71,7 @@ class Report:
 
     ``altered`` are keys of documents that someone else had changed in the bucket, and that were replaced.
     ``log_key_changed`` says that the log stands under another key since this run. ``purge`` is what the CDN was told.
+    ``refused_rules`` say why the catalog's change of who may approve what was left out.
     """
 
     plan: Plan
@@ -79,6 +83,7 @@ class Report:
     puts: int
     log_key_changed: bool = False
     purge: Told | None = None
+    refused_rules: tuple[RegistryError, ...] = ()
 
 
 def publish(
@@ -90,11 +95,13 @@ def publish(
     *,
     mass_withdrawal: bool = False,
     accept_log_key: str | None = None,
+    approvals: Approvals = NOBODY,
 ) -> Report:
     """Make the registry say what the catalog says. ``now`` becomes the time of record.
 
     ``mass_withdrawal`` allows it to take back a large share of what is listed. ``accept_log_key`` is the log's present
-    verifier key, where it may take the place of one that is lost.
+    verifier key, where it may take the place of one that is lost. ``approvals`` are those that were given: what lacks
+    one that the rules ask for is refused.
 
     Raises RegistryError only for what concerns the whole run: the ledger, the lock, the log and its key.
     """
@@ -117,9 +124,19 @@ def publish(
         try:
             rest = _without(catalog, waiting)
             planned = make_plan(
-                registry, rest, keys.sums.key, progress, now, mass_withdrawal=mass_withdrawal, heads=heads
+                registry,
+                rest,
+                keys.sums.key,
+                progress,
+                now,
+                mass_withdrawal=mass_withdrawal,
+                heads=heads,
+                approvals=approvals,
             )
             total.take(planned)
+            if planned.standing.changed and planned.standing.approved:
+                with registry.ledger.publication(registry.lock_seconds) as publication:
+                    settle_rules(publication, planned.standing, who)
             staged = stage_plan(registry, keys, rest, planned, now, progress)
             for batch in _batches(staged, planned.packages, total):
                 with registry.ledger.publication(registry.lock_seconds) as publication:
@@ -132,7 +149,7 @@ def publish(
         report = total.report()
         with registry.ledger.publication(registry.lock_seconds) as publication:
             _settle(publication, report.plan)
-            _close(publication, total, run, "failed" if report.refusals else "succeeded")
+            _close(publication, total, run, "failed" if report.refusals or report.refused_rules else "succeeded")
             pending = pending_purges(registry, publication)
     return replace(report, purge=purge_pending(registry, pending, progress))
 
@@ -142,6 +159,7 @@ class _Total:
         self.plan = Plan((), (), (), 0)
         self.releases: Mapping[Address, AskedReleases] = {}
         self.log_key_changed = log_key_changed
+        self.refused_rules: tuple[RegistryError, ...] = ()
         self.refusals = [*recovered.refusals]
         self.notes: list[Note] = []
         self.recovered = tuple(changed(item.intent) for item in recovered.finished)
@@ -152,6 +170,7 @@ class _Total:
     def take(self, planned: Planned) -> None:
         self.plan = planned.plan
         self.releases = planned.releases
+        self.refused_rules = refused_rules(planned.standing)
         self.refusals += planned.plan.refusals
         self.notes += planned.plan.notes
 
@@ -171,6 +190,7 @@ class _Total:
             altered=tuple(self.altered),
             puts=self.puts,
             log_key_changed=self.log_key_changed,
+            refused_rules=self.refused_rules,
         )
 
 
@@ -270,7 +290,7 @@ def _close(publication: Publication, total: _Total, run: int, status: RunStatus)
     summary = {
         "versions": sum(len(package.published) + len(package.withdrawn) for package in report.published),
         "packages": len(report.published),
-        "refused": len(report.refusals),
+        "refused": len(report.refusals) + len(report.refused_rules),
         "puts": report.puts,
     }
     publication.finish_run(run, status, summary, datetime.now(UTC))

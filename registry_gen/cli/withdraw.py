@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen import paths, wiring
+from registry_gen.catalog.codes import TWO_RULES
 from registry_gen.catalog.edit import undo_withdraw_edit, withdraw_edit
 from registry_gen.catalog.fields import message as sentence
 from registry_gen.cli.approval_options import APPROVED_BY, AUTHOR, read_approvals
@@ -77,7 +78,13 @@ def command(
         require_somebody(output, yes=yes)
         if not confirmed(output, f"Withdraw {address} and delete its archives and records for good?", yes=yes):
             return 1
-    edits = edit_catalog(wiring.read_settings(output.config), {package: edit})
+    try:
+        edits = edit_catalog(wiring.read_settings(output.config), {package: edit})
+    except InputError as error:
+        # Whoever lacked an approval, or was interrupted, runs the same again.
+        if not at_once or error.code is not TWO_RULES:
+            raise
+        edits = ()
     if at_once:
         from registry_gen.cli.withdraw_now import withdraw_now
 

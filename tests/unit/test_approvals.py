@@ -60,7 +60,7 @@ def test_the_defaults_are_those_of_the_documentation(risk: Risk) -> None:
     row = re.search(rf"^\| `{risk.value}` \|[^|]*\| (.*?) \|$", table, re.MULTILINE)
     role, people = DEFAULTS[risk]
     assert row
-    assert row[1] == (f"{people} × `{role}`" if role else "nobody")
+    assert row[1] == (f"{people} x `{role}`" if role else "nobody")
     assert met(RULES, risk, "acme") is (role is None)
     assert met(RULES, risk, "acme", "amy", "ann")
 

@@ -166,6 +166,12 @@ STALE_CODEOWNERS = Code(
     "The forge would ask other people for a review than those who may approve.",
     "Run registry-gen codeowners --forge FORGE and commit the file.",
 )
+ODD_FOLDER = Code(
+    "CAT065",
+    "CODEOWNERS cannot name this folder",
+    "The forges read spaces, brackets and signs such as # in paths of CODEOWNERS each in their own way, or not at all.",
+    "Rename the catalog's folder, or the one of registry.yaml, to letters, digits, '.', '_' and '-'.",
+)
 NOT_YET = Code(
     "CAT028",
     "not yet supported",

@@ -42,6 +42,12 @@ NO_KEY_OF_BUCKET = Code(
     "Only what this registry puts there can be purged by name.",
     "Write a key as it is in the bucket, such as v1/modules/acme/network/aws/versions.",
 )
+NOT_OUR_CODEOWNERS = Code(
+    "CLI970",
+    "somebody else wrote the CODEOWNERS that is there",
+    "A file without the first line that this command writes may say more than the catalog does.",
+    "Move what it says into the catalog, remove the file, and run the command again. --print shows the new one.",
+)
 INTERNAL = Code(
     "CLI900",
     "registry-gen itself failed",

@@ -23,6 +23,7 @@ from registry_gen.model.version import Constraints, parse_constraints, parse_ver
 from registry_gen.publish.findings import offered
 
 if TYPE_CHECKING:
+    from registry_gen.cli.edit_catalog import Edited, MakeEdit
     from registry_gen.cli.output import Output
     from registry_gen.model.address import Address
     from registry_gen.model.config import Config
@@ -78,13 +79,7 @@ def command(
         require_somebody(output, yes=yes)
         if not confirmed(output, f"Withdraw {address} and delete its archives and records for good?", yes=yes):
             return 1
-    try:
-        edits = edit_catalog(wiring.read_settings(output.config), {package: edit})
-    except InputError as error:
-        # Whoever lacked an approval, or was interrupted, runs the same again.
-        if not at_once or error.code is not TWO_RULES:
-            raise
-        edits = ()
+    edits = _edited(wiring.read_settings(output.config), package, edit, at_once=at_once)
     if at_once:
         from registry_gen.cli.withdraw_now import withdraw_now
 
@@ -94,6 +89,16 @@ def command(
     if not undo and _concerns_nothing(wiring.read_settings(output.config), package, about):
         output.say(f"No listed version of {package} matches: the rule keeps future ones off.")
     return 0
+
+
+def _edited(config: Config, package: Address, edit: MakeEdit, *, at_once: bool) -> tuple[Edited, ...]:
+    try:
+        return edit_catalog(config, {package: edit})
+    except InputError as error:
+        # Whoever lacked an approval, or was interrupted, runs the same again.
+        if not at_once or error.code is not TWO_RULES:
+            raise
+        return ()
 
 
 def _concerns_nothing(config: Config, package: Address, about: Constraints | None) -> bool:

@@ -172,6 +172,12 @@ ODD_FOLDER = Code(
     "The forges read spaces, brackets and signs such as # in paths of CODEOWNERS each in their own way, or not at all.",
     "Rename the catalog's folder, or the one of registry.yaml, to letters, digits, '.', '_' and '-'.",
 )
+IDLE_RULE = Code(
+    "CAT066",
+    "a rule that is never asked",
+    "A change of the policies is about the whole registry, so a rule about some organizations alone would protect nothing.",
+    "Write policy_change into a file without organizations.",
+)
 NOT_YET = Code(
     "CAT028",
     "not yet supported",

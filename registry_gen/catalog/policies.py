@@ -32,7 +32,7 @@ def read_policies(
     problems: list[RegistryError] = []
     for _, file in sorted(files.items()):
         checked = check(file.document(), PolicyFile, places)
-        problems += (*checked.problems, *_unknown(checked, organizations))
+        problems += (*checked.problems, *_misplaced(checked, organizations))
         if checked.values is None:
             continue
         rules += _rules(checked, checked.values)
@@ -52,7 +52,11 @@ def _rules(checked: Checked[PolicyFile], values: PolicyFile) -> Iterator[Approva
             yield ApprovalRule(risk, role, written.people if role else 0, position, values.organizations)
 
 
-def _unknown(checked: Checked[PolicyFile], organizations: Set[str]) -> Iterator[RegistryError]:
+def _misplaced(checked: Checked[PolicyFile], organizations: Set[str]) -> Iterator[RegistryError]:
+    if checked.values and checked.values.organizations and checked.values.approvals:
+        if checked.values.approvals.policy_change is not None:
+            position = checked.position("approvals", Risk.POLICY_CHANGE.value)
+            yield InputError(codes.IDLE_RULE, hint=codes.IDLE_RULE.fix, position=position)
     if checked.lost("organizations"):
         return
     for index, name in enumerate(checked.values.organizations if checked.values else ()):

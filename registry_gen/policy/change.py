@@ -46,9 +46,11 @@ class Standing:
 def standing(published: Rules | None, incoming: Rules, approvals: Approvals) -> Standing:
     """What a run is judged by: ``published`` are the rules of the last publish that changed any, None for none."""
     former = published or NO_RULES
+    if not (former.ask or incoming.ask):
+        return Standing(incoming, incoming, None, changed=False)
     before, after = rules_digest(former), rules_digest(incoming)
     digest = before if published else None
-    if before == after or not (former.ask or incoming.ask):
+    if before == after:
         # The places in the catalog of today are the ones to show.
         return Standing(incoming, incoming, digest, changed=False)
     judging = former if former.ask else incoming
@@ -58,7 +60,7 @@ def standing(published: Rules | None, incoming: Rules, approvals: Approvals) -> 
 
 def _needs(former: Rules, incoming: Rules, judging: Rules, approvals: Approvals) -> Iterator[Need]:
     if policy_meaning(former) != policy_meaning(incoming):
-        yield from needs(judging, Risk.POLICY_CHANGE, None, approvals, "the rules of catalog/policies")
+        yield from needs(judging, Risk.POLICY_CHANGE, None, approvals, "a change of catalog/policies")
     if not former.ask:
         return  # they begin as a whole
     before, after = organizations_meaning(former), organizations_meaning(incoming)
@@ -66,7 +68,7 @@ def _needs(former: Rules, incoming: Rules, judging: Rules, approvals: Approvals)
         if before.get(name) != after.get(name):
             # Whoever runs an organization chooses its members; what it owns and may take up is the registry's to say.
             own = name if _same_but_members(before.get(name), after.get(name)) else None
-            yield from needs(judging, Risk.ORGANIZATION_CHANGE, own, approvals, f"the organization {name}")
+            yield from needs(judging, Risk.ORGANIZATION_CHANGE, own, approvals, f"a change of the organization {name}")
 
 
 def _same_but_members(before: object, after: object) -> bool:

@@ -60,7 +60,7 @@ def _publishing(action: Published, entry: Entry, published: Sequence[VersionFact
 
 def _same_source(action: Published, entry: Entry, facts: VersionFacts) -> bool:
     if isinstance(facts, ModuleVersion):
-        return isinstance(entry, ModuleEntry) and facts.source == _module_source(entry.source)
+        return isinstance(entry, ModuleEntry) and (facts.source, facts.path) == _module_source(entry.source)
     match entry:
         case ProviderEntry():
             return isinstance(action, PublishProvider) and _same_place(action, entry, facts)
@@ -77,8 +77,9 @@ def _same_place(action: PublishProvider, entry: ProviderEntry, facts: ProviderVe
     return inside or _folder(action.release.location, action.version) == _folder(facts.origin, facts.version)
 
 
-def _module_source(source: GitSource | ArchiveSource) -> str:
-    return source.url if isinstance(source, GitSource) else source.location
+def _module_source(source: GitSource | ArchiveSource) -> tuple[str, str]:
+    """Where a module comes from, and the folder in it: another folder of a repository is another module's code."""
+    return (source.url, source.path) if isinstance(source, GitSource) else (source.location, "")
 
 
 def _folder(location: str, version: Version) -> str:

@@ -31,14 +31,13 @@ def unmeetable(catalog: Catalog) -> Iterator[RegistryError]:
         detail = "approvals are asked for, but no organization has registry: true"
         yield InputError(codes.NOBODY_MAY, detail, hint=codes.NOBODY_MAY.fix, position=rules.policy.asked)
         return
-    told: set[tuple[Risk, object]] = set()
-    for organization in (None, *(each.name for each in rules.organizations)):
-        for risk in Risk:
-            for rule in rules_about(rules, risk, organization):
-                few = _too_few(rules, rule, organization)
-                if few and (risk, rule.position) not in told:
-                    told.add((risk, rule.position))
-                    yield few
+    # Whoever may approve outside of all organizations may in each: only rules about some have to be tried in these.
+    everywhere = [(rule, None) for risk in Risk for rule in rules_about(rules, risk, None)]
+    somewhere = [(rule, name) for rule in rules.policy.approvals for name in rule.organizations]
+    for rule, organization in (*everywhere, *somewhere):
+        few = _too_few(rules, rule, organization)
+        if few:
+            yield few
 
 
 def _too_few(rules: Rules, rule: ApprovalRule, organization: str | None) -> RegistryError | None:

@@ -95,7 +95,7 @@ def test_plan_shows_who_must_approve_what_and_refuses_nothing(work: Workspace) -
     assert ran.code == 0
     place = "catalog/policies/all.yaml:1:12, a default"
     assert f"? a new package (1.0.0) needs publisher: amy, ann, bob, pat  [{place}]" in ran.out
-    assert f"? the rules of catalog/policies needs 2 x admin: ann, bob  [{place}]" in ran.out
+    assert f"? a change of catalog/policies needs 2 x admin: ann, bob  [{place}]" in ran.out
     plan = run_here(work, "--json", "plan").json
     ((need,),) = [package["needs"] for package in plan["packages"]]
     assert (need["risk"], need["role"], need["people"], need["met"]) == ("new_package", "publisher", 1, False)
@@ -126,7 +126,7 @@ def test_the_refusal_names_rule_role_and_people(work: Workspace) -> None:
     assert "PLN030 a new package is not approved: 1.0.0" in ran.out
     assert "catalog/policies/all.yaml:1:12" in ran.out
     assert "1 person with the role publisher (a default): amy, ann, bob, pat" in ran.out
-    assert "PLN031 the rules of catalog/policies is not approved" in ran.out
+    assert "PLN031 a change of catalog/policies is not approved" in ran.out
     assert listed(work) == []
 
 

@@ -94,6 +94,7 @@ def test_a_member_has_one_role_whatever_the_letter_case() -> None:
         ("approvals: {new_package: {role: admin, people: 0}}", "1:48", "CFG009", ""),
         ("approvals:", "1:11", "CAT008", ""),
         ("organizations: [acmee]", "1:17", "CAT063", "Did you mean acme?"),
+        ("organizations: [acme]\napprovals: {policy_change: {role: admin}}", "2:28", "CAT066", "without organizations"),
         ("codeowners: gitea", "1:13", "CAT008", ""),
         ("aprovals: {}", "1:1", "CAT006", "Did you mean approvals?"),
     ],

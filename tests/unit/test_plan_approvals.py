@@ -85,6 +85,9 @@ def asked(*seen: tuple[Entry, Sighting, Package | None]) -> list[tuple[Risk, str
 NETWORK_BEFORE = published(module(), module_facts("1.0.0"))
 WITHDRAWN = replace(module_facts("1.0.0"), withdrawn=Withdrawal("x", "y", NOW, WithdrawalStage.UNLISTED, NOW))
 ELSEWHERE = replace(module(), source=GitSource("https://git.example.com/fork.git", "", ("v{version}", "{version}"), {}))
+INSIDE = replace(
+    module(), source=GitSource("https://git.example.com/network.git", "inside", ("v{version}", "{version}"), {})
+)
 BACK = replace(module(), withdrawn=(WithdrawalRule(parse_constraints("1.0.0"), "bad"),))
 SHORT = replace(module(), retention=Retention(latest=1))
 
@@ -95,6 +98,7 @@ SHORT = replace(module(), retention=Retention(latest=1))
         (module(), TAGS, None, [(Risk.NEW_PACKAGE, "1.0.0,1.1.0")]),
         (module(), TAGS, NETWORK_BEFORE, []),
         (ELSEWHERE, TAGS, NETWORK_BEFORE, [(Risk.NEW_UPSTREAM, "1.1.0")]),
+        (INSIDE, TAGS, NETWORK_BEFORE, [(Risk.NEW_UPSTREAM, "1.1.0")]),
         (replace(module(), hosting=Hosting.LINK), TAGS, NETWORK_BEFORE, []),
         (module(deprecated="old"), ModuleSighting(NETWORK, (tag("v1.0.0"),)), NETWORK_BEFORE, []),
         (BACK, ModuleSighting(NETWORK, (tag("v1.0.0"),)), NETWORK_BEFORE, [(Risk.WITHDRAWAL, "1.0.0")]),

@@ -175,7 +175,7 @@ ODD_FOLDER = Code(
 IDLE_RULE = Code(
     "CAT066",
     "a rule that is never asked",
-    "A change of the policies is about the whole registry, so a rule about some organizations alone would protect nothing.",
+    "A change of the policies is about the whole registry: a rule about some organizations would protect nothing.",
     "Write policy_change into a file without organizations.",
 )
 NOT_YET = Code(

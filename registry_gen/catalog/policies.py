@@ -53,10 +53,10 @@ def _rules(checked: Checked[PolicyFile], values: PolicyFile) -> Iterator[Approva
 
 
 def _misplaced(checked: Checked[PolicyFile], organizations: Set[str]) -> Iterator[RegistryError]:
-    if checked.values and checked.values.organizations and checked.values.approvals:
-        if checked.values.approvals.policy_change is not None:
-            position = checked.position("approvals", Risk.POLICY_CHANGE.value)
-            yield InputError(codes.IDLE_RULE, hint=codes.IDLE_RULE.fix, position=position)
+    approvals = checked.values.approvals if checked.values and checked.values.organizations else None
+    if approvals and approvals.policy_change:
+        position = checked.position("approvals", Risk.POLICY_CHANGE.value)
+        yield InputError(codes.IDLE_RULE, hint=codes.IDLE_RULE.fix, position=position)
     if checked.lost("organizations"):
         return
     for index, name in enumerate(checked.values.organizations if checked.values else ()):

@@ -272,3 +272,9 @@ RULES_CHANGED = Code(
     "A change of the rules is judged by the rules before it, and these are others by now.",
     "Run publish again: it judges by the rules that are in force now.",
 )
+RULES_UNREADABLE = Code(
+    "LED056",
+    "the ledger keeps rules of approvals that this version cannot read",
+    "A newer registry-gen wrote them, and whoever cannot read the rules cannot tell what needs an approval.",
+    "Update registry-gen.",
+)

@@ -31,7 +31,7 @@ WORDS: Final[Mapping[Risk, str]] = {
     Risk.NEW_PACKAGE: "a new package",
     Risk.NEW_UPSTREAM: "a new upstream",
     Risk.KEY_CHANGE: "a change of keys",
-    Risk.WITHDRAWAL: "a withdrawal, or its end",
+    Risk.WITHDRAWAL: "a withdrawal or its end",
     Risk.RETENTION: "a withdrawal by retention",
     Risk.TAG_MOVE: "an alarm that is acknowledged",
     Risk.POLICY_CHANGE: "a change of policies",

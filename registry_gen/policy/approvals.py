@@ -77,7 +77,8 @@ def counted(approvals: Approvals, may: Sequence[str], people: int) -> tuple[str,
     found: dict[str, str] = {}
     for person in approvals.people:
         folded = person.name.lower()
-        names = {folded, *(team.lower() for team in person.teams)}
+        # Some letters of other alphabets become ASCII ones in lower case; the names of members have none.
+        names = {name.lower() for name in (person.name, *person.teams) if name.isascii()}
         if names & allowed and folded != author:
             found.setdefault(folded, person.name)
     return tuple(found[name] for name in sorted(found))

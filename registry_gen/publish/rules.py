@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from registry_gen.errors import LedgerError
+from registry_gen.ledger.codes import RULES_UNREADABLE
 from registry_gen.model.intent import AuditRow
 from registry_gen.model.rules import PublishedRules
 from registry_gen.plan import codes, lacking
 from registry_gen.policy.change import changed_files
-from registry_gen.policy.content import content_of, rules_digest, rules_from
+from registry_gen.policy.content import FORMAT, content_of, rules_digest, rules_from
 from registry_gen.policy.roles import NO_RULES
 
 if TYPE_CHECKING:
@@ -20,9 +22,17 @@ if TYPE_CHECKING:
 
 
 def former_rules(ledger: Ledger) -> Rules | None:
-    """The rules of the last publish that changed them, None where none were ever published."""
+    """The rules of the last publish that changed them, None where none were ever published.
+
+    Raises LedgerError LED056 where a newer version wrote them.
+    """
     published = ledger.rules()
-    return rules_from(published.content) if published else None
+    if published is None:
+        return None
+    if published.content.get("format") != FORMAT:
+        found = f"format {published.content.get('format')}"
+        raise LedgerError(RULES_UNREADABLE, expected=f"format {FORMAT}", found=found, hint=RULES_UNREADABLE.fix)
+    return rules_from(published.content)
 
 
 def refused_rules(standing: Standing) -> tuple[RefusalError, ...]:

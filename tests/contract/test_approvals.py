@@ -11,6 +11,10 @@ import pytest
 from registry_gen import wiring
 from registry_gen.cli.approval_options import read_approvals
 from registry_gen.cli.selection import selected
+from registry_gen.errors import LedgerError
+from registry_gen.model.digest import sha256
+from registry_gen.model.intent import AuditRow
+from registry_gen.model.rules import PublishedRules
 from registry_gen.publish import run as publishing
 from registry_gen.publish.progress import Silent
 from registry_gen.publish.run import publish
@@ -248,11 +252,6 @@ def test_other_members_cost_no_package_anything(work: Workspace, monkeypatch: py
 
 
 def test_rules_that_somebody_changed_meanwhile_are_not_replaced(work: Workspace) -> None:
-    from registry_gen.errors import LedgerError
-    from registry_gen.model.digest import sha256
-    from registry_gen.model.intent import AuditRow
-    from registry_gen.model.rules import PublishedRules
-
     begin(work)
     row = AuditRow("ci", "change-rules", "", {}, {}, None, None, NOW)
     with work.registry() as registry, registry.ledger.publication(5) as publication:
@@ -264,6 +263,18 @@ def test_rules_that_somebody_changed_meanwhile_are_not_replaced(work: Workspace)
         assert registry.ledger.rules() == kept
         publication.change_rules(None, kept, row)
         assert len(list(registry.ledger.audit_log())) == 2, "the same rules again are no change"
+
+
+def test_rules_that_a_newer_version_wrote_stop_everything(work: Workspace) -> None:
+    begin(work)
+    row = AuditRow("ci", "change-rules", "", {}, {}, None, None, NOW)
+    with work.registry() as registry, registry.ledger.publication(5) as publication:
+        kept = registry.ledger.rules()
+        assert kept
+        publication.change_rules(kept.digest, PublishedRules(sha256(b"newer"), {"format": 2}, NOW), row)
+    for arguments in (("plan",), ("publish",), ("violations", "acknowledge", "1", "--reason", "x")):
+        ran = run_here(work, *arguments)
+        assert (ran.code, "LED056" in ran.err) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ def test_nothing_needs_an_approval_where_no_policy_asks_for_any() -> None:
         (("ann", "oscar"), None, False),
         (("ann", "eve", "mallory"), None, False),
         (("ann", "ann:@acme/mirrors"), None, False),
+        (("ann", "bo\u0432"), None, False),
     ],
 )
 def test_two_people_are_two_and_not_the_author(names: tuple[str, ...], author: str | None, enough: bool) -> None:
@@ -97,6 +98,12 @@ def test_a_member_of_a_team_counts_once_and_the_name_of_a_team_that_holds_nothin
     assert met(two, Risk.NEW_UPSTREAM, "acme", "eve:@Acme/Mirrors", "mia:@acme/mirrors")
     assert not met(two, Risk.NEW_UPSTREAM, "acme", "eve:@acme/mirrors", "EVE:@acme/mirrors")
     assert not met(two, Risk.NEW_UPSTREAM, "acme", "eve:@acme/mirrors", "mia:@acme/others")
+
+
+def test_a_letter_that_only_becomes_a_members_letter_counts_for_nobody() -> None:
+    kim = rules(organization("acme", "acme", registry=True, admin=["kim"]))
+    assert met(kim, Risk.NEW_PACKAGE, "acme", "KIM")
+    assert not met(kim, Risk.NEW_PACKAGE, "acme", "\u212aim")
 
 
 def test_rules_of_several_files_all_count_and_replace_the_default() -> None:
@@ -179,3 +186,18 @@ def test_what_says_the_same_is_no_change_and_neither_is_what_asks_for_nothing() 
     assert not standing(RULES, rules(OTHER, PLATFORM, ACME), NOBODY).changed
     assert not standing(None, rules(ACME, ask=False), NOBODY).changed
     assert standing(RULES, rules(OTHER, PLATFORM, ACME), NOBODY).judging.policy.asked == ASKED
+
+
+def test_a_member_of_two_organizations_is_one_person() -> None:
+    two = rules(organization("acme", "acme", admin=["ANN"]), organization("platform", registry=True, admin=["ann"]))
+    assert members_with(two, Role.ADMIN, "acme") == ("ann",)
+
+
+def test_the_first_rules_begin_as_a_whole() -> None:
+    assert [need.risk for need in standing(None, RULES, NOBODY).needs] == [Risk.POLICY_CHANGE]
+
+
+def test_the_order_of_namespaces_and_members_means_nothing() -> None:
+    one = rules(organization("acme", "a", "b", admin=["ann", "bob"]))
+    other = rules(organization("acme", "b", "a", admin=["bob", "ann"]))
+    assert rules_digest(one) == rules_digest(other)

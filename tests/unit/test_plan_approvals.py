@@ -251,7 +251,7 @@ def test_the_audit_log_tells_who_approved_what() -> None:
     assert intent.audit.after["approvals"] == [
         {
             "risk": "withdrawal",
-            "what": "a withdrawal, or its end",
+            "what": "a withdrawal or its end",
             "versions": ["1.0.0"],
             "role": "publisher",
             "people": 1,
@@ -273,3 +273,20 @@ def test_what_a_rule_change_asks_for_renders_nothing() -> None:
     assert first.actions == ()
     assert first.inputs is not None
     assert first.inputs == second.inputs
+
+
+def test_a_key_that_is_approved_waits_for_the_withdrawal_that_lets_it_go() -> None:
+    """The other way round what is listed would have no key."""
+    entry = replace(provider(keys=(OTHER_KEY,)), withdrawn=(WithdrawalRule(parse_constraints("1.0.0"), "bad"),))
+    before = published(provider(), provider_facts("1.0.0", LINUX))
+    free = rules(*RULES.organizations, rule(Risk.KEY_CHANGE, None, 0))
+    made = judged((entry, ProviderSighting(WIDGET, ()), before), given=approvals(), those=free)
+    assert made.packages == ()
+    assert [refusal.error.detail for refusal in made.refusals] == ["a withdrawal or its end is not approved: 1.0.0"]
+
+
+def test_who_owns_a_namespace_owns_no_mirror_of_that_name() -> None:
+    owner = organization("hashi", "hashicorp", mirror_manager=["eve"])
+    made = judged((mirror(), MIRRORED, None), given=approvals("eve"), those=rules(*RULES.organizations, owner))
+    assert made.packages == ()
+    assert made.refusals[0].error.expected == "1 person with the role mirror_manager (a default): ann, bob, mia"

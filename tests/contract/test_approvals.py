@@ -12,6 +12,8 @@ from registry_gen import wiring
 from registry_gen.cli.approval_options import read_approvals
 from registry_gen.cli.selection import selected
 from registry_gen.errors import LedgerError
+from registry_gen.ledger.codes import UNREACHABLE
+from registry_gen.ledger.publication import PostgresPublication
 from registry_gen.model.digest import sha256
 from registry_gen.model.intent import AuditRow
 from registry_gen.model.rules import PublishedRules
@@ -287,3 +289,26 @@ def test_what_names_no_person_is_wrong_usage(work: Workspace, arguments: tuple[s
 
 def test_approvals_without_a_publication_are_wrong_usage(work: Workspace) -> None:
     assert run_here(work, "withdraw", ADDRESS, "1.0.0", "--reason", "x", "--approved-by", "ann").code == 64
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_run_that_ends_at_the_change_of_rules_is_mended_by_the_next_one(
+    work: Workspace, monkeypatch: pytest.MonkeyPatch, done: bool
+) -> None:
+    """Whether the ledger has the rules by then or not: they are in force once, and told once."""
+    change = PostgresPublication.change_rules
+
+    def lost(publication: PostgresPublication, *arguments: Any) -> None:
+        if done:
+            change(publication, *arguments)
+        raise LedgerError(UNREACHABLE, where="the test")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PostgresPublication, "change_rules", lost)
+        with pytest.raises(LedgerError, match="LED001"):
+            published(work, "ann", "bob")
+    assert listed(work) == []
+    assert published(work, *(("pat",) if done else ("ann", "bob"))).refused_rules == ()
+    assert listed(work) == ["1.0.0"]
+    (row,) = audit(work, "change-rules")
+    assert row["approvals"][0]["approved_by"] == ["ann", "bob"]

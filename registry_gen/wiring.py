@@ -93,7 +93,7 @@ def read_workspace(path: Path, since: str | None = None, *, keep: bool = False) 
     loaded = _load(config, files, found.commit, keep=keep)
     changed = None if since is None else _changed(path, since, config, files, loaded)
     uncommitted = shown_path(shown_folder(config), found.differs) if found.differs else ""
-    problems = in_order((*loaded.problems, *unmeetable(loaded.catalog)))
+    problems = loaded.problems or in_order(unmeetable(loaded.catalog))
     return Workspace(config, loaded.catalog, problems, changed, uncommitted)
 
 

@@ -43,8 +43,8 @@ def change(
         raise LedgerError(
             codes.RULES_CHANGED,
             where=where,
-            expected=str(before),
-            found=str(found),
+            expected=before or "none",
+            found=found or "none",
             hint=codes.RULES_CHANGED.fix,
         )
     connection.execute(_CHANGE, (rules.digest, Json(rules.content, canonical), rules.published_at))

@@ -63,7 +63,8 @@ MADE_HERE: Final = ".made-here"
 class Workspace:
     """A folder with registry.yaml and a catalog, as read; ``problems`` are those of the catalog.
 
-    ``changed`` are the packages that differ from an earlier revision; None where all may. ``uncommitted`` is the first
+    ``changed`` are the packages that differ from an earlier revision; None where all may. ``rules_changed`` says so of
+    organizations and policies. ``uncommitted`` is the first
     file that is not as in the commit that is checked out, "" where all are, or the catalog is in no git repository.
     """
 
@@ -72,6 +73,7 @@ class Workspace:
     problems: tuple[RegistryError, ...]
     changed: frozenset[Address] | None = None
     uncommitted: str = ""
+    rules_changed: bool = True
 
 
 def read_settings(path: Path) -> Config:
@@ -91,10 +93,10 @@ def read_workspace(path: Path, since: str | None = None, *, keep: bool = False) 
     files = read_catalog(config)
     found = checked_out(config, git, files)
     loaded = _load(config, files, found.commit, keep=keep)
-    changed = None if since is None else _changed(path, since, config, files, loaded)
+    changed, others = (None, True) if since is None else _changed(path, since, config, files, loaded)
     uncommitted = shown_path(shown_folder(config), found.differs) if found.differs else ""
     problems = loaded.problems or in_order(unmeetable(loaded.catalog))
-    return Workspace(config, loaded.catalog, problems, changed, uncommitted)
+    return Workspace(config, loaded.catalog, problems, changed, uncommitted, others)
 
 
 def _load(config: Config, files: Sequence[CatalogFile], commit: str | None, *, keep: bool) -> Loaded:
@@ -111,19 +113,20 @@ def _load(config: Config, files: Sequence[CatalogFile], commit: str | None, *, k
 
 def _changed(
     path: Path, since: str, config: Config, files: Sequence[CatalogFile], loaded: Loaded
-) -> frozenset[Address] | None:
-    from registry_gen.catalog.changes import changed_packages
+) -> tuple[frozenset[Address] | None, bool]:
+    from registry_gen.catalog.changes import changed_packages, rules_changed
 
     git = GitCommand((), config.limits.git_seconds)
     former = read_former_catalog(config, git, since, (path.name, read_registry_file(path)), files)
     if not former.same_registry:
-        return None
-    return changed_packages(
+        return None, True
+    changed = changed_packages(
         former.files,
         files,
         loaded.catalog,
         lambda before: load_catalog(before, config, parse_key, None, loaded.rows),
     )
+    return changed, rules_changed(former.files, files)
 
 
 @contextmanager

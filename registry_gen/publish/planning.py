@@ -85,7 +85,8 @@ def make_plan(
     context = Context(registry.config.site.url, registry_key, now, _acknowledged(registry.ledger))
     if heads is None:
         heads = registry.ledger.heads()
-    stands = standing(former_rules(registry.ledger), rules_of(catalog), approvals or NOBODY)
+    seen = approvals if approvals and catalog.rules_reviewed else NOBODY
+    stands = standing(former_rules(registry.ledger), rules_of(catalog), seen)
     rules = stands.incoming if approvals is None else stands.in_force
     catalog = replace(catalog, organizations=rules.organizations)
     judge = Judge(stands.judging, approvals)

@@ -21,9 +21,11 @@ from registry_gen.catalog.config import load_config
 from registry_gen.catalog.load import load_catalog, places_of, shown_folder, shown_path
 from registry_gen.catalog.place_fields import place
 from registry_gen.catalog.places import overlaps
+from registry_gen.catalog.problems import in_order
 from registry_gen.errors import InputError, LedgerError
 from registry_gen.model.places import AzurePlace, FolderPlace, GcsPlace, S3Place
 from registry_gen.model.purge import AzureFrontDoor, Cloudflare, CloudFront, Fastly, GoogleCdn, Webhook
+from registry_gen.policy.satisfiable import unmeetable
 from registry_gen.sources.files import read_catalog, read_registry_file
 from registry_gen.sources.former_catalog import checked_out, read_former_catalog
 from registry_gen.sources.git_command import GitCommand
@@ -62,7 +64,8 @@ MADE_HERE: Final = ".made-here"
 class Workspace:
     """A folder with registry.yaml and a catalog, as read; ``problems`` are those of the catalog.
 
-    ``changed`` are the packages that differ from an earlier revision; None where all may. ``uncommitted`` is the first
+    ``changed`` are the packages that differ from an earlier revision; None where all may. ``rules_changed`` says so of
+    organizations and policies. ``uncommitted`` is the first
     file that is not as in the commit that is checked out, "" where all are, or the catalog is in no git repository.
     """
 
@@ -71,6 +74,7 @@ class Workspace:
     problems: tuple[RegistryError, ...]
     changed: frozenset[Address] | None = None
     uncommitted: str = ""
+    rules_changed: bool = True
 
 
 def read_settings(path: Path) -> Config:
@@ -90,9 +94,10 @@ def read_workspace(path: Path, since: str | None = None, *, keep: bool = False) 
     files = read_catalog(config)
     found = checked_out(config, git, files)
     loaded = _load(config, files, found.commit, keep=keep)
-    changed = None if since is None else _changed(path, since, config, files, loaded)
+    changed, others = (None, True) if since is None else _changed(path, since, config, files, loaded)
     uncommitted = shown_path(shown_folder(config), found.differs) if found.differs else ""
-    return Workspace(config, loaded.catalog, loaded.problems, changed, uncommitted)
+    problems = loaded.problems or in_order(unmeetable(loaded.catalog))
+    return Workspace(config, loaded.catalog, problems, changed, uncommitted, others)
 
 
 def _load(config: Config, files: Sequence[CatalogFile], commit: str | None, *, keep: bool) -> Loaded:
@@ -109,19 +114,20 @@ def _load(config: Config, files: Sequence[CatalogFile], commit: str | None, *, k
 
 def _changed(
     path: Path, since: str, config: Config, files: Sequence[CatalogFile], loaded: Loaded
-) -> frozenset[Address] | None:
-    from registry_gen.catalog.changes import changed_packages
+) -> tuple[frozenset[Address] | None, bool]:
+    from registry_gen.catalog.changes import changed_packages, rules_changed
 
     git = GitCommand((), config.limits.git_seconds)
     former = read_former_catalog(config, git, since, (path.name, read_registry_file(path)), files)
     if not former.same_registry:
-        return None
-    return changed_packages(
+        return None, True
+    changed = changed_packages(
         former.files,
         files,
         loaded.catalog,
         lambda before: load_catalog(before, config, parse_key, None, loaded.rows),
     )
+    return changed, rules_changed(former.files, files)
 
 
 @contextmanager

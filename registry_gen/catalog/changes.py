@@ -38,6 +38,15 @@ def changed_packages(
     return frozenset(own | (_differing(catalog, load(before.items()).catalog) if shared else set()))
 
 
+def rules_changed(former: Files, now: Files) -> bool:
+    """Whether any file about organizations or policies is not what it was."""
+    before, after = dict(former), dict(now)
+    paths = (path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    return any(
+        isinstance(found, Shared) and found.kind in ("organization", "policy") for found in map(_identity, paths)
+    )
+
+
 def _identity(path: str) -> Address | Shared | None:
     if is_ignored(path):
         return None

@@ -135,6 +135,49 @@ TWO_OWNERS = Code(
     "A namespace answers to one organization; otherwise either could publish in the other's name.",
     "Remove it from one of the organizations.",
 )
+BAD_MEMBER = Code(
+    "CAT060",
+    "not a name of a member",
+    "Names go into CODEOWNERS and are compared with those who approved: nothing else may hide in them.",
+    "Write a forge user's name, an e-mail address, or a team such as '@acme/platform' in quotes.",
+)
+TWO_ROLES = Code(
+    "CAT061",
+    "the member is named twice",
+    "Each member of an organization has one role, which includes those below it; letter case makes no other member.",
+    "Keep the higher role. admin includes all others; mirror_manager includes publisher, publisher includes viewer.",
+)
+NOBODY_MAY = Code(
+    "CAT062",
+    "too few people could ever approve this",
+    "What the rule is about could never be published, nor could the rule be changed.",
+    "Give the role to more members, or to a team, or ask for fewer people. For what belongs to no organization, only "
+    "members of an organization with registry: true count.",
+)
+UNKNOWN_ORGANIZATION = Code(
+    "CAT063",
+    "no such organization",
+    "A rule about an organization that is not there protects nothing.",
+    "Name a file of catalog/organizations, without .yaml.",
+)
+STALE_CODEOWNERS = Code(
+    "CAT064",
+    "CODEOWNERS is not what the catalog says",
+    "The forge would ask other people for a review than those who may approve.",
+    "Run registry-gen codeowners --forge FORGE and commit the file.",
+)
+ODD_FOLDER = Code(
+    "CAT065",
+    "CODEOWNERS cannot name this folder",
+    "The forges read spaces, brackets and signs such as # in paths of CODEOWNERS each in their own way, or not at all.",
+    "Rename the catalog's folder, or the one of registry.yaml, to letters, digits, '.', '_' and '-'.",
+)
+IDLE_RULE = Code(
+    "CAT066",
+    "a rule that is never asked",
+    "A change of the policies is about the whole registry: a rule about some organizations would protect nothing.",
+    "Write policy_change into a file without organizations.",
+)
 NOT_YET = Code(
     "CAT028",
     "not yet supported",

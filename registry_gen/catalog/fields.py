@@ -30,6 +30,10 @@ _Value = TypeVar("_Value")
 
 _NAME = re.compile(r"[0-9a-z](?:[0-9a-z_-]{0,62}[0-9a-z])?")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # controls, formats such as U+202E, halves of characters, breaks
+_USER = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_MAIL = r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
+_TEAM = rf"@{_USER}(?:/{_USER}){{1,20}}"
+_MEMBER = re.compile(f"(?:{_USER}|{_MAIL}|{_TEAM})")
 _PROTOCOL = re.compile(r"[1-9][0-9]?\.[0-9]{1,2}")
 _KEY_PATH = re.compile(r"(?:[a-z0-9][a-z0-9._-]*/)*[a-z0-9][a-z0-9._-]*\.asc")
 _ENV = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -137,6 +141,16 @@ def name(text: str) -> str:
     return _matching(_NAME, text, "a name of lower-case letters, digits, '-' and '_'")
 
 
+def member(text: str) -> str:
+    """A forge user's name, an e-mail address, or a team: what can stand in CODEOWNERS as it is."""
+    if _MEMBER.fullmatch(text):
+        return text
+    hint = ""
+    if text.startswith("@") and "/" not in text:
+        hint = f"A person's name has no @: {text[1:60]}. A team has one name or more behind its organization's."
+    raise InputError(codes.BAD_MEMBER, found=shorten(text), hint=hint or codes.BAD_MEMBER.fix)
+
+
 def key_path(text: str) -> str:
     """The path of a key file beneath catalog/keys."""
     return _matching(_KEY_PATH, text, "a path beneath catalog/keys such as acme/release.asc, in lower case")
@@ -239,6 +253,7 @@ CommitText = Annotated[Commit, reads(parse_commit, written), schema(**_LOOSE)]
 PlatformText = Annotated[Platform, reads(parse_platform), schema(pattern="^[0-9a-z]{1,16}_[0-9a-z]{1,16}$")]
 ProtocolText = Annotated[str, reads(protocol, written), schema(**_LOOSE, examples=["5.0", "6.0"])]
 NamespaceName = Annotated[str, reads(name), schema(pattern=f"^{_NAME.pattern}$")]
+MemberName = Annotated[str, reads(member, written), schema(pattern=f"^{_MEMBER.pattern}$")]
 KeyPath = Annotated[str, reads(key_path), schema(pattern=f"^{_KEY_PATH.pattern}$")]
 TagPattern = Annotated[str, reads(location.tag_pattern), schema(pattern=r"\{version\}", examples=["v{version}"])]
 FilePattern = Annotated[str, reads(location.file_pattern), schema(pattern=r"\{version\}")]

@@ -15,12 +15,12 @@ from registry_gen.model.address import Address, mirror_address, module_address, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-SharedKind = Literal["namespace", "organization", "key"]
+SharedKind = Literal["namespace", "organization", "policy", "key"]
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A file that packages depend on: a namespace or organization by name, a key by its path beneath keys/."""
+    """A file that is about several packages: a namespace, organization or policy by name, a key by its path."""
 
     kind: SharedKind
     name: str
@@ -31,8 +31,12 @@ _PACKAGES: Final[dict[str, Callable[..., Address]]] = {
     "modules": module_address,
     "providers": provider_address,
 }
-_DEPTHS: Final = {"mirrors": 3, "modules": 3, "providers": 2, "namespaces": 1, "organizations": 1}
-_SHARED: Final[dict[str, SharedKind]] = {"namespaces": "namespace", "organizations": "organization"}
+_DEPTHS: Final = {"mirrors": 3, "modules": 3, "providers": 2, "namespaces": 1, "organizations": 1, "policies": 1}
+_SHARED: Final[dict[str, SharedKind]] = {
+    "namespaces": "namespace",
+    "organizations": "organization",
+    "policies": "policy",
+}
 _FOLDERS: Final = (*_DEPTHS, "keys")
 _HIDDEN = re.compile(r"(?:^|/)\.")
 _MAX_PATH: Final = 400

@@ -11,6 +11,7 @@ from registry_gen.catalog import codes
 from registry_gen.catalog.entries import Surroundings, build_entry
 from registry_gen.catalog.identity import Shared, SharedKind, collisions, identify, is_ignored
 from registry_gen.catalog.location import Places
+from registry_gen.catalog.policies import read_policies
 from registry_gen.catalog.problems import at, in_order, shorten
 from registry_gen.catalog.shared import File, ReadKey, read_shared
 from registry_gen.errors import InputError, Position, RegistryError
@@ -61,7 +62,8 @@ def load_catalog(
         read_key,
         places,
     )
-    problems = [*sorted_out.problems, *shared.problems]
+    policy, wrong = read_policies(sorted_out.shared["policy"], {each.name for each in shared.organizations}, places)
+    problems = [*sorted_out.problems, *shared.problems, *wrong]
     around = Surroundings(places, config.site.host.partition(":")[0], config.network.upstreams or {}, shared)
     entries: dict[Address, Entry] = {}
     left_out: list[Address] = []
@@ -76,7 +78,10 @@ def load_catalog(
         else:
             left_out.append(address)
     return Loaded(
-        Catalog(entries, commit, organizations=shared.organizations), in_order(problems), tuple(left_out), rows
+        Catalog(entries, commit, organizations=shared.organizations, policy=policy),
+        in_order(problems),
+        tuple(left_out),
+        rows,
     )
 
 
@@ -107,7 +112,7 @@ class _SortedOut:
 
     packages: dict[Address, File] = field(default_factory=dict)
     shared: dict[SharedKind, dict[str, File]] = field(
-        default_factory=lambda: {"key": {}, "namespace": {}, "organization": {}}
+        default_factory=lambda: {"key": {}, "namespace": {}, "organization": {}, "policy": {}}
     )
     problems: list[RegistryError] = field(default_factory=list)
     complete: bool = True

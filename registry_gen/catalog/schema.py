@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic.json_schema import GenerateJsonSchema
 
 from registry_gen.catalog.package_shapes import MirrorFile, ModuleFile, ProviderFile
+from registry_gen.catalog.policy_shapes import PolicyFile
 from registry_gen.catalog.registry_shapes import RegistryFile
 from registry_gen.catalog.shapes import NamespaceFile, OrganizationFile
 
@@ -21,6 +22,7 @@ _SHAPES: Final[dict[str, type[Shape]]] = {
     "module": ModuleFile,
     "namespace": NamespaceFile,
     "organization": OrganizationFile,
+    "policy": PolicyFile,
     "provider": ProviderFile,
     "registry": RegistryFile,
 }

@@ -12,7 +12,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from registry_gen.catalog.fields import Distinct, KeyPath, NamespaceName, Total, reads, schema, whole, written
+from registry_gen.catalog.fields import (
+    Distinct,
+    Flag,
+    KeyPath,
+    MemberName,
+    NamespaceName,
+    Total,
+    reads,
+    schema,
+    whole,
+    written,
+)
 
 
 class Shape(BaseModel):
@@ -51,10 +62,30 @@ class QuotaShape(Shape):
     ] = None
 
 
+Members = Annotated[tuple[MemberName, ...], Items]
+
+
+class MembersShape(Shape):
+    """Who may approve what: forge user names, e-mail addresses and teams such as "@acme/platform", by role."""
+
+    admin: Annotated[Members, Field(description="May approve everything.")] = ()
+    mirror_manager: Annotated[
+        Members, Field(description="May approve where things come from, and all that a publisher may.")
+    ] = ()
+    publisher: Annotated[Members, Field(description="May approve new packages and withdrawals.")] = ()
+    viewer: Annotated[Members, Field(description="May approve only what a policy says that a viewer may.")] = ()
+    storage_manager: Annotated[
+        Members, Field(description="Looks after storage; may approve only what a policy says.")
+    ] = ()
+
+
+NO_MEMBERS = MembersShape()
+
+
 class OrganizationFile(Shape):
     """An organization: catalog/organizations/NAME.yaml."""
 
-    inside: ClassVar = {"quota": QuotaShape}
+    inside: ClassVar = {"quota": QuotaShape, "members": MembersShape}
 
     namespaces: Annotated[
         tuple[NamespaceName, ...],
@@ -63,3 +94,7 @@ class OrganizationFile(Shape):
         Field(description="The namespaces that it owns; a namespace has one owner."),
     ]
     quota: Annotated[QuotaShape | None, Field(description="What is refused beyond; unlimited if left out.")] = None
+    members: Annotated[MembersShape, Field(description="Its members by their roles.")] = NO_MEMBERS
+    registry: Annotated[
+        Flag, Field(description="true: its members' roles hold for the whole registry, not only for its namespaces.")
+    ] = False

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from registry_gen.catalog import codes
 from registry_gen.catalog.check import Checked, check
-from registry_gen.catalog.problems import at, nearest
+from registry_gen.catalog.problems import at, nearest, shorten
 from registry_gen.catalog.shapes import NamespaceFile, OrganizationFile
 from registry_gen.catalog.yaml_reader import Document, read_yaml
 from registry_gen.errors import InputError, Position, RegistryError
 from registry_gen.model.entries import Organization, Quota
 from registry_gen.model.facts import SigningKey
+from registry_gen.model.rules import Member, Role
 
 if TYPE_CHECKING:
     from registry_gen.catalog.location import Places
@@ -79,7 +80,7 @@ def read_shared(
     found: dict[str, Namespace] = {}
     for name in namespaces.keys() | owners.keys():
         own = _namespace(namespaces[name], ring, places, problems) if name in namespaces else Namespace()
-        data = b"\0".join((own.data, owners[name].data if name in owners else b""))
+        data = b"\0".join((own.data, owners.get(name, b"")))
         found[name] = Namespace(data, own.signing_keys, own.sound and name not in doubly_owned)
     return SharedFiles(ring, found, tuple(problems), tuple(_organizations(checked)))
 
@@ -142,25 +143,52 @@ def _namespace(file: File, ring: Mapping[str, Key], places: Places, problems: li
 def _organizations(files: Mapping[str, Checked[OrganizationFile]]) -> Iterator[Organization]:
     for name, checked in files.items():
         if checked.values:
-            quota = checked.values.quota
-            yield Organization(name, checked.values.namespaces, Quota(quota.size, quota.versions) if quota else None)
+            values, quota = checked.values, checked.values.quota
+            members = tuple(Member(name, role) for role, _, name in _members(values))
+            limits = Quota(quota.size, quota.versions) if quota else None
+            yield Organization(name, values.namespaces, limits, members, values.registry)
+
+
+def _members(values: OrganizationFile) -> Iterator[tuple[Role, int, str]]:
+    for role in Role:
+        for index, name in enumerate(getattr(values.members, role.value)):
+            yield role, index, name
+
+
+def _named_twice(checked: Checked[OrganizationFile]) -> Iterator[RegistryError]:
+    if checked.values is None or checked.lost("members"):
+        return
+    seen: set[str] = set()
+    for role, index, name in _members(checked.values):
+        if name.lower() in seen:
+            position = checked.position("members", role.value, index)
+            yield InputError(codes.TWO_ROLES, found=shorten(name), hint=codes.TWO_ROLES.fix, position=position)
+        seen.add(name.lower())
+
+
+def _about_packages(name: str, values: OrganizationFile) -> bytes:
+    """What packages depend on of their organization: who its members are changes nothing about them."""
+    quota = (values.quota.size, values.quota.versions) if values.quota else None
+    return repr((name, values.namespaces, quota)).encode()
 
 
 def _owners(
     files: Mapping[str, File], read: Mapping[str, Checked[OrganizationFile]], problems: list[RegistryError]
-) -> tuple[dict[str, File], set[str]]:
-    """The organization's file of each owned namespace, and the namespaces that two organizations claim."""
-    owners: dict[str, File] = {}
+) -> tuple[dict[str, bytes], set[str]]:
+    """What each owned namespace depends on of its organization, and the namespaces that two organizations claim."""
+    owners: dict[str, str] = {}
+    depends_on: dict[str, bytes] = {}
     doubly_owned: set[str] = set()
     for organization, checked in read.items():
-        file = files[organization]
-        problems += checked.problems
+        problems += (*checked.problems, *_named_twice(checked))
         for index, name in enumerate(checked.values.namespaces if checked.values else ()):
-            first = owners.setdefault(name, file)
-            if first is not file:
+            first = owners.setdefault(name, organization)
+            if first != organization:
                 doubly_owned.add(name)
                 detail = f"the namespace {name} belongs to another organization too"
-                hint = f"{first.path} names it as well. {codes.TWO_OWNERS.fix}"
+                hint = f"{files[first].path} names it as well. {codes.TWO_OWNERS.fix}"
                 position = checked.position("namespaces", index)
                 problems.append(InputError(codes.TWO_OWNERS, detail, hint=hint, position=position))
-    return owners, doubly_owned
+            elif checked.values:
+                depends_on[name] = _about_packages(organization, checked.values)
+    return depends_on, doubly_owned

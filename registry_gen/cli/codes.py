@@ -49,6 +49,12 @@ PLAN_NOT_WRITTEN = Code(
     "The system's own message says more.",
     "Make room, correct the folder's permissions, or name another file.",
 )
+NOT_OUR_CODEOWNERS = Code(
+    "CLI970",
+    "somebody else wrote the CODEOWNERS that is there",
+    "A file without the first line that this command writes may say more than the catalog does.",
+    "Move what it says into the catalog, remove the file, and run the command again. --print shows the new one.",
+)
 INTERNAL = Code(
     "CLI900",
     "registry-gen itself failed",

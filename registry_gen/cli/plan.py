@@ -112,7 +112,7 @@ def command(
     output.result(_shown(judged, made, shown, forge, diff=diff, out=out))
     if judged.refusals:
         return 1
-    return CHANGES if detailed_exitcode and judged.packages else 0
+    return CHANGES if detailed_exitcode and (judged.packages or made.plan.needs) else 0
 
 
 def _shown(judged: Review, made: Made, shown: str | None, forge: str | None, *, diff: bool, out: Path | None) -> str:

@@ -9,6 +9,7 @@ from registry_gen import wiring
 from registry_gen.plan.differences import differences
 from registry_gen.plan.inputs import rendering_of
 from registry_gen.plan.review import Basis
+from registry_gen.policy.roles import rules_of
 from registry_gen.publish.planning import make_plan
 from registry_gen.publish.stage import stage_plan
 
@@ -95,7 +96,9 @@ def from_public(
 
     config = workspace.config
     reader = Budget(open_reader(url, ca_file=config.network.ca_file))
-    outside = open_outside(reader, keys, config.site.log_origin, rendering_of(config.site.url), whole=diff)
+    # What a change risks depends on where versions came from, which their records say.
+    whole = diff or rules_of(catalog).ask
+    outside = open_outside(reader, keys, config.site.log_origin, rendering_of(config.site.url), whole=whole)
     wiring.prepare_state(config.state)
     with wiring.open_sources(config) as sources:
         planned = plan_against(outside, catalog, sources, config, progress, now)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen import wiring
+from registry_gen.cli.approval_options import APPROVED_BY, AUTHOR, read_approvals
 from registry_gen.cli.saved_plan import read_plan
 from registry_gen.cli.selection import CHANGED_SINCE, say_uncommitted, selected
 from registry_gen.cli.show_plan import notes_text, report_text
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     help="How long to wait for another publisher.  [default: 600]",
 )
 @click.option("--allow-mass-withdrawal", is_flag=True, help="Withdraw although it is a large share of the registry.")
+@APPROVED_BY
+@AUTHOR
 @click.option("--accept-log-key", metavar="VKEY", help="Go on with this key of the log: the one before it is lost.")
 @click.pass_obj
 def command(
@@ -45,11 +48,14 @@ def command(
     changed_since: str | None,
     lock_timeout: float,
     allow_mass_withdrawal: bool,
+    approved_by: tuple[str, ...],
+    author: str | None,
     accept_log_key: str | None,
 ) -> int:
     """Publish what the catalog says, after finishing whatever an earlier run left.
 
-    A package that fails stops no other; it is reported at the end and tried again next time. Exits 1 then.
+    A package that fails stops no other; it is reported at the end and tried again next time. Exits 1 then. So it is
+    with one that lacks an approval which catalog/policies asks for; approvals hold for all that this run does.
 
     Of a PLAN that 'registry-gen plan --out FILE' saved, exactly what it showed is published. It is refused as a whole
     where its packages, their rules or their sources have moved since; other packages may have.
@@ -57,6 +63,7 @@ def command(
     if plan is not None and (only or changed_since):
         raise click.UsageError("A saved PLAN says which packages it is about: neither --only nor --changed-since.")
     saved = None if plan is None else read_plan(plan)
+    approvals = read_approvals(approved_by, author)
     workspace = wiring.read_workspace(output.config, changed_since, keep=True)
     catalog = selected(workspace, only)
     if saved is not None:
@@ -74,6 +81,7 @@ def command(
             progress,
             mass_withdrawal=allow_mass_withdrawal,
             accept_log_key=accept_log_key,
+            approvals=approvals,
             saved=saved,
         )
     if report.log_key_changed:
@@ -83,7 +91,7 @@ def command(
     say_purge(output, report.purge)
     output.json({**_as_json(report), "log_key": keys.log.vkey, "log_key_changed": report.log_key_changed})
     output.result(report_text(report))
-    return 1 if report.refusals or report.altered else 0
+    return 1 if report.refusals or report.refused_rules or report.altered else 0
 
 
 def _as_json(report: Report) -> Mapping[str, object]:
@@ -99,6 +107,7 @@ def _as_json(report: Report) -> Mapping[str, object]:
             for package in (*report.recovered, *report.published)
         ],
         "refusals": [refusal_json(refusal) for refusal in report.refusals],
+        "refused_rules": [error.as_json() for error in report.refused_rules],
         "notes": [{"address": str(note.address), "text": note.text} for note in report.notes],
         "unchanged": report.plan.unchanged,
         "altered": list(report.altered),

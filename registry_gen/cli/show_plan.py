@@ -9,6 +9,7 @@ import click
 
 from registry_gen.cli.output import counted
 from registry_gen.cli.show_error import details
+from registry_gen.cli.show_needs import needs_lines, rules_text
 from registry_gen.cli.show_review import basis_text, review_lines
 from registry_gen.errors import printable
 from registry_gen.model.plan import (
@@ -95,6 +96,10 @@ def _plan_lines(review: Review) -> Iterator[str]:
     for package in review.packages:
         yield from _package_lines(package)
         yield ""
+    if plan.needs:
+        yield click.style("who may approve", bold=True)
+        yield from needs_lines(plan.needs)
+        yield ""
     if plan.notes:
         yield notes_text(plan.notes)
         yield ""
@@ -130,6 +135,7 @@ def _package_lines(package: Reviewed) -> Iterator[str]:
     for action in shown:
         yield f"  {_action(action, width)}"
     yield from review_lines(package)
+    yield from needs_lines(package.needs)
 
 
 def _report_lines(report: Report) -> Iterator[str]:
@@ -147,6 +153,9 @@ def _report_lines(report: Report) -> Iterator[str]:
         yield f"  {click.style('alarm', fg='red', bold=True)} {key}: someone had changed it in the bucket; replaced"
     if report.altered:
         yield ""
+    if report.refused_rules:
+        yield rules_text(report.refused_rules)
+        yield ""
     if report.refusals:
         yield refusals_text(report.refusals)
         yield ""
@@ -160,8 +169,8 @@ def _report_lines(report: Report) -> Iterator[str]:
     if counts:
         head = f"{' and '.join(counts)} in {counted(len(changed), 'package')} with {counted(report.puts, 'put')}."
     else:
-        head = "Nothing was published." if report.refusals else "No changes."
-    yield _summary(head, report.refusals, report.plan.unchanged)
+        head = "Nothing was published." if report.refusals or report.refused_rules else "No changes."
+    yield _summary(head, (*report.refusals, *report.refused_rules), report.plan.unchanged)
 
 
 def _versions(package: Changed) -> str:
@@ -244,7 +253,7 @@ def _about(refusal: Refusal) -> str:
     return f"{refusal.address} {refusal.version}" if refusal.version else str(refusal.address)
 
 
-def _summary(head: str, refusals: Sequence[Refusal], unchanged: int) -> str:
+def _summary(head: str, refusals: Sequence[object], unchanged: int) -> str:
     parts = [click.style(head, bold=True)]
     if refusals:
         parts.append(click.style(f"{len(refusals)} refused.", fg="red", bold=True))

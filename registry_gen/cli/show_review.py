@@ -28,7 +28,7 @@ _COLORS: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def review_lines(package: Reviewed) -> Iterator[str]:
-    """What consumers of a package notice, what breaks first, and which approvals it needs."""
+    """What consumers of a package notice, what breaks first."""
     for breaks in (True, False):
         word = click.style("breaks", fg="red", bold=True) if breaks else click.style("notice", fg="yellow")
         lines = []
@@ -38,8 +38,6 @@ def review_lines(package: Reviewed) -> Iterator[str]:
         yield from lines[:SHOWN_EFFECTS]
         if len(lines) > SHOWN_EFFECTS:
             yield f"  {word} {len(lines) - SHOWN_EFFECTS} more; --json has all"
-    for need in package.needs:
-        yield f"  {click.style('needs', fg='magenta')}  {printable(need)}"
 
 
 def basis_text(basis: Basis) -> str:

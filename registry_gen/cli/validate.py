@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen import wiring
-from registry_gen.catalog.problems import ProblemsError
+from registry_gen.catalog.problems import ProblemsError, in_order
+from registry_gen.cli.codeowners_file import stale_codeowners
 from registry_gen.cli.output import counted
 from registry_gen.cli.report import Format, report, reporting
 from registry_gen.errors import RegistryError
@@ -35,14 +36,16 @@ if TYPE_CHECKING:
 def command(output: Output, chosen: str | None, target: Path | None) -> int:
     """List every problem of the catalog and of registry.yaml as path:line:column: CODE message.
 
-    Nothing outside the folder is looked at. Exits 1 where there is a problem.
+    A CODEOWNERS that registry-gen made is compared, too. Nothing outside the repository is looked at. Exits 1 where
+    there is a problem.
     In a pipeline the problems are shown beside the change: GitHub and Azure are told in the log, GitLab finds
     gl-code-quality-report.json, Bitbucket test-results/registry-gen.xml.
     """
     how = reporting(chosen, target, os.environ, as_json=output.as_json)
     try:
         workspace = wiring.read_workspace(output.config)
-        problems, entries = workspace.problems, len(workspace.catalog.entries)
+        stale = stale_codeowners(workspace, output.config)
+        problems, entries = in_order((*workspace.problems, *stale)), len(workspace.catalog.entries)
     except ProblemsError as error:
         problems, entries = error.problems, 0
     except RegistryError as error:

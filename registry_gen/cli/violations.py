@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from registry_gen import wiring
+from registry_gen.cli.approval_options import APPROVED_BY, AUTHOR, read_approvals
 from registry_gen.cli.output import counted
 from registry_gen.errors import printable
 from registry_gen.model.intent import Run
+from registry_gen.plan import alarm_needs, lacking
+from registry_gen.publish.rules import former_rules
 from registry_gen.sources.identity import identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from registry_gen.cli.output import Output
     from registry_gen.ledger import Alarm, Ledger
+    from registry_gen.model.rules import Approvals
 
 _LOCK_SECONDS: Final = 60.0
 _ALL_HELP: Final = "Acknowledged ones too."
@@ -47,23 +51,47 @@ def list_alarms(output: Output, everything: bool) -> int:
 @command.command("acknowledge", short_help="Say that an alarm was looked at, and why it may rest.")
 @click.argument("ids", metavar="ID...", type=click.IntRange(min=1), nargs=-1, required=True)
 @click.option("--reason", metavar="TEXT", required=True, help="What was found; kept in the audit log.")
+@APPROVED_BY
+@AUTHOR
 @click.pass_obj
-def acknowledge(output: Output, ids: tuple[int, ...], reason: str) -> None:
+def acknowledge(
+    output: Output, ids: tuple[int, ...], reason: str, approved_by: tuple[str, ...], author: str | None
+) -> None:
     """Say that alarms were looked at, and why they may rest.
 
     What was published stays as it is, and the value that was seen is never published; another value is a new alarm.
+    Where the rules that were published last ask for approvals, none is acknowledged without them.
     """
+    approvals = read_approvals(approved_by, author)
     if not reason.strip():
         raise click.BadParameter("say what was found.", param_hint="--reason")
     who = identity(os.environ, wiring.user)
     run = Run(who.actor, who.run_url, None, datetime.now(UTC))
     with _ledger(output) as ledger, ledger.publication(_LOCK_SECONDS) as publication:
-        alarms = publication.acknowledge(ids, reason.strip(), run)
+        approved = _approved(ledger, ids, approvals)
+        alarms = publication.acknowledge(ids, reason.strip(), run, approved)
     output.json({"violations": [_as_json(alarm) for alarm in alarms]})
     output.result("\n\n".join("\n".join(_lines(alarm)) for alarm in alarms))
     for alarm in alarms:
         if alarm.acknowledged is not None and alarm.acknowledged.at != run.at:
             output.say(f"Violation {alarm.id} was acknowledged before: the reason of then stays.")
+
+
+def _approved(ledger: Ledger, ids: Sequence[int], approvals: Approvals) -> Mapping[int, Sequence[object]]:
+    """What was approved, by alarm, for the audit log; raises RefusalError PLN030 for the first that lacks any."""
+    rules = former_rules(ledger)
+    if rules is None or not rules.ask:
+        return {}
+    found: dict[int, Sequence[object]] = {}
+    for alarm in ledger.violations():
+        if alarm.id not in ids:
+            continue
+        needs = alarm_needs(rules, alarm.address, alarm.version, approvals)
+        for need in needs:
+            if not need.met:
+                raise lacking(need)
+        found[alarm.id] = [need.as_json() for need in needs]
+    return found
 
 
 def _list(output: Output, everything: bool) -> int:

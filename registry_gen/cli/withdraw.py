@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen import paths, wiring
+from registry_gen.catalog.codes import TWO_RULES
 from registry_gen.catalog.edit import undo_withdraw_edit, withdraw_edit
 from registry_gen.catalog.fields import message as sentence
+from registry_gen.cli.approval_options import APPROVED_BY, AUTHOR, read_approvals
 from registry_gen.cli.confirm import confirmed, require_somebody
 from registry_gen.cli.edit_catalog import edit_catalog, edited_text, show_edits
 from registry_gen.cli.selection import read_parameter
@@ -21,6 +23,7 @@ from registry_gen.model.version import Constraints, parse_constraints, parse_ver
 from registry_gen.publish.findings import offered
 
 if TYPE_CHECKING:
+    from registry_gen.cli.edit_catalog import Edited, MakeEdit
     from registry_gen.cli.output import Output
     from registry_gen.model.address import Address
     from registry_gen.model.config import Config
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 @click.option("--undo", is_flag=True, help="Remove the withdrawal of these versions again.")
 @click.option("--now", "at_once", is_flag=True, help="Publish it, and delete all that is left: for a leaked secret.")
 @click.option("--yes", is_flag=True, help="With --now: do not ask.")
+@APPROVED_BY
+@AUTHOR
 @click.pass_obj
 def command(
     output: Output,
@@ -47,12 +52,18 @@ def command(
     undo: bool,
     at_once: bool,
     yes: bool,
+    approved_by: tuple[str, ...],
+    author: str | None,
 ) -> int:
     """Take versions off the listing: the catalog's file is changed.
 
     Nothing is published. Commit the change, then plan and publish. With --now the package is published, and archives
-    and records of these versions are deleted for good, at once: commit the change afterwards.
+    and records of these versions are deleted for good, at once: commit the change afterwards. Where
+    catalog/policies asks for an approval of withdrawals, --now needs --approved-by.
     """
+    approvals = read_approvals(approved_by, author)
+    if not at_once and (approved_by or author is not None):
+        raise click.UsageError("--approved-by and --author go with --now: nothing else is published here.")
     package = read_parameter(parse_address, address, "ADDRESS")
     about = _versions(version, versions, every)
     if undo == (reason is not None):
@@ -68,16 +79,26 @@ def command(
         require_somebody(output, yes=yes)
         if not confirmed(output, f"Withdraw {address} and delete its archives and records for good?", yes=yes):
             return 1
-    edits = edit_catalog(wiring.read_settings(output.config), {package: edit})
+    edits = _edited(wiring.read_settings(output.config), package, edit, at_once=at_once)
     if at_once:
         from registry_gen.cli.withdraw_now import withdraw_now
 
         output.say("\n".join(map(edited_text, edits)))
-        return withdraw_now(output, package, about)
+        return withdraw_now(output, package, about, approvals)
     show_edits(output, edits)
     if not undo and _concerns_nothing(wiring.read_settings(output.config), package, about):
         output.say(f"No listed version of {package} matches: the rule keeps future ones off.")
     return 0
+
+
+def _edited(config: Config, package: Address, edit: MakeEdit, *, at_once: bool) -> tuple[Edited, ...]:
+    try:
+        return edit_catalog(config, {package: edit})
+    except InputError as error:
+        # Whoever lacked an approval, or was interrupted, runs the same again.
+        if not at_once or error.code is not TWO_RULES:
+            raise
+        return ()
 
 
 def _concerns_nothing(config: Config, package: Address, about: Constraints | None) -> bool:

@@ -18,10 +18,11 @@ from registry_gen.publish.run import publish
 if TYPE_CHECKING:
     from registry_gen.cli.output import Output
     from registry_gen.model.address import Address
+    from registry_gen.model.rules import Approvals
     from registry_gen.model.version import Constraints
 
 
-def withdraw_now(output: Output, address: Address, about: Constraints | None) -> int:
+def withdraw_now(output: Output, address: Address, about: Constraints | None, approvals: Approvals) -> int:
     """Publish what the catalog says of the package, then delete all that is left of its withdrawn versions ``about``
     (None: every one), their records too; the exit status, which is 1 too where none was ever published.
     """
@@ -31,7 +32,7 @@ def withdraw_now(output: Output, address: Address, about: Constraints | None) ->
     now = datetime.now(UTC)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         keys = wiring.open_keys(registry)
-        report = publish(registry, keys, catalog, now, progress, mass_withdrawal=True)
+        report = publish(registry, keys, catalog, now, progress, mass_withdrawal=True, approvals=approvals)
         package = registry.ledger.packages([address]).get(address)
         meant = [
             facts for facts in (package.versions if package else ()) if about is None or about.covers(facts.version)

@@ -17,9 +17,10 @@ from registry_gen.model.plan import (
     PublishModule,
     PublishProvider,
 )
-from registry_gen.plan import Context, plan, returning, settle
+from registry_gen.plan import Context, Judge, plan, returning, settle
 from registry_gen.plan.differences import differences
 from registry_gen.plan.modules import match_tags
+from registry_gen.policy.roles import rules_of
 from registry_gen.publish.look import Again, ask_of, look
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def plan_against(
     made = plan(
         limitless, asked, heads, packages, context, tuple(sorted(catalog.entries, key=str)), mass_withdrawal=True
     )
-    return PlannedOutside(made, packages)
+    # Rules that were published are the ledger's to know: these are the catalog's own.
+    judge = Judge(rules_of(catalog), None)
+    return PlannedOutside(judge.judge(made, catalog, packages), packages)
 
 
 def known_differences(

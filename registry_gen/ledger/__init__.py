@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from registry_gen.ledger.moving import Moving
+from registry_gen.ledger.ruling import ChangesRules, KeepsRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -166,7 +167,7 @@ class Alarm(Violation):
 RunStatus = Literal["succeeded", "failed"]
 
 
-class Publication(Moving, Protocol):
+class Publication(Moving, ChangesRules, Protocol):
     """The right to change what is published. Made by ``Ledger.publication``."""
 
     @property
@@ -253,10 +254,13 @@ class Publication(Moving, Protocol):
     def violation(self, violations: Sequence[Violation], at: datetime) -> None:
         """Record alarms; one that is already known, acknowledged or not, gets only its last sighting renewed."""
 
-    def acknowledge(self, ids: Sequence[int], reason: str, run: Run) -> tuple[Alarm, ...]:
+    def acknowledge(
+        self, ids: Sequence[int], reason: str, run: Run, approved: Mapping[int, Sequence[object]] | None = None
+    ) -> tuple[Alarm, ...]:
         """Acknowledge alarms by their ids, with a row of the audit log for each; returns them as they stand then.
 
-        An alarm that was acknowledged before stays as it was. Raises LedgerError LED032 for an unknown id.
+        ``approved`` says by id what the row is to tell of approvals. An alarm that was acknowledged before stays as it
+        was. Raises LedgerError LED032 for an unknown id.
         """
 
     def audit(self, rows: Sequence[AuditRow]) -> None:
@@ -349,7 +353,7 @@ class Inspection(Protocol):
         """The versions, of these packages or of all, whose place in the log is not that of the newest entry on them."""
 
 
-class Ledger(Protocol):
+class Ledger(KeepsRules, Protocol):
     """PostgreSQL, wherever it runs. Every method raises LedgerError; LED001 where it cannot be reached."""
 
     def migrate(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The tables that a bucket keeps, each in parts, so that what did not change is not written again.
 
-The migration ``0013_bucket`` names the same tables and columns for its triggers. ``publication`` and the tables of the
-bucket itself tell of one database alone, ``schema_migrations`` of its making.
+The migrations from ``0013_bucket`` on name the same tables and columns for their triggers. ``publication`` and the
+tables of the bucket itself tell of one database alone, ``schema_migrations`` of its making.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ TABLES: Final[Mapping[str, str]] = {
     "pending_purges": "",
     "storage_copies": "",
     "copied_documents": "",
+    "approval_rules": "",
 }
 """Each table, and the column that says which part a row belongs to: never another one; "" for a table of one part."""
 

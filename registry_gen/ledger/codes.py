@@ -266,3 +266,15 @@ LEASE_OF_ANOTHER = Code(
     "Whoever holds it may be at work: taking it away ends their run where it is.",
     "Wait until it expires. Where its holder is gone, or agrees, give --force; the audit log will tell.",
 )
+RULES_CHANGED = Code(
+    "LED055",
+    "somebody else changed who may approve what meanwhile",
+    "A change of the rules is judged by the rules before it, and these are others by now.",
+    "Run publish again: it judges by the rules that are in force now.",
+)
+RULES_UNREADABLE = Code(
+    "LED056",
+    "the ledger keeps rules of approvals that this version cannot read",
+    "A newer registry-gen wrote them, and whoever cannot read the rules cannot tell what needs an approval.",
+    "Update registry-gen.",
+)

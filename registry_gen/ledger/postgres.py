@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Final
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from registry_gen.errors import LedgerError
-from registry_gen.ledger import audit_check, backup, codes, imported, lock, reading, remembered, stock, violations
+from registry_gen.ledger import (
+    audit_check,
+    backup,
+    codes,
+    imported,
+    lock,
+    reading,
+    remembered,
+    rules,
+    stock,
+    violations,
+)
 from registry_gen.ledger.connection import complete, connect, describe, translated
 from registry_gen.ledger.embedded import EmbeddedServer
 from registry_gen.ledger.inspection import PostgresInspection
@@ -30,6 +41,7 @@ if TYPE_CHECKING:
     from registry_gen.model.facts import Package, PackageHead, Stock
     from registry_gen.model.imported import Imported
     from registry_gen.model.plan import RememberedRelease
+    from registry_gen.model.rules import PublishedRules
 
 _READERS: Final = 4
 _POOL_SECONDS: Final = 10.0
@@ -119,6 +131,11 @@ class PostgresLedger:
         """What sources said last of these packages' releases; of those that are left out nothing is known."""
         with self._snapshot() as connection:
             return remembered.read(connection, addresses)
+
+    def rules(self) -> PublishedRules | None:
+        """The rules of who may approve what that were published last, None where none ever were."""
+        with self._snapshot() as connection:
+            return rules.read(connection)
 
     def violations(self, *, acknowledged: bool = False) -> tuple[Alarm, ...]:
         """Every alarm that nobody has acknowledged, on request the others too; oldest first."""

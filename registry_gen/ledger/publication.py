@@ -22,6 +22,7 @@ from registry_gen.ledger import (
     places,
     reading,
     remembered,
+    rules,
     violations,
 )
 from registry_gen.ledger.connection import translated
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
 
     from registry_gen.ledger import Alarm, Contents, Forgotten, ImportCounts, LogHead, RunStatus, Violation
     from registry_gen.model.address import Address
+    from registry_gen.model.digest import Sha256
     from registry_gen.model.facts import Package, PackageHead, PublishedDocument
     from registry_gen.model.imported import ImportedPackage
     from registry_gen.model.intent import AuditRow, Entry, Intent, OpenIntent, Run
     from registry_gen.model.plan import AskedReleases
     from registry_gen.model.purge import PendingPurges
+    from registry_gen.model.rules import PublishedRules
 
 _STORE_DOCUMENTS: Final = """
 WITH stored AS (
@@ -297,13 +300,20 @@ class PostgresPublication:
             intents.ensure_packages(connection, [violation.address for violation in new])
             violations.record(connection, new, at)
 
-    def acknowledge(self, ids: Sequence[int], reason: str, run: Run) -> tuple[Alarm, ...]:
+    def acknowledge(
+        self, ids: Sequence[int], reason: str, run: Run, approved: Mapping[int, Sequence[object]] | None = None
+    ) -> tuple[Alarm, ...]:
         """Acknowledge alarms and say so in the audit log; one that was acknowledged before stays as it was.
 
         Raises LedgerError LED032 for an unknown id.
         """
         with self._fenced() as connection:
-            return violations.acknowledge(connection, ids, reason, run, self._where)
+            return violations.acknowledge(connection, ids, reason, run, self._where, approved or {})
+
+    def change_rules(self, before: Sha256 | None, new: PublishedRules, row: AuditRow) -> None:
+        """Put rules in force in the place of those with the digest ``before``; raises LedgerError LED055."""
+        with self._fenced() as connection:
+            rules.change(connection, before, new, row, self._where)
 
     def audit(self, rows: Sequence[AuditRow]) -> None:
         """Append to the hash-chained audit log."""

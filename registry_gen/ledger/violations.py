@@ -12,7 +12,7 @@ from registry_gen.ledger.rows import address_from, token, utc
 from registry_gen.model.intent import AuditRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from psycopg import Connection
@@ -77,6 +77,7 @@ def acknowledge(
     reason: str,
     run: Run,
     where: str,
+    approved: Mapping[int, Sequence[object]],
 ) -> tuple[Alarm, ...]:
     """Acknowledge alarms, with a row of the audit log for each, and return them as they stand afterwards.
 
@@ -88,7 +89,7 @@ def acknowledge(
         raise LedgerError(codes.NO_VIOLATION, where=where, found=f"violation {unknown[0]}", hint=codes.NO_VIOLATION.fix)
     new = [alarm for alarm in found if alarm.acknowledged is None]
     connection.execute(_ACKNOWLEDGE, (run.actor, reason, run.at, [alarm.id for alarm in new]))
-    audit.append_rows(connection, [_audit_row(alarm, reason, run) for alarm in new])
+    audit.append_rows(connection, [_audit_row(alarm, reason, run, approved.get(alarm.id)) for alarm in new])
     return tuple(map(_alarm, connection.execute(_SOME, (list(ids),))))
 
 
@@ -107,7 +108,7 @@ def _alarm(row: TupleRow) -> Alarm:
     )
 
 
-def _audit_row(alarm: Alarm, reason: str, run: Run) -> AuditRow:
+def _audit_row(alarm: Alarm, reason: str, run: Run, approvals: Sequence[object] | None) -> AuditRow:
     violation = {
         "violation": alarm.id,
         "version": alarm.version,
@@ -120,7 +121,7 @@ def _audit_row(alarm: Alarm, reason: str, run: Run) -> AuditRow:
         action="acknowledge",
         address=str(alarm.address),
         before={**violation, "acknowledged": False},
-        after={**violation, "acknowledged": True, "reason": reason},
+        after={**violation, "acknowledged": True, "reason": reason, **({"approvals": approvals} if approvals else {})},
         catalog_commit=run.catalog_commit,
         run_url=run.run_url,
         at=run.at,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from registry_gen.model.rules import NO_POLICY
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, Platform, ProviderAddress
     from registry_gen.model.digest import Commit, Sha256
     from registry_gen.model.facts import Deprecation, Hosting, SigningKey
+    from registry_gen.model.rules import Member, Policy
     from registry_gen.model.version import Constraints, Version
 
 
@@ -176,11 +179,16 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """catalog/organizations/NAME.yaml: whose namespaces these are."""
+    """catalog/organizations/NAME.yaml: whose namespaces these are, and who may approve what becomes of them.
+
+    The roles of its ``members`` hold for its own namespaces; with ``registry`` for everything.
+    """
 
     name: str
     namespaces: tuple[str, ...]
     quota: Quota | None = None
+    members: tuple[Member, ...] = ()
+    registry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +198,7 @@ class Catalog:
     An entry's ``digest`` covers its file and every shared file it depends on (namespace, organization, keys,
     registry.yaml's relevant part), so that equal digests mean an equal entry. ``whole`` is False where a run was
     limited to some packages, so that the others being absent says nothing, but for those that are ``gone`` since.
+    ``rules_reviewed`` says that whoever approves what the run is about has seen its organizations and policies, too.
     """
 
     entries: Mapping[Address, Entry]
@@ -197,6 +206,8 @@ class Catalog:
     whole: bool = True
     gone: frozenset[Address] = frozenset()
     organizations: tuple[Organization, ...] = ()
+    policy: Policy = NO_POLICY
+    rules_reviewed: bool = True
 
     @property
     def limited(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from registry_gen.model.digest import Commit, Sha256
     from registry_gen.model.facts import Deprecation, PackageState, VersionFacts
     from registry_gen.model.intent import Artifact
+    from registry_gen.model.rules import Need
     from registry_gen.model.version import Version
 
 
@@ -264,7 +265,7 @@ class PackagePlan:
     """What is to be done for one package.
 
     ``state`` is the package's state afterwards; ``inputs`` the digest of everything that was read to decide, or None
-    where something was refused, so that the next run looks again.
+    where something was refused, so that the next run looks again. ``needs`` are the approvals that the rules ask for.
     """
 
     address: Address
@@ -273,19 +274,22 @@ class PackagePlan:
     actions: tuple[Action, ...]
     inputs: Sha256 | None
     due_at: datetime | None
+    needs: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The outcome of deciding, sorted by address: packages with actions or new inputs, refusals and notes.
 
-    ``unchanged`` counts packages whose inputs are those of the last complete run.
+    ``unchanged`` counts packages whose inputs are those of the last complete run. ``needs`` are the approvals that a
+    change of the rules themselves needs.
     """
 
     packages: tuple[PackagePlan, ...]
     refusals: tuple[Refusal, ...]
     notes: tuple[Note, ...]
     unchanged: int
+    needs: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Deciding: catalog, sightings and ledger in; actions, refusals and notes out. No clock, no network, no disk."""
 
+from registry_gen.plan.approve import Judge, alarm_needs, lacking
 from registry_gen.plan.decide import due_mirrors, plan, returning, stale
 from registry_gen.plan.inputs import Context
 from registry_gen.plan.quotas import Quotas
@@ -8,9 +9,12 @@ from registry_gen.plan.settle import Settled, settle
 
 __all__ = [
     "Context",
+    "Judge",
     "Quotas",
     "Settled",
+    "alarm_needs",
     "due_mirrors",
+    "lacking",
     "may_be_remembered",
     "not_due",
     "plan",

@@ -19,6 +19,7 @@ from registry_gen.plan.review import count
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from registry_gen.model.rules import Need
     from registry_gen.plan.review import Fetch, Review, Reviewed
 
 FORMAT = 1
@@ -48,6 +49,7 @@ def plan_json(review: Review) -> Mapping[str, object]:
         "late_refusals": [refusal_json(refusal) for refusal in review.late],
         "notes": [{"address": str(note.address), "text": note.text} for note in plan.notes],
         "unchanged": plan.unchanged,
+        "needs": [need_json(need) for need in plan.needs],
     }
 
 
@@ -70,12 +72,17 @@ def _package_json(package: Reviewed) -> Mapping[str, object]:
             }
             for effect in package.effects
         ],
-        "needs": list(package.needs),
+        "needs": [need_json(need) for need in package.needs],
     }
 
 
 def _fetch_json(fetch: Fetch) -> Mapping[str, int]:
     return {"bytes": fetch.size, "files": fetch.known, "unknown": fetch.unknown}
+
+
+def need_json(need: Need) -> Mapping[str, object]:
+    """An approval that is needed, for machines: as the audit log has it, and who could give it."""
+    return {**need.as_json(), "may_approve": list(need.may), "met": need.met}
 
 
 def action_json(action: Action) -> Mapping[str, object]:

@@ -129,6 +129,19 @@ OVER_QUOTA = Code(
     "Withdraw versions that nobody needs and run registry-gen gc, or raise the quota. 'registry-gen storage usage' "
     "tells what takes up how much.",
 )
+NOT_APPROVED = Code(
+    "PLN030",
+    "an approval is missing",
+    "catalog/policies says who must approve what is risky. What lacks it is left as it is, and all else goes on.",
+    "Have it approved by those who are named, and give their names: publish --approved-by NAME, for a member of a team "
+    "--approved-by NAME:@ORG/TEAM. docs/approvals.md has the defaults.",
+)
+RULES_NOT_APPROVED = Code(
+    "PLN031",
+    "a change of who may approve is not approved itself",
+    "It is judged by the rules before it, as they were published last. Those stay in force until it is approved.",
+    "Have it approved by those who are named, and publish with --approved-by NAME; or take the change back.",
+)
 MASS_WITHDRAWAL = Code(
     "PLN014",
     "more is withdrawn at once than is likely to be meant",

@@ -16,7 +16,7 @@ from registry_gen.errors import printable
 from registry_gen.model.plan import ChangeState
 from registry_gen.model.words import counted
 from registry_gen.plan.review import count
-from registry_gen.plan.words import action_said, counts_said, effects_said, fetch_said, mark
+from registry_gen.plan.words import action_said, counts_said, effects_said, fetch_said, mark, need_said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -143,7 +143,8 @@ def _head(review: Review) -> Iterator[str]:
 def _sections(review: Review, forge: Forge) -> Iterator[_Section]:
     yield _Section("Refused", [_refusal(each) for each in review.refusals])
     yield _Section("Breaks for consumers", list(_effects(review, breaks=True)))
-    yield _Section("Approvals", [_needs(package) for package in review.packages if package.needs])
+    rules = [f"- who may approve: {_said(need_said(need))}" for need in review.plan.needs]
+    yield _Section("Approvals", rules + [line for package in review.packages for line in _needs(package)])
     yield _Section("Packages", [_package(package, forge) for package in review.packages])
     yield _Section("Consumers will notice", list(_effects(review, breaks=False)))
     yield _Section("Notes", [f"- {code(str(note.address))}: {code(note.text)}" for note in review.plan.notes])
@@ -168,8 +169,9 @@ def _effects(review: Review, *, breaks: bool) -> Iterator[str]:
             yield f"- {code(str(package.address))}{about}: {_said(said)}"
 
 
-def _needs(package: Reviewed) -> str:
-    return "\n".join(f"- {code(str(package.address))}: {code(need)}" for need in package.needs)
+def _needs(package: Reviewed) -> Iterator[str]:
+    for need in package.needs:
+        yield f"- {code(str(package.address))}: {_said(need_said(need))}"
 
 
 def _package(package: Reviewed, forge: Forge) -> str:

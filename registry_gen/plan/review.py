@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from registry_gen.model.entries import Catalog, Entry
     from registry_gen.model.facts import MirrorVersion, Package, PackageState, ProviderVersion, VersionFacts
     from registry_gen.model.plan import Action, PackagePlan, Plan
+    from registry_gen.model.rules import Need
     from registry_gen.model.version import Version
 
 EffectKind = Literal["version-withdrawn", "key-dropped", "platform-gone", "hosting-changed"]
@@ -64,8 +65,7 @@ class Reviewed:
     """One package with actions. ``new`` says that nothing of it was ever published.
 
     ``entry`` is the digest of its file and of all shared files that it depends on, ``state`` that of what clients will
-    be told beside its versions: with ``plan.base``, what a saved plan is held to. ``needs`` are the approvals that its
-    actions need, in words.
+    be told beside its versions: with ``plan.base``, what a saved plan is held to.
     """
 
     plan: PackagePlan
@@ -74,7 +74,11 @@ class Reviewed:
     state: Sha256
     fetch: Fetch
     effects: tuple[Effect, ...]
-    needs: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """The approvals that the rules ask for."""
+        return self.plan.needs
 
     @property
     def address(self) -> Address:
@@ -134,12 +138,8 @@ def review(
     packages: Mapping[Address, Package],
     basis: Basis,
     late: Sequence[Refusal] = (),
-    needs: Mapping[Address, Sequence[str]] | None = None,
 ) -> Review:
-    """The plan as people judge it. ``packages`` are the published ones that it was made against.
-
-    ``needs`` are the approvals that packages need, by address and in words.
-    """
+    """The plan as people judge it. ``packages`` are the published ones that it was made against."""
     reviewed = tuple(
         Reviewed(
             planned,
@@ -148,7 +148,6 @@ def review(
             state=state_digest(catalog.entries[planned.address], planned.state),
             fetch=sum((_fetch(action, packages.get(planned.address)) for action in planned.actions), Fetch()),
             effects=tuple(_effects(planned, packages.get(planned.address))),
-            needs=tuple((needs or {}).get(planned.address, ())),
         )
         for planned in plan.packages
         if planned.actions

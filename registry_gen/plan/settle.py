@@ -167,6 +167,7 @@ def _audit(
         after={
             "revision": planned.base + 1,
             **{name: value for name, value in after.items() if value},
+            **({"approvals": [need.as_json() for need in planned.needs]} if planned.needs else {}),
             **(_said(planned.state) if state and after["changed"] else {}),
         },
         catalog_commit=run.catalog_commit,

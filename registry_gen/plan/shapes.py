@@ -77,6 +77,22 @@ class EffectShape(_Shape):
     breaks: Annotated[bool, Field(description="Whether a lock file that works today will not.")]
 
 
+class NeedShape(_Shape):
+    """An approval that is needed."""
+
+    risk: Annotated[Text, Field(description="The class of what needs it.")]
+    what: Annotated[Text, Field(description="What needs it, in words.")]
+    versions: Annotated[list[Text], Field(description="The versions that it is about; empty for the whole.")]
+    role: Annotated[Text | None, Field(description="The role that people must have.")]
+    people: Annotated[Number, Field(description="How many people.")]
+    organization: Annotated[Text | None, Field(description="Whose roles are asked; null for the whole registry's.")]
+    rule: Annotated[Text, Field(description="Where the rule is written.")]
+    default: Annotated[bool, Field(description="Whether no rule is about it, and a default is asked.")]
+    approved_by: Annotated[list[Text], Field(description="Who approved and counts.")]
+    may_approve: Annotated[list[Text], Field(description="Who could approve.")]
+    met: Annotated[bool, Field(description="Whether enough people approved.")]
+
+
 class PackageShape(_Shape):
     """One package with something to be done."""
 
@@ -89,7 +105,7 @@ class PackageShape(_Shape):
     actions: Annotated[list[ActionShape], Field(description="What would be done, sorted by version.")]
     fetch: Annotated[FetchShape, Field(description="What would be fetched for it.")]
     consumers: Annotated[list[EffectShape], Field(description="What consumers notice.")]
-    needs: Annotated[list[Text], Field(description="The approvals that the actions need, in words.")]
+    needs: Annotated[list[NeedShape], Field(description="The approvals that the actions need.")]
 
 
 class PositionShape(_Shape):
@@ -166,6 +182,7 @@ class PlanShape(_Shape):
     refusals: Annotated[list[RefusalShape], Field(description="What is refused.")]
     late_refusals: Annotated[list[RefusalShape], Field(description="What is refused once it was fetched.")]
     notes: Annotated[list[NoteShape], Field(description="What is good to know.")]
+    needs: Annotated[list[NeedShape], Field(description="Approvals that a change of the rules themselves needs.")]
     unchanged: Annotated[Number, Field(description="Packages of which nothing changes.")]
     documents: Annotated[
         list[DocumentShape] | None, Field(description="With --diff: protocol documents that change, by key.")

@@ -18,11 +18,13 @@ from registry_gen.model.plan import (
     Withdraw,
 )
 from registry_gen.model.words import counted, size_said
+from registry_gen.plan.approve import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from registry_gen.model.address import Address
+    from registry_gen.model.rules import Need
     from registry_gen.plan.review import Counts, Effect, Fetch
 
 Said = tuple[str, ...]
@@ -103,6 +105,15 @@ def effect_said(address: Address, effect: Effect) -> Said:
         case "hosting-changed":
             to = "this registry" if about == "link" else "its source"
             return (f"fetched from {to} from now on; the digests stay what they are",)
+
+
+def need_said(need: Need) -> Said:
+    """Which approval is needed for what, who could give it, and by which rule."""
+    people = f"needs {counted(need.rule.people, 'person', 'people')} with the role"
+    versions = ", ".join(map(str, need.versions))
+    default = "by default, since approvals are asked for in" if need.rule.default else "by the rule in"
+    rule = str(need.rule.position)
+    return need.what, versions, people, str(need.rule.role), "among", some(need.may), default, rule
 
 
 def effects_said(address: Address, effects: tuple[Effect, ...], *, breaks: bool) -> Iterator[tuple[str, Said]]:

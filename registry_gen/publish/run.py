@@ -13,6 +13,7 @@ from registry_gen.ledger import Publication, Violation
 from registry_gen.model.facts import PackageHead
 from registry_gen.model.intent import Run
 from registry_gen.model.plan import Note, Plan, Refusal
+from registry_gen.model.rules import NOBODY
 from registry_gen.plan.saved import hold
 from registry_gen.publish import codes
 from registry_gen.publish.bucket import open_bucket
@@ -22,6 +23,7 @@ from registry_gen.publish.log_key import settle_log_key
 from registry_gen.publish.own_bucket import require_own_bucket
 from registry_gen.publish.planning import make_plan
 from registry_gen.publish.purge import pending_purges, purge_pending
+from registry_gen.publish.rules import refused_rules, settle_rules
 from registry_gen.publish.stage import stage_plan
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from registry_gen.model.facts import Package
     from registry_gen.model.intent import Intent
     from registry_gen.model.plan import AskedReleases
+    from registry_gen.model.rules import Approvals
     from registry_gen.model.version import Version
     from registry_gen.plan import Settled
     from registry_gen.plan.saved import Saved
@@ -70,6 +73,7 @@ class Report:
 
     ``altered`` are keys of documents that someone else had changed in the bucket, and that were replaced.
     ``log_key_changed`` says that the log stands under another key since this run. ``purge`` is what the CDN was told.
+    ``refused_rules`` say why the catalog's change of who may approve what was left out.
     """
 
     plan: Plan
@@ -81,6 +85,7 @@ class Report:
     puts: int
     log_key_changed: bool = False
     purge: Told | None = None
+    refused_rules: tuple[RegistryError, ...] = ()
 
 
 def publish(
@@ -92,13 +97,15 @@ def publish(
     *,
     mass_withdrawal: bool = False,
     accept_log_key: str | None = None,
+    approvals: Approvals = NOBODY,
     saved: Saved | None = None,
 ) -> Report:
     """Make the registry say what the catalog says. ``now`` becomes the time of record.
 
     ``mass_withdrawal`` allows it to take back a large share of what is listed. ``accept_log_key`` is the log's present
-    verifier key, where it may take the place of one that is lost. Of a ``saved`` plan, to which ``catalog`` is limited,
-    exactly what it showed is published; raises RefusalError PLN040 where that is not what would be done now.
+    verifier key, where it may take the place of one that is lost. ``approvals`` are those that were given: what lacks
+    one that the rules ask for is refused. Of a ``saved`` plan, to which ``catalog`` is limited, exactly what it showed
+    is published, and no change of the rules; raises RefusalError PLN040 where that is not what would be done now.
 
     Raises RegistryError only for what concerns the whole run: the ledger, the lock, the log and its key.
     """
@@ -121,12 +128,22 @@ def publish(
         try:
             rest = _without(catalog, waiting)
             planned = make_plan(
-                registry, rest, keys.sums.key, progress, now, mass_withdrawal=mass_withdrawal, heads=heads
+                registry,
+                rest,
+                keys.sums.key,
+                progress,
+                now,
+                mass_withdrawal=mass_withdrawal,
+                heads=heads,
+                approvals=approvals,
             )
             total.take(planned)
             if saved is not None:
                 planned = replace(planned, plan=hold(saved, planned.plan, rest))
-                total.plan = planned.plan
+                total.plan, total.refused_rules = planned.plan, ()
+            elif planned.standing.changed and planned.standing.approved:
+                with registry.ledger.publication(registry.lock_seconds) as publication:
+                    settle_rules(publication, planned.standing, who)
             staged = stage_plan(registry, keys, rest, planned, now, progress)
             for batch in _batches(staged, planned.packages, total):
                 with registry.ledger.publication(registry.lock_seconds) as publication:
@@ -139,7 +156,7 @@ def publish(
         report = total.report()
         with registry.ledger.publication(registry.lock_seconds) as publication:
             _settle(publication, report.plan)
-            _close(publication, total, run, "failed" if report.refusals else "succeeded")
+            _close(publication, total, run, "failed" if report.refusals or report.refused_rules else "succeeded")
             pending = pending_purges(registry, publication)
     return replace(report, purge=purge_pending(registry, pending, progress))
 
@@ -149,6 +166,7 @@ class _Total:
         self.plan = Plan((), (), (), 0)
         self.releases: Mapping[Address, AskedReleases] = {}
         self.log_key_changed = log_key_changed
+        self.refused_rules: tuple[RegistryError, ...] = ()
         self.refusals = [*recovered.refusals]
         self.notes: list[Note] = []
         self.recovered = tuple(changed(item.intent) for item in recovered.finished)
@@ -159,6 +177,7 @@ class _Total:
     def take(self, planned: Planned) -> None:
         self.plan = planned.plan
         self.releases = planned.releases
+        self.refused_rules = refused_rules(planned.standing)
         self.refusals += planned.plan.refusals
         self.notes += planned.plan.notes
 
@@ -178,6 +197,7 @@ class _Total:
             altered=tuple(self.altered),
             puts=self.puts,
             log_key_changed=self.log_key_changed,
+            refused_rules=self.refused_rules,
         )
 
 
@@ -277,7 +297,7 @@ def _close(publication: Publication, total: _Total, run: int, status: RunStatus)
     summary = {
         "versions": sum(len(package.published) + len(package.withdrawn) for package in report.published),
         "packages": len(report.published),
-        "refused": len(report.refusals),
+        "refused": len(report.refusals) + len(report.refused_rules),
         "puts": report.puts,
     }
     publication.finish_run(run, status, summary, datetime.now(UTC))

@@ -98,7 +98,7 @@ def stage_plan(
             stopped,
         )
 
-        quotas, one_at_a_time = Quotas(catalog, planned.stock), threading.Lock()
+        quotas, one_at_a_time = Quotas(planned.owners(catalog), planned.stock), threading.Lock()
 
         def settled(package: PackagePlan) -> Settled:
             try:
@@ -112,7 +112,8 @@ def stage_plan(
             staged, refused = stage_package(stage, catalog, package, known, progress)
             with one_at_a_time:
                 staged, over = quotas.fitting(package.address, staged, known)
-            refused += over
+            package, staged, unapproved = planned.judge.fitting(package, staged, known)
+            refused += (*over, *unapproved)
             result = settle(
                 package,
                 staged,

@@ -1,4 +1,4 @@
-"""New files of a catalog, written where none is: what somebody wrote stays as it is."""
+"""New files, written where none is: what somebody wrote stays as it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import stat
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from registry_gen.catalog import codes as catalog_codes
 from registry_gen.errors import InputError
@@ -20,12 +20,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from registry_gen.catalog.layout_files import NewFile
     from registry_gen.errors import Code, RegistryError
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class NewFile(Protocol):
+    """A file to write; ``path`` is relative to where it goes, with '/'."""
+
+    @property
+    def path(self) -> str:
+        """Where it belongs."""
+
+    @property
+    def data(self) -> bytes:
+        """What it holds."""
+
+    def follows(self, found: bytes) -> bool:
+        """Whether it may take the place of what was found: at most one byte more than its own is read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,14 @@ import pytest
 from registry_gen.cli.show_plan import plan_text
 from registry_gen.plan.markdown import FORGES, plan_markdown
 from tests.support.entries import NETWORK
-from tests.support.judged import HOSTILE, judged
+from tests.support.judged import HOSTILE, judged, need
 
 FOLDER: Final = Path(__file__).parent / "plan"
-NEEDS: Final = {NETWORK: ("two people with the role admin: ada, grace",)}
+NEEDS: Final = {NETWORK: (need("ada", "@acme/platform"),)}
 
 
 def _shown() -> dict[str, str]:
-    review, hostile = judged(needs=NEEDS), judged(HOSTILE)
+    review, hostile = judged(needs=NEEDS), judged(HOSTILE, needs={NETWORK: (need(HOSTILE, rule=HOSTILE),)})
     return {
         "plan.txt": click.unstyle(plan_text(review)) + "\n",
         "github.md": plan_markdown(review, FORGES["github"], "plan.json"),

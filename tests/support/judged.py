@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from registry_gen.errors import RefusalError, SourceError
+from registry_gen.errors import Position, RefusalError, SourceError
 from registry_gen.model.entries import WithdrawalRule
 from registry_gen.model.facts import Deprecation, Hosting
 from registry_gen.model.plan import MirrorSighting, ModuleSighting, ProviderSighting, Refusal
-from registry_gen.model.version import parse_constraints
+from registry_gen.model.rules import ApprovalRule, Need, Risk, Role
+from registry_gen.model.version import parse_constraints, parse_version
 from registry_gen.plan import plan
 from registry_gen.plan.decide import state_of
 from registry_gen.plan.review import Basis, Review, review
@@ -49,6 +50,12 @@ HOSTILE = (
 BASIS = Basis("https://registry.example.com/", "c" * 40)
 
 
+def need(*may: str, people: int = 2, rule: str = "catalog/policies/default.yaml") -> Need:
+    """An approval by admins, of whom these could give it."""
+    asked = ApprovalRule(Risk.WITHDRAWAL, Role.ADMIN, people, Position(rule, 3, 5))
+    return Need(NETWORK, Risk.WITHDRAWAL, asked, "a withdrawal", "acme", may, (), (parse_version("1.0.0"),))
+
+
 def judged(text: str = "It leaked a token.", basis: Basis = BASIS, needs: Any = None) -> Review:
     """A new provider, a module that is withdrawn from and deprecated, a mirror that loses a platform, and refusals.
 
@@ -74,5 +81,8 @@ def judged(text: str = "It leaked a token.", basis: Basis = BASIS, needs: Any = 
     heads = {address: found.head for address, found in known.items()}
     made = plan(entries, sightings, heads, known, CONTEXT, sorted(entries.entries, key=str), mass_withdrawal=True)
     made = replace(made, notes=tuple(replace(note, text=f"{note.text} {text}") for note in made.notes))
+    asked = {address: tuple(each) for address, each in (needs or {}).items()}
+    judged_packages = (replace(each, needs=asked.get(each.address, ())) for each in made.packages)
+    made = replace(made, packages=tuple(judged_packages))
     late = (Refusal(WIDGET, None, RefusalError(verify_codes.BAD_SIGNATURE, text, found=text, hint=text)),)
-    return review(made, entries, known, basis, late, needs)
+    return review(made, entries, known, basis, late)

@@ -247,7 +247,7 @@ def test_a_mirror_of_the_registry_itself_is_a_problem() -> None:
     [
         ("stray.txt", "CAT009", ""),
         ("module/a/b/aws.yaml", "CAT009", "Did you mean modules?"),
-        ("policies/all.yaml", "CAT009", ""),
+        ("rules/all.yaml", "CAT009", ""),
         ("modules/acme/network.yaml", "CAT009", "expected 3 names below modules/; found 2"),
         ("modules/a/b/c/d.yaml", "CAT009", "found 4"),
         ("mirrors/registry.terraform.io/hashicorp.yaml", "CAT009", "found 2"),
@@ -373,7 +373,7 @@ def test_a_namespace_has_one_owner() -> None:
 
 
 def test_an_organization_names_its_namespaces_in_their_spelling() -> None:
-    loaded = load({"organizations/one.yaml": "namespaces: [Acme, acme, acme]\nmembers: []"})
+    loaded = load({"organizations/one.yaml": "namespaces: [Acme, acme, acme]\nmember: []"})
 
     assert problems(loaded) == [
         "catalog/organizations/one.yaml:1:14 CAT008",

@@ -17,7 +17,7 @@ from registry_gen.plan.markdown import FORGES, MARKER, Forge, code, plan_markdow
 from registry_gen.plan.review import Basis, Review, review
 from registry_gen.verify import codes as verify_codes
 from tests.support.entries import NETWORK, WIDGET, catalog, module, provider, tag
-from tests.support.judged import BASIS, HOSTILE, judged
+from tests.support.judged import BASIS, HOSTILE, judged, need
 
 GFM = MarkdownIt("gfm-like", {"html": True, "linkify": False})
 FOLD = re.compile(r"<details><summary>[^<]*<code>[^<]*</code>[^<]*</summary>\n|</details>\n")
@@ -46,7 +46,11 @@ def large(count: int) -> Review:
 
 @pytest.mark.parametrize("forge", FORGES)
 def test_what_strangers_wrote_is_code_and_nothing_else(forge: str) -> None:
-    shown = plan_markdown(judged(HOSTILE, replace(BASIS, where=HOSTILE)), FORGES[forge], HOSTILE)
+    shown = plan_markdown(
+        judged(HOSTILE, replace(BASIS, where=HOSTILE), {NETWORK: (need(HOSTILE, rule=HOSTILE),)}),
+        FORGES[forge],
+        HOSTILE,
+    )
 
     for kind, content in tokens(shown):
         if kind != "code_inline":
@@ -130,9 +134,12 @@ def test_one_section_cannot_push_out_all_others() -> None:
 
 
 def test_approvals_stand_in_a_section_of_their_own() -> None:
-    shown = plan_markdown(judged(needs={NETWORK: ("two of acme's admins",)}), FORGES["gitlab"])
+    shown = plan_markdown(judged(needs={NETWORK: (need("ada", "@acme/platform"),)}), FORGES["gitlab"])
 
-    assert "#### Approvals (1)\n\n- `acme/network/aws`: `two of acme's admins`" in shown
+    assert (
+        "#### Approvals (1)\n\n- `acme/network/aws`: a withdrawal `1.0.0` needs 2 people with the role `admin` among "
+        "`ada, @acme/platform` by the rule in `catalog/policies/default.yaml:3:5`\n"
+    ) in shown
 
 
 def test_a_plan_against_what_is_public_says_whether_that_was_verified() -> None:

@@ -48,7 +48,7 @@ from tests.support.entries import (
     release,
     tag,
 )
-from tests.support.judged import BASIS, HOSTILE, judged
+from tests.support.judged import BASIS, HOSTILE, judged, need
 
 if TYPE_CHECKING:
     from registry_gen.model.facts import Package
@@ -171,17 +171,17 @@ def test_the_digest_of_what_clients_are_told_leaves_out_only_keys_of_the_registr
 
 @pytest.mark.parametrize("text", ["It leaked a token.", HOSTILE])
 def test_the_published_schema_names_every_member_of_a_plan(text: str) -> None:
-    value = orjson.loads(orjson.dumps(plan_json(judged(text, needs={NETWORK: ("an admin",)}))))
+    value = orjson.loads(orjson.dumps(plan_json(judged(text, needs={NETWORK: (need(text),)}))))
     read = PlanShape.model_validate_json(orjson.dumps(value))
     assert read.model_dump(mode="json", exclude_unset=True) == value
 
 
 def test_the_text_says_what_breaks_what_is_needed_and_what_is_fetched() -> None:
-    shown = click.unstyle(plan_text(judged(needs={NETWORK: ("an admin of acme",)})))
+    shown = click.unstyle(plan_text(judged(needs={NETWORK: (need("ada"),)})))
     assert "  breaks 1.0.0: configurations that ask for it fail at the next init; the reason: It leaked" in shown
     assert "  breaks 3.1.0: lacks darwin_arm64 although the version before it has that: no upgrade there" in shown
     assert "  notice 3.0.0: fetched from its source from now on; the digests stay what they are" in shown
-    assert "  needs  an admin of acme" in shown
+    assert "  ? a withdrawal (1.0.0) needs 2 x admin: ada  [catalog/policies/default.yaml:3:5]" in shown
     assert "To fetch: 12.4 MB in 3 files and 3 sources of unknown size.\n" in shown
 
 

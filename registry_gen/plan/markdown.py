@@ -58,6 +58,7 @@ _BETWEEN: Final = 2
 _SHOWN_ACTIONS: Final = 20
 _SHOWN_TEXT: Final = 500
 _TICKS = re.compile("`+")
+_COMMAND = re.compile(r"##(?=(?:vso)?\[)", re.IGNORECASE)
 _MARKUP = re.compile(r"[\\`*_\[\]<>#!|~]")
 
 
@@ -92,7 +93,8 @@ def code(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    text = printable(text)
+    # A log would make it so, too: what looks like a command to a pipeline's runner.
+    text = _COMMAND.sub(r"#\\x23", printable(text))
     return text if len(text) <= _SHOWN_TEXT else text[: _SHOWN_TEXT - 1] + "…"
 
 

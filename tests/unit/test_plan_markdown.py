@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from markdown_it import MarkdownIt
 
+from registry_gen.cli.pipeline_log import harmless
 from registry_gen.errors import RefusalError
 from registry_gen.model.address import ModuleAddress
 from registry_gen.model.facts import PackageState
@@ -67,6 +68,14 @@ def test_html_is_only_what_folds_packages() -> None:
 
     assert html
     assert {FOLD.fullmatch(each) is not None for each in html} == {True}
+
+
+def test_a_pipeline_that_prints_it_has_nothing_to_change() -> None:
+    """Else it would become longer than was counted."""
+    shown = plan_markdown(judged("##[error]x ##vso[task.setvariable]y ##VSO[z ::set-env::"), FORGES["github"])
+
+    assert harmless(shown) == shown
+    assert "`#\\x23[error]x #\\x23vso[task" in shown
 
 
 def test_not_even_an_address_is_trusted_to_be_one() -> None:

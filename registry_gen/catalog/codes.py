@@ -55,7 +55,8 @@ STRAY_FILE = Code(
     "a file that has no place in the catalog",
     "A file in the wrong place would be ignored, and what it says would silently not happen.",
     "Move it: modules/NAMESPACE/NAME/SYSTEM.yaml, providers/NAMESPACE/TYPE.yaml, mirrors/HOST/NAMESPACE/TYPE.yaml, "
-    "namespaces/NAMESPACE.yaml, organizations/NAME.yaml, keys/PATH.asc. README.md and dotfiles are left alone.",
+    "namespaces/NAMESPACE.yaml, organizations/NAME.yaml, policies/NAME.yaml, keys/PATH.asc. README.md and dotfiles are "
+    "left alone.",
 )
 BAD_PATH = Code(
     "CAT010",

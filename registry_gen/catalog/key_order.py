@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.catalog.package_shapes import ARCHIVES, GIT, MirrorFile, ModuleFile, ProviderFile
+from registry_gen.catalog.policy_shapes import PolicyFile
 from registry_gen.catalog.shapes import NamespaceFile, OrganizationFile
 
 if TYPE_CHECKING:
@@ -46,5 +47,6 @@ ORDERS: Final[Mapping[str, Order]] = {
     "mirror": _order(MirrorFile),
     "namespace": _order(NamespaceFile),
     "organization": _order(OrganizationFile),
+    "policy": _order(PolicyFile),
 }
 """By what a file is about."""

@@ -66,7 +66,8 @@ def _schemas() -> dict[str, bytes]:
 def _example(path: str, text: str) -> str:
     """An example, with the modeline of the place that it is copied to."""
     target = text.splitlines()[0].removeprefix("# Copy to ").rstrip(".")
-    kind = path.split("/")[1].removesuffix("s")
+    folder = path.split("/")[1]
+    kind = "policy" if folder == "policies" else folder.removesuffix("s")
     return f"{modeline(target, kind)}\n{text}"
 
 
@@ -197,6 +198,17 @@ visibility: public
 # Who owns which namespaces; it may be left out.
 namespaces: [acme]
 # quota: {size: 10 GB, versions: 1000}
+# registry: true # the roles of its members hold for the whole registry
+# members: # who may approve what; nobody must where no policy asks for it
+#   admin: [ann, bob]
+#   publisher: ["@acme/platform"]
+""",
+    "catalog/policies/.example.yaml": """\
+# Copy to catalog/policies/approvals.yaml.
+# Who must approve what is risky; without it nobody must. What is left out has a default (docs/approvals.md).
+approvals:
+  key_change: {role: admin, people: 2}
+# codeowners: github # validate demands the file that 'registry-gen codeowners' makes
 """,
 }
 """Examples by path: the first line of each says where it would mean something."""
@@ -213,7 +225,8 @@ what was merged.
 | `catalog/modules/NAMESPACE/NAME/SYSTEM.yaml` | a module |
 | `catalog/providers/NAMESPACE/TYPE.yaml` | a provider that this registry publishes |
 | `catalog/mirrors/HOST/NAMESPACE/TYPE.yaml` | a provider of another registry, mirrored |
-| `catalog/namespaces/`, `catalog/organizations/` | what packages share, and who owns them |
+| `catalog/namespaces/`, `catalog/organizations/` | what packages share, who owns them, and who may approve |
+| `catalog/policies/` | what needs whose approval |
 | `catalog/keys/` | public keys of publishers |
 | `schemas/` | JSON Schemas for editors; `registry-gen schema` writes them anew |
 
@@ -232,6 +245,7 @@ means. An address is for ever: `registry-gen rename OLD NEW` says how a package 
 ## Before the first publish
 
 1. Write the host, the buckets and a ledger that CI can reach into `registry.yaml`.
-2. Say who must approve what: in CODEOWNERS, or in the branch policies of your forge.
+2. Say who must approve what: in CODEOWNERS, or in the branch policies of your forge. `registry-gen codeowners` makes
+   that file of `catalog/organizations` and `catalog/policies`, which `publish` obeys, too.
 3. `registry-gen doctor` tries whether everything is as it must be.
 """

@@ -20,6 +20,7 @@ _SAMPLES: Final = (
     "modules/acme/network/aws.yaml",
     "modules/acme/queue/aws.yaml",
     "organizations/acme.yaml",
+    "policies/approvals.yaml",
     "providers/acme/gadget.yaml",
 )
 """Of the sample catalog, what needs no publisher's key and no other registry."""

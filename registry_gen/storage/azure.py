@@ -127,7 +127,7 @@ class AzureStorage:
         with failing(self._where(key)):
             for _ in range(_TRIES):
                 try:
-                    found = self._blob(key).download_blob()
+                    found = self._blob(key).download_blob(decompress=False)
                     body = found.readall()
                 except ResourceNotFoundError as error:
                     _require(error, "BlobNotFound")
@@ -162,7 +162,7 @@ class AzureStorage:
                     out.seek(0)
                     out.truncate()
                 try:
-                    for chunk in self._blob(key).download_blob().chunks():
+                    for chunk in self._blob(key).download_blob(decompress=False).chunks():
                         total.update(chunk)
                         if out is not None:
                             out.write(chunk)
@@ -290,7 +290,9 @@ class AzureStorage:
     def _listed(self, prefix: str) -> Iterator[Stored]:
         ours, last = self._place.prefix, ""
         with failing(self._where(prefix)):
-            for each in self._blobs(ours + prefix):
+            for each in self._container.list_blobs(
+                name_starts_with=ours + prefix, include=["metadata"], results_per_page=_LIST
+            ):
                 if each.name < last:
                     raise StorageError(
                         codes.FAILED,
@@ -301,12 +303,6 @@ class AzureStorage:
                     )
                 last = each.name
                 yield described(each.name.removeprefix(ours), each)
-
-    def _blobs(self, start: str) -> Iterator[BlobProperties]:
-        try:
-            yield from self._container.list_blobs(name_starts_with=start, include=["metadata"], results_per_page=_LIST)
-        except AttributeError:  # of the library, for an answer that is XML and no list
-            raise ValueError("no list of blobs") from None
 
     def _delete(self, key: str, expected: str | None = None) -> None:
         with failing(self._where(key)):

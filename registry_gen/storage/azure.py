@@ -25,7 +25,7 @@ from registry_gen.storage.azure_blob import BLOCK, Labels, as_put, bare, describ
 from registry_gen.storage.azure_client import connect
 from registry_gen.storage.azure_errors import code_of, failing
 from registry_gen.storage.azure_links import Links
-from registry_gen.storage.file_objects import check_key, check_parts, digest_of_body, require_digest
+from registry_gen.storage.file_objects import check_key, check_parts, digest_of_body, gathered, require_digest
 from registry_gen.storage.folders import failing as failing_here
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class AzureStorage:
             for _ in range(_TRIES):
                 try:
                     found = self._blob(key).download_blob(decompress=False)
-                    body = found.readall()
+                    body = gathered(found.chunks(), self._where(key))
                 except ResourceNotFoundError as error:
                     _require(error, "BlobNotFound")
                     return None

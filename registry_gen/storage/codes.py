@@ -120,3 +120,10 @@ BAD_LIFETIME = Code(
     "Whoever sees the URL can read the object until it ends, so it must end soon.",
     "Take a number of seconds between 1 and 3600.",
 )
+TOO_LARGE = Code(
+    "STO025",
+    "a document is larger than any that the registry writes",
+    "It would be read into memory as a whole, and whoever put it there could end every publish that way.",
+    "Find out who can write into the storage. Then delete the object, or put back an earlier version of it; "
+    "registry-gen fsck --repair makes documents of packages anew.",
+)

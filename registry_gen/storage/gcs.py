@@ -14,7 +14,7 @@ from google.api_core.exceptions import NotFound, PreconditionFailed
 
 from registry_gen.errors import ConflictError, StorageError
 from registry_gen.storage import Stored, codes
-from registry_gen.storage.file_objects import check_key, check_parts, require_etag
+from registry_gen.storage.file_objects import check_key, check_parts, require_etag, require_small
 from registry_gen.storage.folders import failing as failing_here
 from registry_gen.storage.gcs_client import PATIENCE, THREADS, TIMEOUT, open_bucket
 from registry_gen.storage.gcs_credentials import credentials_of
@@ -118,7 +118,7 @@ class GcsStorage:
         check_key(key)
         with failing(f"{self.name}/{key}"):
             blob = self._blob(key)
-            kept = io.BytesIO()
+            kept = _Kept(f"{self.name}/{key}")
             summed = read(blob, self._patience, kept)
             if summed is None:
                 return None
@@ -293,6 +293,18 @@ class GcsStorage:
 
     def _blob(self, key: str) -> Any:
         return self._bucket.blob(self._place.prefix + key)
+
+
+class _Kept(io.BytesIO):
+    """A document in memory; raises StorageError STO025 for one that is too large."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self._where = where
+
+    def write(self, data: Any) -> int:
+        require_small(self.tell() + len(data), self._where)
+        return super().write(data)
 
 
 def _side_by_side(do: Callable[[_T], _R], each: Sequence[_T]) -> list[_R]:

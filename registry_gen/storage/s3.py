@@ -21,7 +21,7 @@ from registry_gen.errors import ConflictError, StorageError
 from registry_gen.model.digest import Sha256
 from registry_gen.model.digest import sha256 as digest_of
 from registry_gen.storage import MAX_SIGNED_SECONDS, codes
-from registry_gen.storage.file_objects import check_key, check_parts, digest_of_body, require_digest
+from registry_gen.storage.file_objects import check_key, check_parts, digest_of_body, gathered, require_digest
 from registry_gen.storage.s3_client import CONNECTIONS, open_client
 from registry_gen.storage.s3_errors import GONE, LOST, code_of, failing, refused_key, says_nothing
 from registry_gen.storage.s3_objects import (
@@ -134,7 +134,7 @@ class S3Storage:
 
         def read(answer: Mapping[str, Any]) -> bytes:
             with closing(answer["Body"]) as body:
-                return bytes(body.read())
+                return gathered(body.iter_chunks(_CHUNK), self._where(key))
 
         found = self._read(key, read)
         if found is None:

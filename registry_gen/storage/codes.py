@@ -124,6 +124,6 @@ TOO_LARGE = Code(
     "STO025",
     "a document is larger than any that the registry writes",
     "It would be read into memory as a whole, and whoever put it there could end every publish that way.",
-    "Find out who can write into the storage. Then delete the object, or put back an earlier version of it; "
-    "registry-gen fsck --repair makes documents of packages anew.",
+    "Find out who can write into the storage. Then delete the object: registry-gen fsck --repair makes it anew. Of "
+    "what lies below state/ put back an earlier version.",
 )

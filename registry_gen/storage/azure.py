@@ -119,7 +119,15 @@ class AzureStorage:
 
     def put_all(self, puts: Sequence[Put]) -> list[Stored | ConflictError | StorageError]:
         """Write many small objects: see ``Storage.put_all``."""
-        return _each(self._put, puts)
+        hopeless: list[StorageError] = []
+
+        def put(each: Put) -> Stored | ConflictError | StorageError:
+            done = hopeless[0] if hopeless else self._put(each)
+            if isinstance(done, StorageError) and done.code in codes.HOPELESS:
+                hopeless.append(done)
+            return done
+
+        return _each(put, puts)
 
     def get(self, key: str) -> tuple[bytes, Stored] | None:
         """All bytes of a document, or None."""

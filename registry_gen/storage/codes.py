@@ -1,5 +1,7 @@
 """Codes of object storage."""
 
+from typing import Final
+
 from registry_gen.errors import Code
 
 IMMUTABLE_CONFLICT = Code(
@@ -127,3 +129,6 @@ TOO_LARGE = Code(
     "Find out who can write into the storage. Then delete the object: registry-gen fsck --repair makes it anew. Of "
     "what lies below state/ put back an earlier version.",
 )
+
+HOPELESS: Final = (NO_CREDENTIALS, BAD_CREDENTIALS, EXPIRED_CREDENTIALS, CLOCK_SKEW, NO_BUCKET, UNREACHABLE)
+"""What would be said of every further object too, after the same patience."""

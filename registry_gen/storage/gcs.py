@@ -43,11 +43,6 @@ _ATTEMPTS: Final = 3
 
 _FIELDS: Final = "items(name,generation,crc32c,size,contentType,cacheControl,timeCreated),nextPageToken"
 _PAGE: Final = 1_000
-_HOPELESS: Final = (
-    *(codes.NO_CREDENTIALS, codes.BAD_CREDENTIALS, codes.EXPIRED_CREDENTIALS),
-    *(codes.CLOCK_SKEW, codes.NO_BUCKET, codes.UNREACHABLE),
-)
-"""What would be said of every further object too, after the same patience."""
 
 
 class GcsStorage:
@@ -107,7 +102,7 @@ class GcsStorage:
             try:
                 return self._put(each)
             except (ConflictError, StorageError) as error:
-                if isinstance(error, StorageError) and error.code in _HOPELESS:
+                if isinstance(error, StorageError) and error.code in codes.HOPELESS:
                     hopeless.append(error)
                 return error
 

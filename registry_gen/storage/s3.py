@@ -118,13 +118,19 @@ class S3Storage:
     def put_all(self, puts: Sequence[Put]) -> list[Stored | ConflictError | StorageError]:
         """Write many small objects: see ``Storage.put_all``."""
 
+        hopeless: list[StorageError] = []
+
         def put(each: Put) -> Stored | ConflictError | StorageError:
+            if hopeless:
+                return hopeless[0]
             try:
                 if each.sha256 is not None:
                     return self.put_new(each.key, each.body, each.sha256)
                 body = each.body.read_bytes() if isinstance(each.body, Path) else each.body
                 return self.put_if(each.key, body, each.expected)
             except (ConflictError, StorageError) as error:
+                if isinstance(error, StorageError) and error.code in codes.HOPELESS:
+                    hopeless.append(error)
                 return error
 
         return [*self._at_once(put, puts)]

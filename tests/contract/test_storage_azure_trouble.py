@@ -18,6 +18,7 @@ from azure.storage.blob import ContentSettings
 from registry_gen.errors import RegistryError, StorageError
 from registry_gen.model.digest import sha256
 from registry_gen.model.places import AzureConnectionString
+from registry_gen.storage import Put
 from registry_gen.storage.azure import AzureStorage
 from registry_gen.storage.azure_blob import BLOCK
 from tests.support.azurite import ACCOUNT, KEY, Azurite
@@ -162,6 +163,15 @@ class TestAnswersThatGoWrong:
             lambda: azure_behind.put_if(LISTING, b"[1]", None),
         ):
             assert code(call) == "STO008"
+
+    def test_many_puts_to_an_account_that_is_gone_end_with_the_patience_of_a_few(
+        self, azure_behind: AzureStorage, azure_front: Front
+    ) -> None:
+        azure_front.plan("PUT", *[Refused(404, "ContainerNotFound")] * 500)
+        puts = [Put(f"v1/modules/acme/network/aws/1.{minor}.0/download", b"{}") for minor in range(500)]
+        told = azure_behind.put_all(puts)
+        assert [error.code.id for error in told if isinstance(error, StorageError)] == ["STO013"] * 500
+        assert azure_front.count("PUT") <= 40
 
     def test_a_code_of_any_length_is_shown_as_far_as_it_can_be_read(
         self, azure_behind: AzureStorage, azure_front: Front

@@ -11,7 +11,9 @@ from botocore.session import Session
 
 from registry_gen.errors import ConflictError, StorageError
 from registry_gen.model.digest import sha256
+from registry_gen.storage import Put
 from registry_gen.storage.s3 import S3Storage
+from registry_gen.storage.s3_client import CONNECTIONS
 from tests.support.misbehaving import Fault, Misbehaving
 from tests.support.seaweedfs import BUCKET, OWNER
 
@@ -142,6 +144,17 @@ def test_a_stale_swap_to_the_same_bytes_is_a_conflict_though_it_was_sent_twice(
     proxy.fail("PUT", BROKEN)
     with pytest.raises(ConflictError):
         storage.put_if(LISTING, b"[1,2]", before.etag)
+
+
+def test_many_puts_to_a_server_that_is_gone_end_with_the_patience_of_a_few(
+    storage: S3Storage, proxy: Misbehaving
+) -> None:
+    proxy.fail("PUT", *[Fault.dropped()] * 10_000)
+    puts = [Put(f"v1/modules/acme/network/aws/1.{minor}.0/download", b"{}") for minor in range(500)]
+    told = storage.put_all(puts)
+    assert {error.code.id for error in told if isinstance(error, StorageError)} == {"STO016"}
+    assert len(told) == 500
+    assert len(proxy.asked) <= 3 * 2 * CONNECTIONS
 
 
 NOW = {"ETag": '"x"', "Last-Modified": "Wed, 25 Nov 2026 17:00:00 GMT"}

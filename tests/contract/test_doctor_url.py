@@ -154,6 +154,11 @@ def encoded(request: Request, reply: Reply) -> Reply:
     return replace(with_header(reply, "Content-Encoding", "gzip"), body=gzip.compress(reply.body))
 
 
+def leads_nowhere(name: str) -> Callable[[Reply], Reply]:
+    """A document whose reference of this name is no URL."""
+    return body(lambda found: found.update({name: "https://["}))
+
+
 BENT: list[tuple[str, Callable[[Outside], Verdict], Bend, str]] = [
     ("another bucket", url_checks.shows_storage, on("/scratch/*", lambda _reply: Reply(404)), "404"),
     ("other bytes", url_checks.shows_storage, on("/scratch/*", lambda _reply: Reply(body=b"x")), "other bytes"),
@@ -333,11 +338,13 @@ BENT: list[tuple[str, Callable[[Outside], Verdict], Bend, str]] = [
         "binary/octet-stream",
     ),
     *(
-        (f"a URL that is none as {name}", client_checks.provider_reads, bend, "https://[")
-        for name, bend in (
-            (name, on("*/linux/amd64", body(lambda found, name=name: found.update({name: "https://["}))))
-            for name in ("download_url", "shasums_url", "shasums_signature_url")
+        (
+            f"a URL that is none as {name}",
+            client_checks.provider_reads,
+            on("*/linux/amd64", leads_nowhere(name)),
+            "https://[",
         )
+        for name in ("download_url", "shasums_url", "shasums_signature_url")
     ),
     (
         "a location that is no URL",

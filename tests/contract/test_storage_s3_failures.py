@@ -218,7 +218,8 @@ def test_a_word_of_a_server_is_shown_as_far_as_it_can_be_read(storage: S3Storage
         "POST",
         Fault(200, b"<DeleteResult><Error><Key>k</Key><Code>" + b"x" * 100_000 + b"</Code></Error></DeleteResult>"),
     )
-    for call in (lambda: storage.get(LISTING), lambda: storage.delete([LISTING])):
+    calls: list[Callable[[], object]] = [lambda: storage.get(LISTING), lambda: storage.delete([LISTING])]
+    for call in calls:
         with pytest.raises(StorageError) as refused:
             call()
         assert len(str(refused.value)) < 1_000

@@ -199,6 +199,15 @@ def rule_of_any(key: str) -> Rule:
     return _STATE_RULE if _STATE.fullmatch(key) else rule(key)
 
 
+def is_made(key: str) -> bool:
+    """Whether the registry makes such a key in any bucket: what has another one is somebody else's."""
+    try:
+        rule_of_any(key)
+    except ValueError:
+        return False
+    return True
+
+
 def wave(key: str) -> int:
     """When an artifact of a version is put: 0 for archives and zips, 1 for what speaks of them, 2 for the record.
 

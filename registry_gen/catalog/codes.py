@@ -338,6 +338,12 @@ NO_FOLDER = Code(
     "Only a folder of this machine can be served from here; a bucket is served by its vendor or by a CDN.",
     "Serve the bucket itself, or name a folder as storage.public in a registry.yaml for this machine.",
 )
+NOT_GOOGLE = Code(
+    "CFG020",
+    "Google's credentials would be sent to somebody else",
+    "Each request carries a token that is good for all that the identity may do at Google, not for this bucket alone.",
+    "Leave endpoint out, or name one of googleapis.com. A server of another kind gets anonymous: true.",
+)
 NOT_IN_LAYOUT = Code(
     "IMP001",
     "not a place that the layout has",

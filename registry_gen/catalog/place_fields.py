@@ -130,6 +130,14 @@ def require_safe_endpoint(url: str, allowed: Collection[str]) -> None:
         )
 
 
+def require_google(url: str) -> None:
+    """Raise InputError CFG020 for an endpoint that is neither Google's nor on this machine."""
+    host = urlsplit(url).hostname or ""
+    if not host.endswith(".googleapis.com") and host not in ("127.0.0.1", "::1", "localhost"):
+        code = codes.NOT_GOOGLE
+        raise InputError(code, expected="https://….googleapis.com", found=location.shown(url), hint=code.fix)
+
+
 def require_class(name: str, known: Collection[str]) -> None:
     """Raise InputError CFG014 for a storage class that the vendor does not have, or whose objects must be thawed."""
     if name not in known:

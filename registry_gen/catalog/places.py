@@ -12,6 +12,7 @@ from registry_gen.catalog.place_fields import (
     GCS_CLASSES,
     S3_CLASSES,
     require_class,
+    require_google,
     require_safe_endpoint,
 )
 from registry_gen.catalog.problems import at
@@ -39,6 +40,8 @@ def option_problems(
     for name, url in endpoints.items():
         try:
             require_safe_endpoint(url or "https://", allowed)
+            if isinstance(place, GcsPlace) and url and not place.anonymous:
+                require_google(url)
         except InputError as error:
             yield at(error, position(name))
     if place.endpoint:

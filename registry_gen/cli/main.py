@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import keyword
+import logging
 import os
 import signal
 import sys
@@ -117,6 +118,8 @@ def group(ctx: click.Context, config: Path, quiet: bool, as_json: bool, debug: b
 def main() -> None:
     """Run the command line and leave with its exit status; Ctrl-C and SIGTERM end it at once."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What libraries log may hold what servers and programs said, as it came. Our errors say what can be shown of it.
+    logging.getLogger().addHandler(logging.NullHandler())
     if isinstance(sys.stdout, io.TextIOWrapper):
         # As stderr does it: what the caller's encoding cannot write is escaped, not an error.
         sys.stdout.reconfigure(errors="backslashreplace")

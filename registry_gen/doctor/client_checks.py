@@ -6,13 +6,13 @@ import re
 from functools import partial
 from html import unescape
 from typing import TYPE_CHECKING, Final, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
 from registry_gen import paths
 from registry_gen.doctor import codes
-from registry_gen.doctor.outside import require_found, shortened
+from registry_gen.doctor.outside import joined, require_found, shortened
 from registry_gen.doctor.result import Check, CheckFailedError, Failed, NotApplicable, Ok
 from registry_gen.render import shapes
 from registry_gen.sources.guard import shown
@@ -60,7 +60,7 @@ def module_reads(outside: Outside) -> Verdict:
     promised = _CHECKSUM.search(urlsplit(opentofu).query)
     if promised is None:
         return Failed("a checksum beside the archive's URL", "none")
-    archive = urljoin(opentofu, urlsplit(opentofu).path)
+    archive = joined(opentofu, urlsplit(opentofu).path)
     answer, digested = outside.asker.digest(archive, limit=outside.module_bytes)
     require_found(archive, answer)
     if digested.sha256 != promised[1]:
@@ -82,7 +82,7 @@ def provider_reads(outside: Outside) -> Verdict:
     if f"{leaf.os}_{leaf.arch}" != str(provider.platform):
         return Failed(f"a document about {provider.platform}", shortened(f"{leaf.os}_{leaf.arch}"))
     _require_signed(outside, answer.url, leaf)
-    return _zip_begins(outside, urljoin(answer.url, leaf.download_url), leaf) or Ok(
+    return _zip_begins(outside, joined(answer.url, leaf.download_url), leaf) or Ok(
         f"{provider.address} {provider.version} {provider.platform}"
     )
 
@@ -110,7 +110,7 @@ def _tofu_way(outside: Outside, module: Module) -> str:
     location = _shape(answer, shapes.ModuleDownload).location
     if not location.startswith(("/", "./", "../", "https://", "git::")):
         raise CheckFailedError("a location that clients can follow", shortened(location))
-    return location if location.startswith("git::") else urljoin(answer.url, location)
+    return location if location.startswith("git::") else joined(answer.url, location)
 
 
 def _terraform_way(outside: Outside, module: Module) -> str:
@@ -121,7 +121,7 @@ def _terraform_way(outside: Outside, module: Module) -> str:
         raise CheckFailedError(
             f"X-Terraform-Get: {paths.TERRAFORM_GET} on {url}", shortened(header) or "no such header"
         )
-    page = outside.read_url(urljoin(url, header))
+    page = outside.read_url(joined(url, header))
     found = _META.search(page.body)
     if found is None:
         raise CheckFailedError(f"a terraform-get element at {shown(page.url)}", "none")
@@ -130,13 +130,13 @@ def _terraform_way(outside: Outside, module: Module) -> str:
 
 def _require_signed(outside: Outside, base: str, leaf: shapes.ProviderDownload) -> None:
     """The sums name the zip, and one of the keys vouches for them. Raises RefusalError SUM and SIG."""
-    url = urljoin(base, leaf.shasums_url)
+    url = joined(base, leaf.shasums_url)
     sums = outside.read_url(url, MAX_BYTES).body
     lint_sums(sums, shown(url))
     named = parse_sums(sums, shown(url)).get(leaf.filename)
     if named != leaf.shasum:
         raise CheckFailedError(f"{leaf.shasum} for {shortened(leaf.filename)} in {shown(url)}", str(named or "nothing"))
-    signature = urljoin(base, leaf.shasums_signature_url)
+    signature = joined(base, leaf.shasums_signature_url)
     keys = [parse_key(key.ascii_armor, shown(base)) for key in leaf.signing_keys.gpg_public_keys]
     verify_detached(sums, outside.read_url(signature, _MAX_SIGNATURE).body, keys, shown(signature), outside.now())
 

@@ -156,7 +156,8 @@ class _Exchange:
         self.url = url
         for _ in range(MAX_REDIRECTS + 1):
             self.response = self._open(method, encoding)
-            self.headers = {name.lower(): value for name, value in self.response.headers.items()}
+            # One that comes twice shows both values, as clients and caches may take either of them.
+            self.headers = {name.lower(): self.response.headers[name] for name in self.response.headers}
             if self.response.status not in _REDIRECTS or not self.headers.get("location"):
                 return
             self.response.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 from registry_gen import paths
 from registry_gen.doctor.result import CheckFailedError
@@ -94,6 +94,16 @@ def require_found(url: str, answer: Answer) -> None:
     """Raise CheckFailedError for any status but 200."""
     if answer.status != 200:
         raise CheckFailedError(f"200 for {url}", str(answer.status))
+
+
+def joined(base: str, reference: str) -> str:
+    """Where a reference of a document leads; raises CheckFailedError for one that is none."""
+    try:
+        url = urljoin(base, reference)
+        urlsplit(url)
+    except ValueError:
+        raise CheckFailedError("a URL", shortened(reference)) from None
+    return url
 
 
 def shortened(text: str) -> str:

@@ -47,11 +47,11 @@ class Scratch:
             self.left = error
 
     def sweep(self, now: datetime) -> int:
-        """Delete what a doctor left that was killed; returns how many objects. Raises StorageError."""
+        """Delete what a doctor left that was killed, and only that; returns how many objects. Raises StorageError."""
         found = [
             stored
             for stored in self.storage.list(paths.SCRATCH)
-            if stored.modified is not None and now - stored.modified > OLD
+            if stored.modified is not None and now - stored.modified > OLD and paths.is_made(stored.key)
         ]
         if found:
             self.storage.delete_found(found)

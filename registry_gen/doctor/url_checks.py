@@ -7,7 +7,6 @@ from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urljoin
 
 from pydantic import ValidationError
 
@@ -15,7 +14,7 @@ from registry_gen import paths
 from registry_gen.doctor import codes
 from registry_gen.doctor.cache_control import Kept, kept
 from registry_gen.doctor.exchange import PACKED, PLAIN
-from registry_gen.doctor.outside import MAX_DISCOVERY, shortened
+from registry_gen.doctor.outside import MAX_DISCOVERY, joined, shortened
 from registry_gen.doctor.result import Check, Failed, NotApplicable, Ok
 from registry_gen.doctor.storage_checks import SKEW
 from registry_gen.model.address import ModuleAddress, Platform, ProviderAddress
@@ -72,9 +71,9 @@ def same_clock(outside: Outside) -> Verdict:
     after = outside.now()
     try:
         told = parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
-    except ValueError:
-        return NotApplicable("the server tells no date")
-    told += timedelta(seconds=_age(headers.get("age", "")))
+        told += timedelta(seconds=_age(headers.get("age", "")))
+    except (ValueError, OverflowError):
+        return NotApplicable("the server tells no date that there is")
     if before - SKEW <= told <= after + SKEW:
         return Ok()
     return Failed(f"{after:%Y-%m-%d %H:%M:%S} UTC", f"{told:%Y-%m-%d %H:%M:%S} UTC")
@@ -144,7 +143,7 @@ def discovery(outside: Outside) -> Verdict:
     except ValidationError:
         return Failed("JSON with modules.v1 and providers.v1", "something else")
     for path, text in ((paths.MODULES, told.modules), (paths.PROVIDERS, told.providers)):
-        if _joined(answer.url, text) not in (outside.url + path, outside.site.url + path):
+        if joined(answer.url, text) not in (outside.url + path, outside.site.url + path):
             return Failed(outside.url + path, shortened(text))
     return Ok()
 
@@ -213,13 +212,6 @@ def head_as_get(outside: Outside) -> Verdict:
 
 def _nothing(outside: Outside) -> NotApplicable:
     return NotApplicable(outside.without or "nothing is published yet")
-
-
-def _joined(base: str, text: str) -> str:
-    try:
-        return urljoin(base, text)
-    except ValueError:
-        return ""
 
 
 def _nobody() -> ModuleAddress:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
 
 from registry_gen.edge import codes
-from registry_gen.edge.client import Request, origin, retry_after
+from registry_gen.edge.client import Request, origin, read_json, retry_after
 from registry_gen.edge.purge import Edge, Reach, path
 from registry_gen.errors import EdgeError
 
@@ -79,10 +79,7 @@ def _settled(client: Client, base: str, headers: dict[str, str], answer: Answer)
 
 def _status(answer: Answer) -> str:
     """How an operation is: by its body, or by the status of the answer where that says nothing."""
-    try:
-        said: Any = json.loads(answer.body)
-    except ValueError:
-        said = None
+    said = read_json(answer.body)
     status = said.get("status") if isinstance(said, dict) else None
     if isinstance(status, str):
         return status
@@ -115,11 +112,11 @@ def _client_token(tenant: str, application: str, secret: str, client: Client, sc
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     try:
         answer = client.send(partial(Request, "POST", url, headers, urlencode(form).encode()))
-        token = json.loads(answer.body)["access_token"]
+        token = read_json(answer.body)["access_token"]
     except EdgeError as error:  # Entra ID answers 400 and 401 to a wrong tenant, application or secret
         if error.code is codes.REFUSED:
             raise EdgeError(codes.DENIED, where=error.where, found=error.found, hint=codes.DENIED.fix) from None
         raise
-    except (ValueError, KeyError, TypeError):
+    except (LookupError, TypeError):
         raise EdgeError(codes.DENIED, where=origin(url), found="no token", hint=codes.DENIED.fix) from None
     return str(token)

@@ -6,6 +6,7 @@ Answers are trusted with nothing: they are short, and what is shown of them went
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import socket
 import ssl
@@ -15,8 +16,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote_plus, urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -176,9 +177,9 @@ class Client:
 
     def error(self, code: Code, url: str, found: str, body: bytes) -> EdgeError:
         """An error about an answer, with the beginning of what it says, without our secrets."""
-        said = body[:4096].decode(errors="replace")
+        said = body.decode(errors="replace")
         for secret in sorted(self._secrets, key=len, reverse=True):
-            said = said.replace(secret, "…")
+            said = said.replace(secret, "…").replace(quote_plus(secret), "…")  # as it is, and as forms have it
         said = " ".join(said.split())[:300]
         return EdgeError(code, where=origin(url), found=f"{found}: {said}" if said else found, hint=code.fix)
 
@@ -292,9 +293,20 @@ def _head_in_time(sock: socket.socket, seconds: object) -> Iterator[None]:
         timer.cancel()
 
 
+def read_json(body: bytes) -> Any:
+    """What an answer says, None where it is no JSON, or nested deeper than any that means well."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
 def origin(url: str) -> str:
-    """``scheme://host:port`` of a URL: its path may be a secret, as those of webhooks often are."""
-    parts = urlsplit(url)
+    """``scheme://host:port`` of a URL: its path may be a secret, as those of webhooks are. "" for what is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.edge import codes
-from registry_gen.edge.client import Request
+from registry_gen.edge.client import Request, read_json
 from registry_gen.edge.purge import Edge, Reach, path
 
 if TYPE_CHECKING:
@@ -48,8 +48,5 @@ def _said(part: Part, host: str) -> dict[str, list[str]]:
 
 
 def _succeeded(body: bytes) -> bool:
-    try:
-        said = json.loads(body)
-    except ValueError:
-        return False
+    said = read_json(body)
     return isinstance(said, dict) and said.get("success") is True

@@ -17,7 +17,7 @@ from registry_gen.edge.purge import Edge, Reach, path
 from registry_gen.errors import EdgeError
 
 if TYPE_CHECKING:
-    from botocore.credentials import Credentials
+    from botocore.credentials import Credentials, ReadOnlyCredentials
 
     from registry_gen.edge.client import Answer, Client
     from registry_gen.edge.purge import Part
@@ -37,9 +37,10 @@ def cloudfront(options: CloudFront, client: Client, api: str | None) -> Edge:
     def send(part: Part) -> str:
         if not known:
             known.append(_credentials(options, client))
+        credentials = _now(known[0], client)
         body = _batch(_paths(part))
         # The same reference in each attempt: one whose answer was lost makes no second invalidation.
-        client.send(lambda: _signed(url, body, known[0]), _is_busy)
+        client.send(lambda: _signed(url, body, credentials), _is_busy)
         return ""
 
     return Edge("CloudFront", Reach(most=100, batch=3000, prefixes=15, prefix_batch=15), send)
@@ -65,7 +66,7 @@ def _is_busy(answer: Answer) -> bool:
     return any(code in answer.body for code in _BUSY)
 
 
-def _signed(url: str, body: bytes, credentials: Credentials) -> Request:
+def _signed(url: str, body: bytes, credentials: ReadOnlyCredentials) -> Request:
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
 
@@ -88,6 +89,19 @@ def _credentials(options: CloudFront, client: Client) -> Credentials:
         raise _nobody(type(error).__name__) from None
     if found is None:
         raise _nobody("none in the environment, AWS's files or the machine's role")
+    return found
+
+
+def _now(credentials: Credentials, client: Client) -> ReadOnlyCredentials:
+    """What to sign with, once a role was taken or a token was read; AWS's errors repeat parts of what was signed."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        found = credentials.get_frozen_credentials()
+    except (BotoCoreError, ClientError, OSError) as error:
+        raise _nobody(type(error).__name__) from None
+    for secret in filter(None, (found.secret_key, found.token)):
+        client.hidden(secret)
     return found
 
 

@@ -92,8 +92,8 @@ def _token(credentials: Credentials, transport: _Transport | None) -> str:
     if not credentials.valid:
         try:
             credentials.refresh(transport or Session())  # type: ignore[no-untyped-call]
-        except GoogleAuthError as error:
-            found = type(error).__name__
+        except (GoogleAuthError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            found = type(error).__name__  # the others: of an answer that makes no sense
             raise EdgeError(codes.DENIED, where="Google", found=found, hint=codes.DENIED.fix) from None
     return str(credentials.token)
 

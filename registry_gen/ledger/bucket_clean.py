@@ -21,7 +21,7 @@ GRACE: Final = timedelta(days=1)
 
 
 def sweep(store: ObjectStore, lease: HeldLease, now: datetime) -> None:
-    """Delete objects of the state that the head does not lead to and that nobody wrote lately.
+    """Delete objects of the state that the head does not lead to and that nobody wrote lately; only such as we make.
 
     For the holder of the lease who has just taken a snapshot. One who sleeps here deletes nothing that a later holder
     names: later snapshots name parts of this one, or new ones, whose keys hold their own generation. Raises LedgerError
@@ -39,7 +39,10 @@ def sweep(store: ObjectStore, lease: HeldLease, now: datetime) -> None:
         gone = [
             kept.key
             for kept in store.list(paths.STATE)
-            if kept.key not in named and kept.modified is not None and kept.modified < now - GRACE
+            if kept.key not in named
+            and kept.modified is not None
+            and kept.modified < now - GRACE
+            and paths.is_made(kept.key)
         ]
         if gone:
             lease.require()

@@ -7,10 +7,10 @@ part of the ledger, and what does not have the digest is not believed. Numbers c
 from __future__ import annotations
 
 from datetime import timedelta  # noqa: TC003 - pydantic reads the annotations
-from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self, TypeVar
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from registry_gen.errors import LedgerError
 from registry_gen.ledger import codes
@@ -48,7 +48,7 @@ class Lease(Part):
 
     def holds(self, now: datetime, margin: timedelta) -> bool:
         """Whether others must stay away; ``margin`` is how far their clocks may be apart."""
-        return now < self.expires_at + margin
+        return now - margin < self.expires_at
 
     def __str__(self) -> str:
         reason = f": {self.reason}" if self.reason else ""
@@ -86,6 +86,14 @@ class Head(Part):
     first: _Count
     before: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
     changes: Annotated[tuple[Change, ...], Field(max_length=20_000)]
+
+    @model_validator(mode="after")
+    def _leads_here(self) -> Self:
+        """A ledger can be made of a head: no change is missing between its snapshot, or the beginning, and the last."""
+        start = self.snapshot.number if self.snapshot else 0
+        if not self.first <= start <= self.number:
+            raise ValueError(f"changes {self.first} to {self.number} do not lead on from change {start}")
+        return self
 
     @property
     def number(self) -> int:

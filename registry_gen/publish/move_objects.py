@@ -60,9 +60,10 @@ class Copier:
             there_already = self.executor.map(lambda one: self._is_there(one, here, there), some)
             missing = [one for one, done in zip(some, there_already, strict=True) if not done]
             self.kept += len(some) - len(missing)
-            small = [one for one in missing if one.key not in here or here[one.key].size <= SMALL]
+            small = [one for one in missing if one.key in here and here[one.key].size <= SMALL]
             self._copy_small(small)
-            large = [one for one in missing if one.key in here and here[one.key].size > SMALL]
+            # What was not listed may have been put since, and be of any size.
+            large = [one for one in missing if one.key not in here or here[one.key].size > SMALL]
             for stored in self.executor.map(self._copy_large, large):
                 self._count(stored)
 

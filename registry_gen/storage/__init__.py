@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from registry_gen.model.digest import Sha256
 
 
+MOST_READ: Final = 256 * 2**20
+"""Bytes of what ``get`` gives: documents, records and the ledger's state are far smaller, and memory is not endless."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """An object's name, its storage's etag and its size in bytes; and what else the storage happens to know.
@@ -85,7 +89,10 @@ class Storage(Protocol):
         """Write many small objects, in any order; gives for each what ``put_new`` or ``put_if`` returns or raises."""
 
     def get(self, key: str) -> tuple[bytes, Stored] | None:
-        """All bytes of a document, or None where there is none."""
+        """All bytes of a document or record, or None where there is none.
+
+        Raises StorageError STO025 for more than ``MOST_READ``.
+        """
 
     def head(self, key: str) -> Stored | None:
         """What is stored under a key, or None."""

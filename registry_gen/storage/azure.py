@@ -25,7 +25,7 @@ from registry_gen.storage.azure_blob import BLOCK, Labels, as_put, bare, describ
 from registry_gen.storage.azure_client import connect
 from registry_gen.storage.azure_errors import code_of, failing
 from registry_gen.storage.azure_links import Links
-from registry_gen.storage.file_objects import check_key, check_parts, digest_of_body, require_digest
+from registry_gen.storage.file_objects import check_key, check_parts, digest_of_body, gathered, require_digest
 from registry_gen.storage.folders import failing as failing_here
 
 if TYPE_CHECKING:
@@ -119,7 +119,15 @@ class AzureStorage:
 
     def put_all(self, puts: Sequence[Put]) -> list[Stored | ConflictError | StorageError]:
         """Write many small objects: see ``Storage.put_all``."""
-        return _each(self._put, puts)
+        hopeless: list[StorageError] = []
+
+        def put(each: Put) -> Stored | ConflictError | StorageError:
+            done = hopeless[0] if hopeless else self._put(each)
+            if isinstance(done, StorageError) and done.code in codes.HOPELESS:
+                hopeless.append(done)
+            return done
+
+        return _each(put, puts)
 
     def get(self, key: str) -> tuple[bytes, Stored] | None:
         """All bytes of a document, or None."""
@@ -127,8 +135,8 @@ class AzureStorage:
         with failing(self._where(key)):
             for _ in range(_TRIES):
                 try:
-                    found = self._blob(key).download_blob()
-                    body = found.readall()
+                    found = self._blob(key).download_blob(decompress=False)
+                    body = gathered(found.chunks(), self._where(key))
                 except ResourceNotFoundError as error:
                     _require(error, "BlobNotFound")
                     return None
@@ -162,7 +170,7 @@ class AzureStorage:
                     out.seek(0)
                     out.truncate()
                 try:
-                    for chunk in self._blob(key).download_blob().chunks():
+                    for chunk in self._blob(key).download_blob(decompress=False).chunks():
                         total.update(chunk)
                         if out is not None:
                             out.write(chunk)
@@ -290,7 +298,9 @@ class AzureStorage:
     def _listed(self, prefix: str) -> Iterator[Stored]:
         ours, last = self._place.prefix, ""
         with failing(self._where(prefix)):
-            for each in self._blobs(ours + prefix):
+            for each in self._container.list_blobs(
+                name_starts_with=ours + prefix, include=["metadata"], results_per_page=_LIST
+            ):
                 if each.name < last:
                     raise StorageError(
                         codes.FAILED,
@@ -301,12 +311,6 @@ class AzureStorage:
                     )
                 last = each.name
                 yield described(each.name.removeprefix(ours), each)
-
-    def _blobs(self, start: str) -> Iterator[BlobProperties]:
-        try:
-            yield from self._container.list_blobs(name_starts_with=start, include=["metadata"], results_per_page=_LIST)
-        except AttributeError:  # of the library, for an answer that is XML and no list
-            raise ValueError("no list of blobs") from None
 
     def _delete(self, key: str, expected: str | None = None) -> None:
         with failing(self._where(key)):

@@ -38,6 +38,9 @@ BUSY: Final = (408, 429, 500, 502, 503, 504)
 _SKEW: Final = timedelta(minutes=15)
 """Azure refuses a request whose date is further off ("Authorize with Shared Key", x-ms-date)."""
 
+_LONGEST: Final = 80
+"""Characters of a code; those that Azure has are shorter."""
+
 _WRONG_CREDENTIALS: Final = {
     "AuthenticationFailed",
     "InvalidAuthenticationInfo",
@@ -73,7 +76,7 @@ def failing(where: str) -> Iterator[None]:
     except OSError as error:  # of the file that holds a token; whatever the network does the library tells itself
         found = f"no token: {error.strerror or type(error).__name__}"
         raise StorageError(codes.NO_CREDENTIALS, where=where, found=found, hint=codes.NO_CREDENTIALS.fix) from None
-    except ValueError:
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
         found = "an answer that Azure's library cannot read, perhaps of a proxy in between"
         raise StorageError(codes.FAILED, where=where, found=found, hint=codes.FAILED.fix) from None
 
@@ -81,7 +84,7 @@ def failing(where: str) -> Iterator[None]:
 def code_of(error: AzureError) -> str:
     """The service's own name of what is wrong (``BlobNotFound``), "" where no answer said so."""
     code = getattr(error, "error_code", None)
-    return str(getattr(code, "value", code) or "")
+    return str(getattr(code, "value", code) or "")[:_LONGEST]
 
 
 def _told(error: AzureError) -> tuple[Code, str]:

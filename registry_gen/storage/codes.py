@@ -1,5 +1,7 @@
 """Codes of object storage."""
 
+from typing import Final
+
 from registry_gen.errors import Code
 
 IMMUTABLE_CONFLICT = Code(
@@ -120,3 +122,13 @@ BAD_LIFETIME = Code(
     "Whoever sees the URL can read the object until it ends, so it must end soon.",
     "Take a number of seconds between 1 and 3600.",
 )
+TOO_LARGE = Code(
+    "STO025",
+    "a document is larger than any that the registry writes",
+    "It would be read into memory as a whole, and whoever put it there could end every publish that way.",
+    "Find out who can write into the storage. Then delete the object: registry-gen fsck --repair makes it anew. Of "
+    "what lies below state/ put back an earlier version.",
+)
+
+HOPELESS: Final = (NO_CREDENTIALS, BAD_CREDENTIALS, EXPIRED_CREDENTIALS, CLOCK_SKEW, NO_BUCKET, UNREACHABLE)
+"""What would be said of every further object too, after the same patience."""

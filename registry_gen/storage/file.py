@@ -27,6 +27,7 @@ from registry_gen.storage.file_objects import (
     chunks,
     described,
     digest_of_body,
+    gathered,
     is_from,
     object_at,
     require_digest,
@@ -124,7 +125,7 @@ class FileStorage:
         with failing(f"{self.name}/{key}"), self._existing(key) as file:
             if file is None:
                 return None
-            data = b"".join(chunks(file))
+            data = gathered(chunks(file), f"{self.name}/{key}")
             return data, described(key, file, digest_of(data), len(data))
 
     def head(self, key: str) -> Stored | None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 from registry_gen import paths
 from registry_gen.errors import ConflictError, StorageError
 from registry_gen.model.digest import Sha256
-from registry_gen.storage import Stored, codes
+from registry_gen.storage import MOST_READ, Stored, codes
 from registry_gen.storage.folders import STAGING, failing, open_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _CHUNK: Final = 1 << 20
@@ -63,6 +63,23 @@ def _body(body: bytes | Path) -> Iterator[bytes]:
         return
     with failing(str(body)), body.open("rb", buffering=0) as source:
         yield from chunks(source.fileno())
+
+
+def gathered(parts: Iterable[bytes], where: str) -> bytes:
+    """All of a body that comes in parts; raises StorageError STO025 for more than ``MOST_READ`` bytes."""
+    kept, size = [], 0
+    for part in parts:
+        size += len(part)
+        require_small(size, where)
+        kept.append(part)
+    return b"".join(kept)
+
+
+def require_small(size: int, where: str) -> None:
+    """Raise StorageError STO025 for more bytes than are read into memory."""
+    if size > MOST_READ:
+        code = codes.TOO_LARGE
+        raise StorageError(code, where=where, expected=f"at most {MOST_READ} bytes", found="more", hint=code.fix)
 
 
 def chunks(file: int) -> Iterator[bytes]:

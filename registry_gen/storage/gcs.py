@@ -14,7 +14,7 @@ from google.api_core.exceptions import NotFound, PreconditionFailed
 
 from registry_gen.errors import ConflictError, StorageError
 from registry_gen.storage import Stored, codes
-from registry_gen.storage.file_objects import check_key, check_parts, require_etag
+from registry_gen.storage.file_objects import check_key, check_parts, require_etag, require_small
 from registry_gen.storage.folders import failing as failing_here
 from registry_gen.storage.gcs_client import PATIENCE, THREADS, TIMEOUT, open_bucket
 from registry_gen.storage.gcs_credentials import credentials_of
@@ -43,11 +43,6 @@ _ATTEMPTS: Final = 3
 
 _FIELDS: Final = "items(name,generation,crc32c,size,contentType,cacheControl,timeCreated),nextPageToken"
 _PAGE: Final = 1_000
-_HOPELESS: Final = (
-    *(codes.NO_CREDENTIALS, codes.BAD_CREDENTIALS, codes.EXPIRED_CREDENTIALS),
-    *(codes.CLOCK_SKEW, codes.NO_BUCKET, codes.UNREACHABLE),
-)
-"""What would be said of every further object too, after the same patience."""
 
 
 class GcsStorage:
@@ -107,7 +102,7 @@ class GcsStorage:
             try:
                 return self._put(each)
             except (ConflictError, StorageError) as error:
-                if isinstance(error, StorageError) and error.code in _HOPELESS:
+                if isinstance(error, StorageError) and error.code in codes.HOPELESS:
                     hopeless.append(error)
                 return error
 
@@ -118,7 +113,7 @@ class GcsStorage:
         check_key(key)
         with failing(f"{self.name}/{key}"):
             blob = self._blob(key)
-            kept = io.BytesIO()
+            kept = _Kept(f"{self.name}/{key}")
             summed = read(blob, self._patience, kept)
             if summed is None:
                 return None
@@ -293,6 +288,18 @@ class GcsStorage:
 
     def _blob(self, key: str) -> Any:
         return self._bucket.blob(self._place.prefix + key)
+
+
+class _Kept(io.BytesIO):
+    """A document in memory; raises StorageError STO025 for one that is too large."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self._where = where
+
+    def write(self, data: Any) -> int:
+        require_small(self.tell() + len(data), self._where)
+        return super().write(data)
 
 
 def _side_by_side(do: Callable[[_T], _R], each: Sequence[_T]) -> list[_R]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from registry_gen.errors import Code
 
 _LONGEST: Final = 300
+_NONSENSE: Final = "an answer that is not the storage's own"
 _NETWORK: Final = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError)
 _OAUTH: Final = re.compile(
     r"\b(invalid_grant|invalid_client|invalid_target|invalid_request|invalid_scope|unauthorized_client|access_denied)\b"
@@ -52,6 +53,8 @@ def failing(where: str) -> Iterator[None]:
         yield
     except (GoogleAPIError, GoogleAuthError, InvalidResponse, *_NETWORK) as error:
         raise translated(error, where) from None  # its text may hold a secret
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
+        raise StorageError(codes.FAILED, where=where, found=_NONSENSE, hint=codes.FAILED.fix) from None
 
 
 def translated(error: BaseException, where: str) -> StorageError:
@@ -73,7 +76,7 @@ def _meaning(error: BaseException) -> tuple[Code, str]:
     if isinstance(error, DefaultCredentialsError):
         return codes.NO_CREDENTIALS, "no Application Default Credentials"
     if isinstance(error, requests.JSONDecodeError):
-        return codes.FAILED, "an answer that is not the storage's own"
+        return codes.FAILED, _NONSENSE
     if isinstance(error, (TransportError, *_NETWORK)):
         return codes.UNREACHABLE, _network(error)
     if isinstance(error, GoogleAuthError):
@@ -121,6 +124,6 @@ def _said(response: Any) -> str:
     """The message of the API's own answer; "" where it is of another shape."""
     try:
         message = response.json()["error"]["message"]
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return ""
     return str(message)[:_LONGEST] if isinstance(message, str) else ""

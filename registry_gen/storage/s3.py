@@ -21,14 +21,23 @@ from registry_gen.errors import ConflictError, StorageError
 from registry_gen.model.digest import Sha256
 from registry_gen.model.digest import sha256 as digest_of
 from registry_gen.storage import MAX_SIGNED_SECONDS, codes
-from registry_gen.storage.file_objects import check_key, check_parts, digest_of_body, require_digest
+from registry_gen.storage.file_objects import check_key, check_parts, digest_of_body, gathered, require_digest
 from registry_gen.storage.s3_client import CONNECTIONS, open_client
-from registry_gen.storage.s3_errors import GONE, LOST, code_of, failing, refused_key, says_nothing, was_repeated
-from registry_gen.storage.s3_objects import headed, is_same_write, labels, listed, quoted
+from registry_gen.storage.s3_errors import GONE, LOST, code_of, failing, refused_key, says_nothing
+from registry_gen.storage.s3_objects import (
+    headed,
+    is_same_write,
+    is_written_by,
+    labels,
+    listed,
+    new_write,
+    quoted,
+)
 from registry_gen.storage.s3_upload import LARGE, LARGE_ELSEWHERE, PART, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from typing import BinaryIO
 
     from registry_gen.model.places import S3Place
@@ -82,7 +91,7 @@ class S3Storage:
                     require_digest(key, sha256, digest_of_body(body))
                     return self._as_promised(key, sha256)
                 require_digest(key, sha256, digest_of_body(body))
-                return upload.put(body, sha256, {"IfNoneMatch": "*"})
+                return upload.put(body, sha256, {"IfNoneMatch": "*"}, new_write())
             except ClientError as error:
                 if code_of(error) not in LOST:
                     raise
@@ -93,30 +102,35 @@ class S3Storage:
         upload = self._upload(key)
         if upload.rule.immutable:
             raise StorageError(codes.BAD_KEY, "an immutable object is never replaced", where=key)
-        digest = digest_of(body)
+        digest, write = digest_of(body), new_write()
         condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": quoted(expected)}
         with failing(self._where(key)):
             try:
-                return upload.put(body, digest, condition)
+                return upload.put(body, digest, condition, write)
             except ClientError as error:
                 if code_of(error) not in LOST | GONE:
                     raise
-                ours = was_repeated(error)
             found = self.head(key)
-            if ours and found and digest == (found.sha256 or self.digest(key)):
-                return found
+            if found and is_written_by(found, write):
+                return replace(found, sha256=digest)
         raise _changed(key, found, expected)
 
     def put_all(self, puts: Sequence[Put]) -> list[Stored | ConflictError | StorageError]:
         """Write many small objects: see ``Storage.put_all``."""
 
+        hopeless: list[StorageError] = []
+
         def put(each: Put) -> Stored | ConflictError | StorageError:
+            if hopeless:
+                return hopeless[0]
             try:
                 if each.sha256 is not None:
                     return self.put_new(each.key, each.body, each.sha256)
                 body = each.body.read_bytes() if isinstance(each.body, Path) else each.body
                 return self.put_if(each.key, body, each.expected)
             except (ConflictError, StorageError) as error:
+                if isinstance(error, StorageError) and error.code in codes.HOPELESS:
+                    hopeless.append(error)
                 return error
 
         return [*self._at_once(put, puts)]
@@ -126,7 +140,7 @@ class S3Storage:
 
         def read(answer: Mapping[str, Any]) -> bytes:
             with closing(answer["Body"]) as body:
-                return bytes(body.read())
+                return gathered(body.iter_chunks(_CHUNK), self._where(key))
 
         found = self._read(key, read)
         if found is None:
@@ -136,8 +150,8 @@ class S3Storage:
 
     def head(self, key: str) -> Stored | None:
         """What is stored under a key, or None."""
-        answer = self._head(key)
-        return headed(key, answer) if answer else None
+        found = self._head(key)
+        return found[0] if found else None
 
     def digest(self, key: str) -> Sha256 | None:
         """The SHA-256 of what is stored under a key, read to the end; None where there is nothing."""
@@ -178,12 +192,13 @@ class S3Storage:
 
     def relabel(self, key: str) -> Stored | None:
         """Give an object the labels that ``paths.rule`` says, by a copy onto itself: see ``Storage.relabel``."""
-        answer = self._head(key)
-        if answer is None:
+        looked = self._head(key)
+        if looked is None:
             return None
+        found, answer = looked
         wanted = labels(check_key(key), self._place)
         if wanted.items() <= {"StorageClass": "STANDARD", **answer}.items():
-            return headed(key, answer)
+            return found
         keeps = {"StorageClass": answer["StorageClass"]} if "StorageClass" in answer else {}
         with failing(self._where(key)):
             try:
@@ -256,7 +271,7 @@ class S3Storage:
         with ThreadPoolExecutor(CONNECTIONS) as executor:
             return [*executor.map(call, each)]
 
-    def _head(self, key: str) -> Mapping[str, Any] | None:
+    def _head(self, key: str) -> tuple[Stored, Mapping[str, Any]] | None:
         check_key(key)
         with failing(self._where(key)):
             try:
@@ -269,7 +284,7 @@ class S3Storage:
                     self._ask_why(key)
                 raise
             self._bucket_seen = True
-            return answer
+            return headed(key, answer), answer
 
     def _require_bucket(self) -> None:
         """Raise ClientError where the bucket is missing: the answer to HEAD is the same as for a missing object."""
@@ -338,16 +353,17 @@ class S3Storage:
                 page = self._client.list_objects_v2(
                     Bucket=self._place.bucket, Prefix=own + prefix, MaxKeys=_PAGE, **token
                 )
-            self._bucket_seen = True
-            found = [listed(each["Key"].removeprefix(own), each) for each in page.get("Contents", ())]
-            yield from self._told_apart(found, page["ResponseMetadata"]["HTTPHeaders"].get("date"))
-            if not page.get("IsTruncated"):
+                self._bucket_seen = True
+                found = [listed(each["Key"].removeprefix(own), each) for each in page.get("Contents", ())]
+                date = page["ResponseMetadata"]["HTTPHeaders"].get("date")
+                since = parsedate_to_datetime(date).astimezone(UTC) - _FRESH if date else None
+                token = {"ContinuationToken": page["NextContinuationToken"]} if page.get("IsTruncated") else {}
+            yield from self._told_apart(found, since)
+            if not token:
                 return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
 
-    def _told_apart(self, found: Sequence[Stored], date: str | None) -> Iterator[Stored]:
-        """The objects of a page, those that are young at its ``date`` with the name of their write."""
-        since = parsedate_to_datetime(date).astimezone(UTC) - _FRESH if date else None
+    def _told_apart(self, found: Sequence[Stored], since: datetime | None) -> Iterator[Stored]:
+        """The objects of a page, those that were written ``since`` with the name of their write."""
         young = [each for each in found if since is None or each.modified is None or each.modified > since]
         asked = dict(zip([each.key for each in young], self._at_once(self._head_listed, young), strict=True))
         for each in found:

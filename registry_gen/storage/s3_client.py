@@ -52,7 +52,7 @@ def open_client(place: S3Place, attempts: int) -> Any:
     region = place.region or session.get_config_variable("region") or (_DEFAULT_REGION if place.endpoint else None)
     if place.auth is not None:
         session.register_component("credential_provider", _Chain(_credentials(place, region)))
-    return session.create_client(
+    client = session.create_client(
         "s3",
         region_name=region,
         endpoint_url=place.endpoint,
@@ -69,6 +69,14 @@ def open_client(place: S3Place, attempts: int) -> Any:
             user_agent_extra="registry-gen",
         ),
     )
+    client.meta.events.register_last("before-parameter-build.s3", _follow_once)
+    return client
+
+
+def _follow_once(model: Any, context: dict[str, Any], **_: object) -> None:
+    """botocore asks HeadBucket where to go on after a redirect, and would ask it again where that is redirected too."""
+    if model.name == "HeadBucket" and "s3_redirect" in context:
+        context["s3_redirect"]["redirected"] = True
 
 
 @cache

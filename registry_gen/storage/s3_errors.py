@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore import exceptions
+from botocore.parsers import ResponseParserError
 
 from registry_gen.errors import StorageError
 from registry_gen.storage import codes
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 LOST: Final = frozenset({"PreconditionFailed", "412"})
 BUSY_KEY: Final = frozenset({"ConditionalRequestConflict", "OperationAborted"})
 GONE: Final = frozenset({"NoSuchKey", "404", "NotFound"})
+_LONGEST: Final = 80
+"""Characters of a server's word that are shown; those that Amazon has are shorter."""
+_LONGEST_KEY: Final = 1_024
 _BODYLESS: Final = frozenset({"400", "403"})
 
 _BY_CODE: Final[dict[str, Code]] = {
@@ -60,16 +64,17 @@ def failing(where: str) -> Iterator[None]:
         raise answered(error, where) from None
     except exceptions.BotoCoreError as error:
         raise _unasked(error, where) from None
+    except OSError as error:  # of the file that holds a token; whatever the network does botocore tells itself
+        found = f"no token: {error.strerror or type(error).__name__}"
+        raise StorageError(codes.NO_CREDENTIALS, where=where, found=found, hint=codes.NO_CREDENTIALS.fix) from None
+    except (ResponseParserError, LookupError, ValueError, TypeError, ArithmeticError):
+        found = "an answer that is none of S3, perhaps of a proxy in between"
+        raise StorageError(codes.FAILED, where=where, found=found, hint=codes.FAILED.fix) from None
 
 
 def code_of(error: Any) -> str:
     """The server's word for what is wrong; of an answer without a body its status."""
     return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def was_repeated(error: Any) -> bool:
-    """Whether the request was sent more than once, so that an earlier one may have been carried out."""
-    return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
 
 
 def says_nothing(error: Any) -> bool:
@@ -83,7 +88,7 @@ def answered(error: Any, where: str) -> StorageError:
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code = _BY_CODE.get(word) or _BY_CODE.get(str(status)) or (codes.BUSY if status >= 500 else codes.FAILED)
     action = _action(error.operation_name)
-    found = f"{word or status} to {action}"
+    found = f"{word[:_LONGEST] or status} to {action}"
     expected = f"{action} to be allowed" if code is codes.NOT_ALLOWED else ""
     if code is codes.WRONG_REGION and (region := _region(error)):
         found = f"the region {region}"
@@ -97,8 +102,8 @@ def refused_key(errors: Sequence[Any], bucket: str) -> StorageError:
     first = errors[0]
     word = str(first.get("Code", ""))
     code = _BY_CODE.get(word, codes.BUSY if word in ("InternalError", "ServiceUnavailable") else codes.FAILED)
-    found = f"{word} to s3:DeleteObject" + (f", for {len(errors)} objects" if len(errors) > 1 else "")
-    return StorageError(code, where=f"{bucket}/{first.get('Key', '')}", found=found, hint=code.fix)
+    found = f"{word[:_LONGEST]} to s3:DeleteObject" + (f", for {len(errors)} objects" if len(errors) > 1 else "")
+    return StorageError(code, where=f"{bucket}/{str(first.get('Key', ''))[:_LONGEST_KEY]}", found=found, hint=code.fix)
 
 
 def _unasked(error: exceptions.BotoCoreError, where: str) -> StorageError:

@@ -92,6 +92,11 @@ def is_same_write(found: Stored, now: Stored) -> bool:
     return found.etag == now.etag and (write == write_now if write else second == second_now)
 
 
+def is_written_by(found: Stored, write: str) -> bool:
+    """Whether it was this write of ours that made what is there, although we were told that it had lost."""
+    return (found.written or "").rpartition("/")[2] == write
+
+
 def _digest(answer: Mapping[str, Any]) -> Sha256 | None:
     """The SHA-256 that the server computed or checked itself when the bytes came; None for one over digests of parts.
 

@@ -52,14 +52,14 @@ class Upload:
     large: int = LARGE
     part: int = PART
 
-    def put(self, body: bytes | Path, digest: Sha256, condition: dict[str, str]) -> Stored:
+    def put(self, body: bytes | Path, digest: Sha256, condition: dict[str, str], write: str) -> Stored:
         """Write bytes, or a file whose bytes were hashed, where ``condition`` holds (IfMatch or IfNoneMatch).
 
-        Raises ClientError with one of ``s3_errors.LOST`` where it does not.
+        ``write`` names this write, however often it is sent. Raises ClientError with one of ``s3_errors.LOST`` where
+        it does not hold.
         """
 
         def send() -> Stored:
-            write = new_write()
             with _opened(body) as content:
                 answer = self.client.put_object(
                     **self._named,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from pathlib import Path
+import stat
 from typing import Final
 
 from registry_gen.errors import InputError
@@ -22,8 +23,7 @@ def read_secret(reference: str) -> str:
         text = os.environ.get(name, "")
     else:
         try:
-            with Path(name).open("rb") as file:
-                text = file.read(_MAX_BYTES).decode()
+            text = _read(name).decode()
         except UnicodeDecodeError:
             raise _missing(reference, "bytes that are no text") from None
         except OSError as error:
@@ -31,6 +31,17 @@ def read_secret(reference: str) -> str:
     if not text.strip():
         raise _missing(reference, "no such environment variable, or an empty one" if kind == "env" else "an empty file")
     return text.strip()
+
+
+def _read(path: str) -> bytes:
+    """All of a file; what is no file would never end, or never begin. Raises OSError."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a file")
+        data = file.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise OSError(errno.EFBIG, f"more than {_MAX_BYTES} bytes")
+    return data
 
 
 def _missing(reference: str, found: str) -> InputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -168,3 +169,18 @@ def test_a_package_whose_fields_hold_signed_urls_and_escapes(
         ran = run_apart(work, *arguments, env={**ENVIRONMENT, "LEDGER_URL": database})
         assert_silent(ran)
         assert re.search("NET0|SRC0|PUB0", ran.out)
+
+
+def test_what_a_library_logs_of_a_program_is_not_shown(work: Workspace, database: str) -> None:
+    program = work.root / "bin/az"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nprintf '\\033[31m{TOKEN}' >&2\nexit 1\n")
+    program.chmod(0o755)
+    settings = (work.root / "registry.yaml").read_text()
+    work.write("registry.yaml", settings.replace("public: ./public", "public: az://acmeaccount/registry"))
+    # The one of Azure's ways that runs a program, so that none of the others asks anybody.
+    chosen = {"AZURE_TOKEN_CREDENTIALS": "AzureCliCredential", "PATH": f"{program.parent}:{os.environ['PATH']}"}
+    ran = run_apart(work, "storage", "usage", env={**ENVIRONMENT, **chosen, "LEDGER_URL": database})
+
+    assert_silent(ran)
+    assert "STO010" in ran.err

@@ -136,11 +136,14 @@ def test_what_a_killed_doctor_left_is_removed_by_a_later_one_and_what_another_is
     storage.put_if(old, b"left", None)
     storage.put_new(young, b"at work", sha256(b"at work"))
     before = (now() - timedelta(hours=2)).timestamp()
-    os.utime(tmp_path / old, (before, before))
+    somebodys = tmp_path / "scratch/notes"
+    somebodys.write_bytes(b"not ours")
+    for path in (tmp_path / old, somebodys):
+        os.utime(path, (before, before))
 
     assert examined(storage)["DIA022"].found == "1 left by an earlier doctor, too"
 
-    assert [stored.key for stored in storage.list("")] == [young]
+    assert [stored.key for stored in storage.list("")] == [young, "scratch/notes"]
 
 
 def test_a_storage_that_fails_at_the_end_does_not_hide_why_a_trial_ended(tmp_path: Path) -> None:

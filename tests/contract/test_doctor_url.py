@@ -15,7 +15,7 @@ import pytest
 
 from registry_gen import paths
 from registry_gen.doctor import client_checks, private_checks, url_checks
-from registry_gen.doctor.exchange import Asker
+from registry_gen.doctor.exchange import Answer, Asker
 from registry_gen.doctor.outside import Outside
 from registry_gen.doctor.private_checks import Private, open_asker
 from registry_gen.doctor.result import CheckFailedError, Failed, NotApplicable, Ok
@@ -152,6 +152,11 @@ def encoded(request: Request, reply: Reply) -> Reply:
     if "gzip" not in request.headers.get("accept-encoding", "") or not isinstance(reply.body, bytes):
         return reply
     return replace(with_header(reply, "Content-Encoding", "gzip"), body=gzip.compress(reply.body))
+
+
+def leads_nowhere(name: str) -> Callable[[Reply], Reply]:
+    """A document whose reference of this name is no URL."""
+    return body(lambda found: found.update({name: "https://["}))
 
 
 BENT: list[tuple[str, Callable[[Outside], Verdict], Bend, str]] = [
@@ -332,6 +337,42 @@ BENT: list[tuple[str, Callable[[Outside], Verdict], Bend, str]] = [
         on(f"/{MIRROR}/*", lambda reply: replace(reply, content_type="binary/octet-stream")),
         "binary/octet-stream",
     ),
+    *(
+        (
+            f"a URL that is none as {name}",
+            client_checks.provider_reads,
+            on("*/linux/amd64", leads_nowhere(name)),
+            "https://[",
+        )
+        for name in ("download_url", "shasums_url", "shasums_signature_url")
+    ),
+    (
+        "a location that is no URL",
+        client_checks.module_reads,
+        on(DOWNLOAD, lambda reply: replace(reply, body=b'{"location":"https://["}')),
+        "https://[",
+    ),
+    (
+        "a page that leads to no URL",
+        client_checks.module_reads,
+        on("*/get.html", lambda reply: replace(reply, body=_text(reply).replace(b"https://", b"https://["))),
+        "https://[",
+    ),
+    (
+        "one header more",
+        url_checks.header_on_downloads,
+        on(DOWNLOAD, lambda reply: replace(reply, headers={"x-terraform-get": "./other.html", **reply.headers})),
+        "./other.html, ./get.html",
+    ),
+    (
+        "a second rule for caches",
+        url_checks.cache_rules,
+        on(
+            f"/{MODULE}/versions",
+            lambda reply: replace(reply, headers={"cache-control": "s-maxage=9999", **reply.headers}),
+        ),
+        "s-maxage=9999",
+    ),
     ("no mirrored version", client_checks.mirror_reads, on(f"/{MIRROR}/3.1.0.json", lambda _: Reply(404)), "404"),
 ]
 
@@ -404,6 +445,16 @@ def test_a_clock_that_is_off_is_told(site: BentSite, authority: Authority) -> No
         now=lambda: now() + timedelta(minutes=5),
     )
     assert aged == Ok(), "an answer of five minutes ago, out of a cache"
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -0100", "Fri, 31 Dec 9999 23:59:59 GMT", "tomorrow"])
+def test_a_date_beyond_all_dates_tells_nothing(
+    site: BentSite, authority: Authority, monkeypatch: pytest.MonkeyPatch, date: str
+) -> None:
+    answer = Answer(site.base, 404, {"date": date, "age": "999999999"}, b"")
+    monkeypatch.setattr(Asker, "ask", lambda *_, **__: answer)
+
+    assert isinstance(look(site, authority, url_checks.same_clock), NotApplicable)
 
 
 def test_what_is_not_published_is_not_asked_for(tmp_path: Path, authority: Authority) -> None:

@@ -30,6 +30,7 @@ from tests.support.http_server import HttpServer, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from registry_gen.edge.purge import Edge, Purged
     from tests.support.cdns import FakeCdn
@@ -288,6 +289,28 @@ def test_no_fault_shows_a_secret(bench: Bench, cdn: FakeCdn) -> None:
     assert isinstance(cdn, FakeGoogle | FakeWebhook) or SECRET not in shown
 
 
+def test_no_part_of_a_secret_is_shown_wherever_an_answer_repeats_it(bench: Bench, cdn: FakeCdn) -> None:
+    cdn.interfere(Reply(400, b" " * (4096 - 30) + SECRET.encode()))
+    done = bench.purge(cdn, [LISTING])
+
+    assert isinstance(cdn, FakeGoogle | FakeWebhook) or SECRET[:10] not in str(done.failures[0])
+
+
+def test_a_secret_is_not_shown_as_a_form_has_it(bench: Bench, server: HttpServer) -> None:
+    cdn = FakeFastly(server)
+    cdn.secrets = {"env:FASTLY": "a+secret/with=signs"}
+    cdn.interfere(Reply(400, b"you sent token=a%2Bsecret%2Fwith%3Dsigns"))
+
+    assert "you sent token=…" in bench.purge(cdn, [LISTING]).failures[0].found
+
+
+def test_an_answer_that_is_nested_without_end_is_refused_as_any_other(bench: Bench, cdn: FakeCdn) -> None:
+    cdn.interfere(Reply(200, b"[" * 200_000))
+    done = bench.purge(cdn, [LISTING])
+
+    assert [error.code for error in done.failures] in ([], [codes.DENIED], [codes.REFUSED])
+
+
 def test_fastly_purges_by_surrogate_keys_in_batches(bench: Bench, server: HttpServer) -> None:
     cdn = FakeFastly(server, surrogate_keys=True)
     done = bench.purge(cdn, leaves(600))
@@ -339,6 +362,35 @@ def test_cloudfront_takes_what_the_environment_says_where_no_keys_are_named(
     assert cdn.purged == urls([LISTING])
 
 
+def test_nothing_that_signs_for_cloudfront_is_shown_where_its_answer_repeats_what_was_signed(
+    bench: Bench, server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cdn = FakeCloudFront(server)
+    cdn.options = CloudFront("EDFDVBD6EXAMPLE")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "IQoJb3JpZ2luX2VjEXAMPLE")
+    cdn.interfere(
+        Reply(403, b"<Message>The Canonical String is x-amz-security-token:IQoJb3JpZ2luX2VjEXAMPLE</Message>")
+    )
+
+    assert "x-amz-security-token:…" in bench.purge(cdn, [LISTING]).failures[0].found
+
+
+def test_a_role_that_cannot_be_taken_is_told(
+    bench: Bench, server: HttpServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cdn = FakeCloudFront(server)
+    cdn.options = CloudFront("EDFDVBD6EXAMPLE")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/registry")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "missing"))
+    done = bench.purge(cdn, [LISTING])
+
+    assert [(error.code, error.found) for error in done.failures] == [(codes.NO_SECRET, "FileNotFoundError")]
+
+
 def test_google_asks_for_one_token_and_waits_where_its_quota_is_used_up(bench: Bench, server: HttpServer) -> None:
     cdn = FakeGoogle(server)
     edge = bench.edge(cdn)
@@ -383,6 +435,15 @@ def test_azures_token_goes_to_azure_alone(bench: Bench, server: HttpServer) -> N
         done = bench.purge(cdn, [LISTING])
         assert (done.done, other.requests) == ((LISTING,), [])
     assert done.notes == ("Azure took the request; how it goes on is told elsewhere",)
+
+
+@pytest.mark.parametrize("place", ["https://[", "https://[x]/", "nowhere"])
+def test_an_operation_at_no_url_is_not_watched(bench: Bench, server: HttpServer, place: str) -> None:
+    cdn = FakeAzure(server)
+    cdn.elsewhere = place
+    done = bench.purge(cdn, [LISTING])
+
+    assert (done.done, done.failures) == ((LISTING,), ())
 
 
 def test_an_application_of_azure_that_is_unknown_is_told(bench: Bench, server: HttpServer) -> None:

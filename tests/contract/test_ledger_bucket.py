@@ -476,6 +476,9 @@ def test_a_head_that_is_none_is_refused(machines: Machines, text: str, said: str
         {"changes": [{"sha256": "../../x", "size": 1}]},
         {"lease": {"owner": "x" * 2_000, "since": "2026-01-01T00:00:00Z", "expires_at": "2026-01-01T00:00:00Z"}},
         {"lease": {"owner": "x", "since": "2026-01-01T00:00:00", "expires_at": "2026-01-01T00:00:00Z"}},
+        {"first": 3},
+        {"first": 0, "snapshot": {"sha256": "0" * 64, "generation": 1, "number": 99}},
+        {"first": 5, "snapshot": {"sha256": "0" * 64, "generation": 1, "number": 2}},
         {"more": 1},
     ],
 )
@@ -483,6 +486,15 @@ def test_a_head_with_a_value_that_is_none_is_refused(machines: Machines, changes
     publish(machines("one"))
     write_head(machines, **changes)
     refused(machines("two").bring, codes.HEAD_UNREADABLE)
+
+
+def test_a_lease_until_the_end_of_time_is_held_and_can_be_taken_away(machines: Machines) -> None:
+    publish(machines("one"))
+    ages = {"since": "2026-01-01T00:00:00Z", "expires_at": "9999-12-31T23:59:59Z"}
+    write_head(machines, lease={"owner": "mallory", **ages})
+    refused(acquire(machines("two")), codes.LOCK_HELD, "'mallory', until 9999-12-31 23:59:59 UTC")
+    machines("two").unlock(ROW, force=True)
+    publish(machines("two"), 1)
 
 
 def test_a_newer_registry_gens_ledger_is_refused(machines: Machines) -> None:
@@ -559,6 +571,8 @@ def test_objects_that_nothing_names_go_after_a_day(machines: Machines, time: Mad
     assert before < set(machines.private.rglob("state/*/*")), "whoever read the head of before still needs them"
     left = machines.private / paths.state_part(1, digest_of("of a run that was killed"))
     left.write_bytes(b"x")
+    somebodys = machines.private / "state/head.before-the-move"
+    somebodys.write_bytes(b"x")
     real = (left.stat().st_mtime) - NOW.timestamp()
 
     time.pass_by(real + GRACE.total_seconds() + 60)
@@ -567,6 +581,7 @@ def test_objects_that_nothing_names_go_after_a_day(machines: Machines, time: Mad
     gone = before - set(machines.private.rglob("state/*/*"))
     assert {path.parent.name for path in gone} == {"journal", "snapshots", "parts"}
     assert not left.exists()
+    assert somebodys.exists(), "what is not ours stays, and stops nobody"
     machines.same("one", "two")
 
 

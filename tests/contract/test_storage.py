@@ -55,6 +55,21 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 
 
 class TestAnyStorage:
+    def test_what_is_larger_than_any_document_is_not_read_into_memory(
+        self, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("registry_gen.storage.file_objects.MOST_READ", 3_000)
+        storage.put_if(LEAF, b"x" * 3_000, None)
+        storage.put_if(LISTING, b"x" * 3_001, None)
+        found = storage.get(LEAF)
+        assert found
+        assert len(found[0]) == 3_000
+        with pytest.raises(StorageError) as refused:
+            storage.get(LISTING)
+        assert refused.value.code.id == "STO025"
+        assert LISTING in refused.value.where
+        assert storage.digest(LISTING) == sha256(b"x" * 3_001), "what is streamed may have any size"
+
     def test_what_was_put_is_read_back(self, storage: Storage) -> None:
         put = storage.put_new(ARCHIVE, b"archive", sha256(b"archive"))
         assert storage.get(ARCHIVE) == (b"archive", put)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import socket
 import traceback
@@ -11,10 +13,12 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from azure.storage.blob import ContentSettings
 
 from registry_gen.errors import RegistryError, StorageError
 from registry_gen.model.digest import sha256
 from registry_gen.model.places import AzureConnectionString
+from registry_gen.storage import Put
 from registry_gen.storage.azure import AzureStorage
 from registry_gen.storage.azure_blob import BLOCK
 from tests.support.azurite import ACCOUNT, KEY, Azurite
@@ -145,6 +149,49 @@ class TestAnswersThatGoWrong:
         assert code(lambda: azure_behind.get(LISTING)) == "STO008"
         azure_front.plan("GET", Refused(200, "", body="<!DOCTYPE html><html><title>Sign in</title></html>"))
         assert code(lambda: list(azure_behind.list(""))) == "STO008"
+
+    @pytest.mark.parametrize("body", ["[" * 100_000, '{"error": {"message": 7}}', "7"], ids=["deep", "odd", "number"])
+    def test_a_refusal_that_makes_no_sense_is_a_failure_of_the_storage(
+        self, azure_behind: AzureStorage, azure_front: Front, body: str
+    ) -> None:
+        said = Refused(400, "", {"Content-Type": "application/json"}, body)
+        azure_front.plan("GET", said, said)
+        azure_front.plan("PUT", said)
+        for call in (
+            lambda: azure_behind.get(LISTING),
+            lambda: list(azure_behind.list("")),
+            lambda: azure_behind.put_if(LISTING, b"[1]", None),
+        ):
+            assert code(call) == "STO008"
+
+    def test_many_puts_to_an_account_that_is_gone_end_with_the_patience_of_a_few(
+        self, azure_behind: AzureStorage, azure_front: Front
+    ) -> None:
+        azure_front.plan("PUT", *[Refused(404, "ContainerNotFound")] * 500)
+        puts = [Put(f"v1/modules/acme/network/aws/1.{minor}.0/download", b"{}") for minor in range(500)]
+        told = azure_behind.put_all(puts)
+        assert [error.code.id for error in told if isinstance(error, StorageError)] == ["STO013"] * 500
+        assert azure_front.count("PUT") <= 40
+
+    def test_a_code_of_any_length_is_shown_as_far_as_it_can_be_read(
+        self, azure_behind: AzureStorage, azure_front: Front
+    ) -> None:
+        azure_front.plan("HEAD", Refused(400, "Long" * 10_000))
+        with pytest.raises(StorageError) as refused:
+            azure_behind.head(LISTING)
+        assert len(str(refused.value)) < 1_000
+
+    def test_what_somebody_stored_packed_is_read_as_it_is_stored_and_never_unpacked(
+        self, azurite: Azurite, azure_place: AzurePlace, storage: AzureStorage
+    ) -> None:
+        packed = gzip.compress(b"x" * 1_000_000)
+        settings = ContentSettings(content_encoding="gzip")
+        blob(azurite, azure_place, LISTING).upload_blob(packed, content_settings=settings)
+        found, kept = storage.get(LISTING), io.BytesIO()
+        assert found
+        assert (found[0], found[1].size) == (packed, len(packed))
+        assert storage.digest(LISTING) == storage.read_into(LISTING, kept) == sha256(packed)
+        assert kept.getvalue() == packed
 
 
 class TestRefusals:

@@ -490,7 +490,10 @@ def dsn(work: Workspace) -> str:
     return found
 
 
-def test_large_objects_pass_through_a_file_and_not_through_memory(tmp_path: Path, work: Workspace) -> None:
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "put since it was listed"])
+def test_large_objects_pass_through_a_file_and_not_through_memory(
+    tmp_path: Path, work: Workspace, listed: bool
+) -> None:
     source, target = FileStorage(tmp_path / "one", durable=False), FileStorage(tmp_path / "two", durable=False)
     (tmp_path / "body").write_bytes(b"\0" * 80_000_000)
     digest = sha256((tmp_path / "body").read_bytes())
@@ -498,7 +501,7 @@ def test_large_objects_pass_through_a_file_and_not_through_memory(tmp_path: Path
     with work.registry() as registry, pool(2, "copy") as executor:
         copier = Copier(source, target, registry.staging, executor)
         tracemalloc.start()
-        copier.copy([Wanted(ARCHIVE, digest)], {ARCHIVE: stored}, {})
+        copier.copy([Wanted(ARCHIVE, digest)], {ARCHIVE: stored} if listed else {}, {})
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert copier.problems == []

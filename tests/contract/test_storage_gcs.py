@@ -289,6 +289,29 @@ class TestRefusals:
             error = refused(call)
             assert (error.code.id, error.found) == ("STO008", "an answer that is not the storage's own")
 
+    @pytest.mark.parametrize(
+        ("name", "status", "body"),
+        [
+            ("head", 200, b"[" * 100_000),
+            ("get", 400, b"[" * 100_000),
+            ("head", 200, b'{"name": 7, "size": "many", "generation": "x", "timeCreated": "soon"}'),
+            ("head", 200, b'{"items": []}'),
+            ("list", 200, b'{"items": [null]}'),
+            ("list", 200, b'{"items": 7}'),
+            ("list", 200, b'{"items": [{"name": "k", "size": "1", "generation": "1", "timeCreated": "soon"}]}'),
+            ("head", 400, b'{"error": "invalid"}'),
+            ("delete", 400, b"7"),
+            ("put_if", 200, b'{"size": "many"}'),
+        ],
+    )
+    def test_an_answer_that_makes_no_sense_is_a_failure_of_the_storage(
+        self, fake_gcs: Door, name: str, status: int, body: bytes
+    ) -> None:
+        storage = gcs_storage(fake_gcs)
+        put = storage.put_if(LISTING, b"[1]", None)
+        fake_gcs.fail(9, status=status, body=body)
+        assert refused(lambda: CALLS[name](storage, put)).code.id == "STO008"
+
     def test_a_missing_bucket_is_named(self, fake_gcs: Door) -> None:
         """Of an object that is asked for in it, the emulator does not say which of both is missing."""
         fake_gcs.bucket()

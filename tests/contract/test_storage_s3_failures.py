@@ -11,7 +11,9 @@ from botocore.session import Session
 
 from registry_gen.errors import ConflictError, StorageError
 from registry_gen.model.digest import sha256
+from registry_gen.storage import Put
 from registry_gen.storage.s3 import S3Storage
+from registry_gen.storage.s3_client import CONNECTIONS
 from tests.support.misbehaving import Fault, Misbehaving
 from tests.support.seaweedfs import BUCKET, OWNER
 
@@ -122,6 +124,105 @@ def test_a_stale_swap_to_the_same_bytes_is_a_conflict_where_it_was_sent_once(dir
     direct.put_if(LISTING, b"[1,2]", before.etag)
     with pytest.raises(ConflictError):
         direct.put_if(LISTING, b"[1,2]", before.etag)
+
+
+def test_a_swap_whose_answer_was_lost_is_ours_though_it_met_itself_when_it_was_sent_again(
+    storage: S3Storage, direct: S3Storage, proxy: Misbehaving
+) -> None:
+    before = direct.put_if(LISTING, b"[1]", None)
+    proxy.fail("PUT", Fault.lost(), BUSY)
+    after = storage.put_if(LISTING, b"[1,2]", before.etag)
+    assert after == direct.head(LISTING)
+    assert proxy.asked.count("PUT") == 3
+
+
+def test_a_stale_swap_to_the_same_bytes_is_a_conflict_though_it_was_sent_twice(
+    storage: S3Storage, direct: S3Storage, proxy: Misbehaving
+) -> None:
+    before = direct.put_if(LISTING, b"[1]", None)
+    direct.put_if(LISTING, b"[1,2]", before.etag)
+    proxy.fail("PUT", BROKEN)
+    with pytest.raises(ConflictError):
+        storage.put_if(LISTING, b"[1,2]", before.etag)
+
+
+def test_many_puts_to_a_server_that_is_gone_end_with_the_patience_of_a_few(
+    storage: S3Storage, proxy: Misbehaving
+) -> None:
+    proxy.fail("PUT", *[Fault.dropped()] * 10_000)
+    puts = [Put(f"v1/modules/acme/network/aws/1.{minor}.0/download", b"{}") for minor in range(500)]
+    told = storage.put_all(puts)
+    assert {error.code.id for error in told if isinstance(error, StorageError)} == {"STO016"}
+    assert len(told) == 500
+    assert len(proxy.asked) <= 3 * 2 * CONNECTIONS
+
+
+NOW = {"ETag": '"x"', "Last-Modified": "Wed, 25 Nov 2026 17:00:00 GMT"}
+LISTED = (
+    "<ListBucketResult><Contents><Key>k</Key><Size>{}</Size><ETag>x</ETag><LastModified>{}</LastModified></Contents>"
+    "<IsTruncated>{}</IsTruncated></ListBucketResult>"
+)
+DAY = "2026-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("asks", "fault"),
+    [
+        ("head get digest put_if put_new relabel", Fault(200)),
+        ("head get digest relabel", Fault(200, b"<html>", {"ETag": '"x"', "Last-Modified": "yesterday"})),
+        (
+            "head get digest",
+            Fault(200, b"x", {"ETag": '"x"', "Last-Modified": "Fri, 31 Dec 9999 23:59:59 -0100"}),
+        ),
+        ("list", Fault(200, b"<ListBucketResult><Contents><Size>1</Size></Contents></ListBucketResult>")),
+        ("list", Fault(200, LISTED.format("many", DAY, "false").encode())),
+        ("list", Fault(200, LISTED.format(1, "soon", "false").encode())),
+        ("list", Fault(200, LISTED.format(1, "9999-12-31T23:59:59-01:00", "false").encode())),
+        ("list", Fault(200, LISTED.format(1, DAY, "true").encode())),
+        ("list", Fault(200, LISTED.format(1, DAY, "false").encode(), {"Date": "never"})),
+        ("list", Fault(200, LISTED.format(1, DAY, "false").encode(), {"Date": "Fri, 31 Dec 9999 23:59:59 -0100"})),
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_an_error_of_the_storage(
+    storage: S3Storage, proxy: Misbehaving, asks: str, fault: Fault
+) -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "head": lambda: storage.head(LISTING),
+        "get": lambda: storage.get(LISTING),
+        "digest": lambda: storage.digest(LISTING),
+        "put_if": lambda: storage.put_if(LISTING, b"[]", None),
+        "put_new": lambda: storage.put_new(ARCHIVE, b"archive", sha256(b"archive")),
+        "relabel": lambda: storage.relabel(LISTING),
+        "list": lambda: list(storage.list("")),
+    }
+    for method in EVERY:
+        proxy.fail(method, *[fault] * 30)
+    for name in asks.split():
+        with pytest.raises(StorageError) as refused:
+            calls[name]()
+        assert refused.value.code.id == "STO008", name
+
+
+def test_a_redirect_without_end_is_left(storage: S3Storage, proxy: Misbehaving) -> None:
+    for method in EVERY:
+        proxy.fail(method, *[Fault(307, headers={"Location": proxy.url})] * 2_000)
+    with pytest.raises(StorageError) as refused:
+        storage.get(LISTING)
+    assert refused.value.code.id == "STO015"
+    assert len(proxy.asked) <= 3
+
+
+def test_a_word_of_a_server_is_shown_as_far_as_it_can_be_read(storage: S3Storage, proxy: Misbehaving) -> None:
+    proxy.fail("GET", Fault.says(400, "Long" * 100_000))
+    proxy.fail(
+        "POST",
+        Fault(200, b"<DeleteResult><Error><Key>k</Key><Code>" + b"x" * 100_000 + b"</Code></Error></DeleteResult>"),
+    )
+    calls: list[Callable[[], object]] = [lambda: storage.get(LISTING), lambda: storage.delete([LISTING])]
+    for call in calls:
+        with pytest.raises(StorageError) as refused:
+            call()
+        assert len(str(refused.value)) < 1_000
 
 
 def test_a_write_that_met_another_one_is_sent_again(storage: S3Storage, proxy: Misbehaving) -> None:

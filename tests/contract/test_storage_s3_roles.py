@@ -161,3 +161,16 @@ def test_a_token_that_is_not_there_is_told_when_it_is_needed(place: S3Place, ser
         storage.get(LISTING)
     assert refused.value.code.id == "STO018"
     assert sts.asked == []
+
+
+def test_a_token_file_of_the_default_chain_that_is_not_there_is_told(
+    place: S3Place, server: Misbehaving, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "missing"))
+    with pytest.raises(StorageError) as refused:
+        S3Storage(place).get(LISTING)
+    assert (refused.value.code.id, refused.value.found) == ("STO010", "no token: No such file or directory")
+    assert server.asked == []

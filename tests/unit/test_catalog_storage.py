@@ -184,6 +184,9 @@ def test_a_name_that_its_vendor_would_not_take_is_no_storage(url: str) -> None:
         ("url: s3://acme, endpoint: 'https://a.example.com?s3cret'", "4:38 CFG013"),
         ("url: s3://acme, endpoint: 'https://u:s3cret@a.example.com'", "4:38 CFG005"),
         ("url: s3://acme, sts_endpoint: 'http://sts.example.com'", "4:42 CFG013"),
+        ("url: gs://acme, endpoint: 'https://storage.example.com'", "4:38 CFG020"),
+        ("url: gs://acme, endpoint: 'https://googleapis.com.example.com'", "4:38 CFG020"),
+        ("url: gs://acme, endpoint: 'https://fakegoogleapis.com', anonymous: false", "4:38 CFG020"),
         ("url: s3://acme, artifact_class: DEEP_ARCHIVE", "4:44 CFG014"),
         ("url: s3://acme, document_class: standard", "4:44 CFG014"),
         ("url: gs://acme, artifact_class: Hot", "4:44 CFG014"),
@@ -232,6 +235,24 @@ def test_http_leads_to_addresses_that_were_allowed() -> None:
 
     assert placed(text, "{allow_private: [10.0.0.0/8]}") == S3Place("acme", endpoint="http://10.1.2.3:9000")
     assert [each[:11] for each in refused(text, network="{allow_private: [10.2.0.0/16]}")] == ["4:38 CFG013"]
+
+
+@pytest.mark.parametrize(
+    ("options", "endpoint"),
+    [
+        (
+            "endpoint: 'https://storage.europe-west3.rep.googleapis.com'",
+            "https://storage.europe-west3.rep.googleapis.com",
+        ),
+        ("endpoint: 'https://storage-private.p.googleapis.com'", "https://storage-private.p.googleapis.com"),
+        ("endpoint: 'https://storage.example.com', anonymous: true", "https://storage.example.com"),
+        ("endpoint: 'http://localhost:4443'", "http://localhost:4443"),
+    ],
+)
+def test_googles_credentials_go_to_google_and_to_this_machine(options: str, endpoint: str) -> None:
+    found = placed(f"{{url: gs://acme, {options}}}")
+    assert isinstance(found, GcsPlace)
+    assert found.endpoint == endpoint
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,16 @@ def printable(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One kind of problem: a stable id (``ARC003``), a one-line title, why it is refused, how to mend it."""
+    """One kind of problem: a stable id (``ARC003``), a one-line title, why it is refused, how to mend it.
+
+    ``passing``: the very same request may well succeed in a moment.
+    """
 
     id: str
     title: str
     why: str
     fix: str
+    passing: bool = False
 
     def __str__(self) -> str:
         return self.id

@@ -2,15 +2,21 @@
 
 Every transaction that changes anything is put into the bucket before it is committed here, in this order: the rows as
 an object of the journal, ``state/head`` with that object's digest, the commit. The head decides: what it names has
-happened, whether this machine lives to commit it or not, and what it does not name has not. So nothing is told to the
-caller, and nothing of it can reach the public bucket, before the private one holds it; and this machine is never ahead.
+happened, whether this machine lives to commit it or not, and what it does not name has not. So nothing of it can reach
+the public bucket before the private one holds it, and this machine is never ahead.
+
+Calls that only say what was done already, and that the next run would find anew, share a transaction with the call
+after them, or with the lease's end: each move of the head is a write to the one object that a bucket lets nobody write
+often.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import psycopg
 
 from registry_gen.errors import LedgerError
 from registry_gen.ledger import backup, bucket_journal, bucket_snapshot, codes, lock
@@ -91,6 +97,7 @@ class BucketLedger(PostgresLedger):
         notes_purges: bool = False,
     ) -> None:
         super().__init__(dsn, on_close, notes_purges=notes_purges)
+        self._published_now: BucketPublication | None = None
         self._store = store
         self._owner = owner[:1_000]
         self._timing = timing or Timing()
@@ -162,13 +169,38 @@ class BucketLedger(PostgresLedger):
             with translated(self._where):
                 self._bring(connection, lease.head)
                 self._begin(connection, lease)
-            yield BucketPublication(connection, lease, self._store, self._where, notes_purges=self._notes_purges)
-            unsaved = lease.head.unsaved
-            if len(unsaved) >= self._sizes.changes or sum(each.size for each in unsaved) >= self._sizes.bytes:
-                with translated(self._where):
-                    self._save(connection, lease)
-            if leave:
-                lease.leave(leave)
+            publication = BucketPublication(
+                connection, lease, self._store, self._where, notes_purges=self._notes_purges
+            )
+            self._published_now = publication
+            try:
+                yield publication
+                if self._wants_snapshot(lease.head, publication):
+                    publication.settle()
+                    with translated(self._where):
+                        self._save(connection, lease)
+                publication.settle(leave, last=True)
+            except BaseException:
+                with suppress(
+                    LedgerError
+                ):  # what ended the run is told; what it had done before is kept where it can be
+                    publication.settle(last=True)
+                raise
+            finally:
+                self._published_now = None
+
+    def _wants_snapshot(self, head: Head, publication: BucketPublication) -> bool:
+        unsaved = head.unsaved
+        changes = len(unsaved) + publication.waits
+        return changes >= self._sizes.changes or sum(each.size for each in unsaved) >= self._sizes.bytes
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection[TupleRow]]:
+        """As on a server; our own publisher's changes are among what is read, those that wait, too."""
+        if self._published_now:
+            self._published_now.settle()
+        with super()._snapshot() as connection:
+            yield connection
 
     def _bring(self, connection: Connection[TupleRow], head: Head | None) -> None:
         if bring(connection, self._store, head, self._where):
@@ -248,7 +280,11 @@ class BucketLedger(PostgresLedger):
 
 
 class BucketPublication(PostgresPublication):
-    """The right to change what is published, under a lease. What a call has changed is in the bucket when it ends."""
+    """The right to change what is published, under a lease.
+
+    What a call has changed is in the bucket when it ends, or, of a call that need not be, when the next one ends that
+    must, or the lease.
+    """
 
     def __init__(
         self,
@@ -262,20 +298,71 @@ class BucketPublication(PostgresPublication):
         super().__init__(connection, lease.generation, where, notes_purges=notes_purges)
         self._lease = lease
         self._store = store
+        self._rows = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything was changed that is not in the bucket yet."""
+        return self._rows > 0
+
+    def settle(self, leave: Lease | None = None, *, last: bool = False) -> None:
+        """Put what waits. ``last``: this is the end, with which the lease is given back, or becomes another one.
+
+        Raises LedgerError as every call does.
+        """
+        with self._one_at_a_time, translated(self._where):
+            if self._rows:
+                with self._undone_where_it_fails():
+                    self._lease.require()
+                    self._put(leave, last=last)
+            elif leave:
+                self._lease.leave(leave)
 
     @contextmanager
-    def _fenced(self) -> Iterator[Connection[TupleRow]]:
-        """As on a server; and whoever lost the lease, or does not know where the bucket stands, does nothing more."""
-        with super()._fenced() as connection:
-            self._lease.require()
-            self._require_same(connection)
-            yield connection
-            if not bucket_journal.changed(connection):
-                return
-            change = bucket_journal.write(connection, self._store, self._lease.head)
-            self._lease.move(changes=(*self._lease.head.changes, change))
-            head = self._lease.head
-            set_position(connection, head.ledger, head.number, head.digest)
+    def _fenced(self, *, later: bool = False) -> Iterator[Connection[TupleRow]]:
+        """As on a server; and whoever lost the lease, or does not know where the bucket stands, does nothing more.
+
+        A call that fails takes back what it has changed itself, not what waits from before.
+        """
+        with self._one_at_a_time, translated(self._where):
+            if not self._rows:
+                self._connection.execute("BEGIN")
+            with self._undone_where_it_fails(keep=bool(self._rows)), self._connection.transaction():
+                lock.require_generation(self._connection, self._generation, self._where)
+                self._lease.require()
+                self._require_same(self._connection)
+                yield self._connection
+                rows = bucket_journal.written(self._connection)
+            new, self._rows = rows - self._rows, rows
+            with self._undone_where_it_fails():
+                if not rows:
+                    self._connection.commit()
+                elif new and not later:
+                    self._put(None, last=False)
+
+    def _put(self, leave: Lease | None, *, last: bool) -> None:
+        change = bucket_journal.write(self._connection, self._store, self._lease.head)
+        changes = (*self._lease.head.changes, change)
+        if last:
+            self._lease.leave(leave, changes=changes)
+        else:
+            self._lease.move(changes=changes)
+        head = self._lease.head
+        set_position(self._connection, head.ledger, head.number, head.digest)
+        self._connection.commit()
+        self._rows = 0
+
+    @contextmanager
+    def _undone_where_it_fails(self, *, keep: bool = False) -> Iterator[None]:
+        """Nothing waits any more that could not be put; ``keep``: the failure concerns one call alone."""
+        try:
+            yield
+        except BaseException:
+            if not keep:
+                self._rows = 0
+                with suppress(psycopg.Error):  # a connection that is gone has undone it
+                    self._connection.rollback()
+            raise
 
     def _require_same(self, connection: Connection[TupleRow]) -> None:
         """A commit that failed after the head had moved leaves this database behind; the next holder mends that."""

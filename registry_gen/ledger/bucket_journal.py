@@ -96,10 +96,10 @@ def begin(connection: Connection[TupleRow]) -> None:
     connection.execute(_KEEP)
 
 
-def changed(connection: Connection[TupleRow]) -> bool:
-    """Whether the transaction has changed anything."""
-    row = connection.execute("SELECT EXISTS (SELECT FROM pg_temp.bucket_changes)").fetchone()
-    return bool(row and row[0])
+def written(connection: Connection[TupleRow]) -> int:
+    """How many rows the transaction has written so far."""
+    row = connection.execute("SELECT count(*) FROM pg_temp.bucket_changes").fetchone()
+    return row[0] if row else 0
 
 
 def write(connection: Connection[TupleRow], store: ObjectStore, head: Head) -> Change:

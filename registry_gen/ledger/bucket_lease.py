@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from registry_gen.ledger.bucket_store import ObjectStore
 
 _POLL_SECONDS: Final = 1.0
+_FIRST_PAUSE: Final = 1.0
+"""Seconds before a busy store is asked again: Google's takes one object once a second."""
 
 
 def _utc_now() -> datetime:
@@ -37,6 +39,7 @@ def _utc_now() -> datetime:
 class Timing:
     """Clock and sleep, how long a lease holds, and how far the clocks of two machines may be apart.
 
+    For ``patience`` a store is asked again that is too busy to take the head: part of the lease must be left then.
     ``renews`` says that a thread renews the lease; without it, only writing does.
     """
 
@@ -44,6 +47,7 @@ class Timing:
     sleep: Callable[[float], None] = time.sleep
     holds: timedelta = timedelta(seconds=60)
     margin: timedelta = timedelta(seconds=10)
+    patience: timedelta = timedelta(seconds=30)
     renews: bool = True
 
 
@@ -76,6 +80,7 @@ class HeldLease:
         self._etag = etag
         self._tried: tuple[bytes, Head] | None = None
         self._ended: LedgerError | None = None
+        self._left = False
         self._lock = threading.RLock()
 
     @property
@@ -123,23 +128,30 @@ class HeldLease:
                     self._end(error)
                 raise
 
-    def leave(self, lease: Lease) -> None:
-        """Put another lease in the place of ours, which ends with that; raises as ``move`` does."""
+    def leave(self, lease: Lease | None = None, **changes: object) -> None:
+        """Put the head with these changes and another lease, or none, in the place of ours, which ends with that.
+
+        Raises as ``move`` does.
+        """
         with self._lock:
             self._raise_ended()
-            self._put(self._head.model_copy(update={"lease": lease}))
-            self._end(_lock_lost(self._store, self.generation, str(lease)))
+            try:
+                self._put(self._head.model_copy(update={**changes, "lease": lease}))
+            except LedgerError as error:
+                raise self._end(error) from None
+            self._left = True
+            self._end(_lock_lost(self._store, self.generation, str(lease or "a lease that was given back")))
 
     def release(self) -> None:
-        """Give it back. One that cannot be given back expires."""
+        """Give it back where it was not left. One that cannot be given back expires."""
         with self._lock:
-            if self._head.lease and self._head.lease.by_hand:
-                return  # left to somebody
+            if self._left:
+                return
             with suppress(LedgerError, ConflictError, StorageError):
                 found = read_head(self._store)  # a put that was said to have failed may have been stored after all
                 if found and found.head.generation == self.generation:
                     head = found.head.model_copy(update={"lease": None})
-                    self._store.put_if(paths.STATE_HEAD, head.to_bytes(), found.etag)
+                    _put_patiently(self._store, head.to_bytes(), found.etag, self._timing)
             self._ended = self._ended or _lock_lost(self._store, self.generation, "a lease that was given back")
 
     @contextmanager
@@ -173,10 +185,10 @@ class HeldLease:
         body = head.to_bytes()
         for again in (True, False):
             try:
-                etag = self._store.put_if(paths.STATE_HEAD, body, self._etag).etag
+                etag = _put_patiently(self._store, body, self._etag, self._timing)
             except ConflictError:
                 found = read_head(self._store)
-                if found is not None and found.body == body:  # by a client that sent it twice
+                if found is not None and found.body == body:  # sent twice, by the client or by us
                     etag = found.etag
                 elif again and self._adopted(found):
                     continue
@@ -241,7 +253,7 @@ def take(
         if not held:
             ours = lease.model_copy(update={"since": now, "expires_at": now + timing.holds})
             head = before.model_copy(update={"generation": before.generation + 1, "lease": ours})
-            etag = _taken(store, head, found)
+            etag = _taken(store, head, found, timing)
             if etag is not None:
                 return HeldLease(store, timing, head, etag)
         if now >= deadline:
@@ -263,11 +275,28 @@ def beginning(migration: str) -> Head:
     )
 
 
-def _taken(store: ObjectStore, head: Head, found: FoundHead | None) -> str | None:
+def _put_patiently(store: ObjectStore, body: bytes, expected: str | None, timing: Timing) -> str:
+    """Put the head where its etag still is ``expected``, again and again where the store is too busy; its new etag.
+
+    Raises ConflictError also where an earlier attempt was stored after all, and StorageError.
+    """
+    deadline = timing.clock() + timing.patience
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            return store.put_if(paths.STATE_HEAD, body, expected).etag
+        except StorageError as error:
+            if not error.code.passing or timing.clock() + timedelta(seconds=pause) > deadline:
+                raise
+        timing.sleep(pause)
+        pause *= 2
+
+
+def _taken(store: ObjectStore, head: Head, found: FoundHead | None, timing: Timing) -> str | None:
     """The etag of the head where it is ours now, None where somebody was faster."""
     body = head.to_bytes()
     try:
-        return store.put_if(paths.STATE_HEAD, body, found.etag if found else None).etag
+        return _put_patiently(store, body, found.etag if found else None, timing)
     except (ConflictError, StorageError) as error:
         there = read_head(store)
         if there and there.body == body:

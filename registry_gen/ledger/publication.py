@@ -120,7 +120,7 @@ class PostgresPublication:
 
     def collected(self, ids: Sequence[int]) -> None:
         """Close abandoned intents of which the bucket holds nothing any more."""
-        with self._fenced() as connection:
+        with self._fenced(later=True) as connection:
             if self._notes_purges:
                 pending.note_abandoned(connection, ids)
             intents.collected(connection, ids)
@@ -142,7 +142,7 @@ class PostgresPublication:
 
     def adopt_log_key(self, key: str) -> None:
         """The log stands under this verifier key; raises LedgerError LED006 where another one is known."""
-        with self._fenced() as connection:
+        with self._fenced(later=True) as connection:
             log_key.adopt(connection, key, self._where)
 
     def change_log_key(self, before: str | None, key: str, entry: Entry, row: AuditRow) -> LogHead:
@@ -168,7 +168,7 @@ class PostgresPublication:
 
         Raises LedgerError LED006 for a size that was never signed, or smaller than what the bucket held before.
         """
-        with self._fenced() as connection:
+        with self._fenced(later=True) as connection:
             kept = connection.execute(
                 """
                 UPDATE log_head SET stored_size = %s, etag = %s
@@ -200,7 +200,7 @@ class PostgresPublication:
         all_of_them = [(owner, document) for owner, several in documents.items() for document in several]
         if not all_of_them:
             return
-        with self._fenced() as connection:
+        with self._fenced(later=True) as connection:
             intents.ensure_packages(connection, [owner for owner in documents if owner is not None])
             row = connection.execute(
                 _STORE_DOCUMENTS,
@@ -219,7 +219,7 @@ class PostgresPublication:
 
     def document_removed(self, owner: Address, keys: Sequence[str]) -> None:
         """Forget documents that the bucket holds no more."""
-        with self._fenced() as connection:
+        with self._fenced(later=True) as connection:
             connection.execute(
                 "DELETE FROM documents d USING packages p WHERE d.owner = p.id AND p.address = %s AND d.key = ANY(%s)",
                 (str(owner), list(keys)),
@@ -228,7 +228,7 @@ class PostgresPublication:
 
     def settle_place(self, place: str) -> None:
         """Remember the place that is published to, where none is known or nothing was ever logged."""
-        with self._fenced() as connection:
+        with self._fenced(later=True) as connection:
             places.settle(connection, place)
 
     def begin_copy(self, place: str, run: Run) -> None:
@@ -276,13 +276,13 @@ class PostgresPublication:
 
         Raises LedgerError LED006 for an intent that is not logged.
         """
-        with self._fenced() as connection:
+        with self._fenced(later=True) as connection:
             intents.finish(connection, logged, at, self._where)
             self._note(connection, [key for item in logged for key in item.intent.removes])
 
     def settle_inputs(self, heads: Sequence[PackageHead]) -> None:
         """Keep ``inputs`` and ``due_at`` of packages that need nothing; one that has moved on is left as it is."""
-        with self._fenced() as connection:
+        with self._fenced(later=True) as connection:
             intents.ensure_packages(connection, [head.address for head in heads])
             connection.execute(
                 _SETTLE_INPUTS,
@@ -296,7 +296,7 @@ class PostgresPublication:
 
     def violation(self, new: Sequence[Violation], at: datetime) -> None:
         """Record alarms; one that is known already gets its last sighting renewed."""
-        with self._fenced() as connection:
+        with self._fenced(later=True) as connection:
             intents.ensure_packages(connection, [violation.address for violation in new])
             violations.record(connection, new, at)
 
@@ -335,7 +335,7 @@ class PostgresPublication:
 
     def remember(self, asked: Mapping[Address, AskedReleases]) -> None:
         """Keep what sources said of releases until they are asked again; an answer never replaces a later one."""
-        with self._fenced() as connection:
+        with self._fenced(later=True) as connection:
             remembered.store(connection, asked)
 
     def pending_purges(self, most: int) -> PendingPurges:
@@ -345,7 +345,7 @@ class PostgresPublication:
 
     def purged(self, keys: Sequence[str] | None, last: int) -> None:
         """A CDN was told of these keys, of all where None, as far as they were noted until ``last``."""
-        with self._fenced() as connection:
+        with self._fenced(later=True) as connection:
             pending.forget(connection, keys, last)
 
     def start_run(self, catalog_commit: str | None, actor: str, at: datetime) -> int:
@@ -353,7 +353,7 @@ class PostgresPublication:
 
         One that began before and has not ended is called interrupted, until it says something else itself.
         """
-        with self._fenced() as connection:
+        with self._fenced(later=True) as connection:
             row = connection.execute(_START_RUN, (self._generation, catalog_commit, actor, at)).fetchone()
             if row is None:
                 raise LedgerError(codes.DATABASE_ERROR, where=self._where, hint=codes.DATABASE_ERROR.fix)
@@ -363,7 +363,7 @@ class PostgresPublication:
 
     def finish_run(self, run: int, status: RunStatus, summary: Mapping[str, int], at: datetime) -> None:
         """Record how a run ended."""
-        with self._fenced() as connection:
+        with self._fenced(later=True) as connection:
             connection.execute(
                 "UPDATE sync_runs SET status = %s, summary = %s, ended_at = %s WHERE id = %s",
                 (status, Jsonb(dict(summary)), at, run),
@@ -383,7 +383,11 @@ class PostgresPublication:
             pending.note(connection, keys)
 
     @contextmanager
-    def _fenced(self) -> Iterator[Connection[TupleRow]]:
+    def _fenced(self, *, later: bool = False) -> Iterator[Connection[TupleRow]]:
+        """One transaction. ``later``: nothing depends on its end, for the next run would find all that it says anew; a
+        ledger whose commits cost much may commit it together with what comes after it.
+        """
+        del later
         with self._one_at_a_time, translated(self._where), self._connection.transaction():
             lock.require_generation(self._connection, self._generation, self._where)
             yield self._connection

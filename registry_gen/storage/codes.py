@@ -109,6 +109,7 @@ BUSY = Code(
     "the storage is too busy, or it fails",
     "It refused the same request again and again, with growing pauses between.",
     "Wait some minutes and run the command again: it continues where it stopped.",
+    passing=True,
 )
 BAD_SECRET = Code(
     "STO018",

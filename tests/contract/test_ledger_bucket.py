@@ -26,7 +26,7 @@ from registry_gen.model.digest import sha256
 from registry_gen.model.facts import PublishedDocument
 from registry_gen.model.intent import AuditRow
 from registry_gen.storage.file import FileStorage
-from tests.support.bucket_ledger import STILL, bucket_ledger, contents, same
+from tests.support.bucket_ledger import STILL, Machines, bucket_ledger, contents, same
 from tests.support.command_line import until
 from tests.support.faults import Fault, fails, faulty_storage, loses_answer
 from tests.support.intents import NOW, intent_of
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 LOG = "registry.example.com/log"
 ROW = AuditRow("ada", "test", "", {}, {}, None, None, NOW)
 SMALL = Sizes(changes=4, bytes=1 << 20, kept=2)
+CHANGES = 4
+"""Of one ``publish``: intents, log, checkpoint, and all that only tells of what was done."""
 
 
 @pytest.fixture
@@ -55,35 +57,6 @@ def time() -> MadeTime:
 def timing(time: MadeTime) -> Timing:
     """A clock that stands still until somebody sleeps."""
     return Timing(clock=lambda: NOW + timedelta(seconds=time.clock()), sleep=time.sleep, renews=False)
-
-
-class Machines:
-    """Ledgers on machines of their own, all in one bucket."""
-
-    def __init__(self, postgres: Postgres, private: Path, timing: Timing) -> None:
-        self.private = private
-        self.timing = timing
-        self._postgres = postgres
-        self._made: dict[str, BucketLedger] = {}
-
-    def dsn(self, name: str) -> str:
-        return self._postgres.dsn_of(f"machine_{name}")
-
-    def __call__(self, name: str, *, sizes: Sizes | None = None, store: Any = None) -> BucketLedger:
-        if name not in self._made:
-            dsn = self._postgres.create(f"machine_{name}")
-            self._made[name] = bucket_ledger(dsn, store or self.private, name, timing=self.timing, sizes=sizes)
-        return self._made[name]
-
-    def same(self, first: str, second: str) -> None:
-        for name in (first, second):
-            self(name).bring()
-        same(self.dsn(first), self.dsn(second))
-
-    def close(self) -> None:
-        for name, ledger in self._made.items():
-            ledger.close()
-            self._postgres.drop(f"machine_{name}")
 
 
 @pytest.fixture
@@ -199,7 +172,7 @@ def test_a_machine_that_is_a_little_behind_reads_only_what_it_lacks(machines: Ma
     two.bring()
 
     changes = [name for name in counted.names[before:] if name.startswith("get state/journal/")]
-    assert len(changes) == 9
+    assert len(changes) == CHANGES
     assert not [name for name in counted.names[before:] if "parts" in name]
     same(machines.dsn("one"), machines.dsn("two"))
     two.bring()
@@ -398,7 +371,7 @@ def test_a_put_that_is_stored_after_it_was_said_to_have_failed_is_the_next_holde
 def test_a_publisher_that_cannot_write_to_the_bucket_does_nothing_more_and_leaves_nothing(
     machines: Machines, method: str
 ) -> None:
-    store = Nth(Fault(None, fails), method, 3)
+    store = Nth(Fault(None, fails), method, 2)
     one = machines("one", store=store.around(FileStorage(machines.private)))
     refused(lambda: publish(one), codes.BUCKET_FAILED, "a fault that the test made")
     assert store.met
@@ -417,7 +390,7 @@ def test_a_head_of_before_is_not_gone_on_from(machines: Machines) -> None:
     (machines.private / paths.STATE_HEAD).write_bytes(old)
 
     for call in (one.bring, acquire(one)):
-        refused(call, codes.HEAD_CHANGED, "expected change 18")
+        refused(call, codes.HEAD_CHANGED, f"expected change {2 * CHANGES}")
     assert one.heads()[MODULE].revision == 2
 
 
@@ -512,12 +485,12 @@ def journal(machines: Machines, number: int) -> Path:
 def test_what_is_missing_or_altered_in_the_bucket_is_named_and_nothing_is_kept(
     machines: Machines, folder: str, how: str
 ) -> None:
-    publish(machines("one", sizes=replace(SMALL, changes=5, kept=0)))
+    publish(machines("one", sizes=replace(SMALL, changes=CHANGES, kept=0)))
     with machines("one").publication(0) as publication:
         publication.audit([ROW])
     (machines("two")).migrate()
     empty = contents(machines.dsn("two"))
-    path = journal(machines, 9) if folder == "journal" else max((machines.private / "state" / folder).iterdir())
+    path = journal(machines, CHANGES) if folder == "journal" else max((machines.private / "state" / folder).iterdir())
     if how == "gone":
         path.unlink()
     else:
@@ -601,7 +574,7 @@ def test_a_ledger_of_an_older_schema_is_brought_up_and_saved_whole(
     publish(two, 1)
     head = head_of(machines)
     assert head["migration"] == "0099_later"
-    assert head["snapshot"]["number"] == head["first"] == 9
+    assert head["snapshot"]["number"] == head["first"] == CHANGES
     machines.same("two", "three")
     monkeypatch.undo()
     refused(machines("one").bring, codes.SCHEMA_NEWER)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from registry_gen.ledger.bucket_store import ObjectStore
+    from tests.support.postgres import Postgres
 
 STILL: Final = Timing(renews=False)
 """Real time, and no thread that renews."""
@@ -37,6 +38,35 @@ def bucket_ledger(
     """A ledger in this database and that folder or storage, without a server of its own."""
     store = FileStorage(private, durable=False) if isinstance(private, Path) else private
     return BucketLedger(dsn, store, owner, timing=timing, sizes=sizes)
+
+
+class Machines:
+    """Ledgers on machines of their own, all in one bucket."""
+
+    def __init__(self, postgres: Postgres, private: Path, timing: Timing) -> None:
+        self.private = private
+        self.timing = timing
+        self._postgres = postgres
+        self._made: dict[str, BucketLedger] = {}
+
+    def dsn(self, name: str) -> str:
+        return self._postgres.dsn_of(f"machine_{name}")
+
+    def __call__(self, name: str, *, sizes: Sizes | None = None, store: Any = None) -> BucketLedger:
+        if name not in self._made:
+            dsn = self._postgres.create(f"machine_{name}")
+            self._made[name] = bucket_ledger(dsn, store or self.private, name, timing=self.timing, sizes=sizes)
+        return self._made[name]
+
+    def same(self, first: str, second: str) -> None:
+        for name in (first, second):
+            self(name).bring()
+        same(self.dsn(first), self.dsn(second))
+
+    def close(self) -> None:
+        for name, ledger in self._made.items():
+            ledger.close()
+            self._postgres.drop(f"machine_{name}")
 
 
 def contents(dsn: str) -> Mapping[str, list[Any]]:

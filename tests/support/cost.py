@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from registry_gen.ledger import Ledger
     from registry_gen.publish.look import Sources
     from registry_gen.publish.run import Report
     from tests.support.workspace import Workspace
@@ -62,8 +63,10 @@ class Spy:
         return call
 
 
-def counted(work: Workspace, monkeypatch: pytest.MonkeyPatch) -> tuple[Report, dict[str, Counter[str]]]:
-    """Publish, and count by kind and name."""
+def counted(
+    work: Workspace, monkeypatch: pytest.MonkeyPatch, ledger: Ledger | None = None
+) -> tuple[Report, dict[str, Counter[str]]]:
+    """Publish, with another ledger than the workspace's where one is given, and count by kind and name."""
     counts = {name: Counter[str]() for name in ("storage", *SOURCES, "sql", "rendered")}
     with monkeypatch.context() as patch:
         _count_statements(patch, counts["sql"])
@@ -71,7 +74,10 @@ def counted(work: Workspace, monkeypatch: pytest.MonkeyPatch) -> tuple[Report, d
         workspace = wiring.read_workspace(work.root / "registry.yaml")
         with wiring.open_registry(workspace) as opened:
             spied = replace(
-                opened, public=Spy(opened.public, counts["storage"]), sources=_spied(opened.sources, counts)
+                opened,
+                ledger=ledger or opened.ledger,
+                public=Spy(opened.public, counts["storage"]),
+                sources=_spied(opened.sources, counts),
             )
             keys = wiring.open_keys(spied)
             counts["sql"].clear()

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from registry_gen.model.config import MEGABYTE
+from tests.bench.bucket_mode import bucket_rows
 from tests.bench.polling import polling_row
 from tests.bench.rows import memory_rows, registry_rows, rows_of_bytes
 from tests.bench.storages import storage_rows
@@ -55,6 +56,7 @@ def _rows(*, full: bool) -> Iterator[Row]:
     yield polling_row()
     yield from storage_rows()
     yield from registry_rows(ALL_PACKAGES if full else PACKAGES)
+    yield from bucket_rows(PACKAGES)
 
 
 def _table(rows: list[Row]) -> Table:

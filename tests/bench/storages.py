@@ -30,7 +30,7 @@ from tests.bench.rows import Row
 from tests.support import azurite, fake_gcs, seaweedfs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from registry_gen.storage import Storage
 
@@ -44,12 +44,14 @@ REACH: Final = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running one: what makes our storage below a prefix, and what puts one object with the vendor's library."""
+    """A running one: what opens a part of it as a storage of ours, and what puts one object to such a part with the
+    vendor's library.
+    """
 
     name: str
     threads: int
-    opened: Callable[[str], Storage]
-    put: Callable[[str], object]
+    ours: Callable[[str], Storage]
+    plain: Callable[[str], Callable[[str], object]]
 
 
 def storage_rows() -> Iterator[Row]:
@@ -58,8 +60,8 @@ def storage_rows() -> Iterator[Row]:
         with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as server:
             plain, ours = [], []
             for turn in range(TIMES):
-                plain.append(_plain(server, [f"plain-{turn}/{key}" for key in KEYS]))
-                ours.append(_ours(server.opened(f"ours-{turn}/")))
+                plain.append(_plain(server.plain(f"plain-{turn}"), server.threads))
+                ours.append(_ours(server.ours(f"ours-{turn}")))
             what = f"puts to {server.name} on loopback, against the vendor's library"
             detail = f"{OBJECTS} documents of {len(BODY)} bytes, {server.threads} at a time"
             yield Row(what, max(ours), max(plain), "objects/s", REACH, more=True, detail=detail)
@@ -74,11 +76,11 @@ def _ours(storage: Storage) -> float:
     return OBJECTS / seconds
 
 
-def _plain(server: Server, keys: Sequence[str]) -> float:
-    server.put(f"{keys[0]}-first")
-    with ThreadPoolExecutor(server.threads) as pool:
+def _plain(put: Callable[[str], object], threads: int) -> float:
+    put("the first")
+    with ThreadPoolExecutor(threads) as pool:
         started = time.perf_counter()
-        assert len([*pool.map(server.put, keys)]) == OBJECTS
+        assert len([*pool.map(put, KEYS)]) == OBJECTS
         return OBJECTS / (time.perf_counter() - started)
 
 
@@ -98,11 +100,11 @@ def _s3(folder: Path) -> Iterator[Server]:
         )
         labels = {"ContentType": LABELS.content_type, "CacheControl": LABELS.cache_control}
 
-        def put(name: str) -> object:
-            return client.put_object(Bucket=seaweedfs.BUCKET, Key=name, Body=BODY, **labels)
+        def plain(part: str) -> Callable[[str], object]:
+            return lambda key: client.put_object(Bucket=seaweedfs.BUCKET, Key=f"{part}/{key}", Body=BODY, **labels)
 
         with closing(client):
-            yield Server("SeaweedFS", CONNECTIONS, lambda prefix: S3Storage(running.place(prefix)), put)
+            yield Server("SeaweedFS", CONNECTIONS, lambda part: S3Storage(running.place(f"{part}/")), plain)
 
 
 @contextmanager
@@ -119,30 +121,34 @@ def _azure(folder: Path) -> Iterator[Server]:
         patch.setenv(azurite.KEY.removeprefix("env:"), running.key)
         labels = ContentSettings(LABELS.content_type, cache_control=LABELS.cache_control)
 
-        def opened(prefix: str) -> Storage:
+        def ours(part: str) -> Storage:
             auth = AzureSharedKey(azurite.KEY)
-            return AzureStorage(AzurePlace(azurite.ACCOUNT, "bench", prefix, endpoint=running.url, auth=auth))
+            return AzureStorage(AzurePlace(azurite.ACCOUNT, "bench", f"{part}/", endpoint=running.url, auth=auth))
 
-        def put(name: str) -> object:
-            return container.upload_blob(name, BODY, overwrite=False, content_settings=labels)
+        def plain(part: str) -> Callable[[str], object]:
+            return lambda key: container.upload_blob(f"{part}/{key}", BODY, overwrite=False, content_settings=labels)
 
-        yield Server("Azurite", azure_storage._AT_ONCE, opened, put)
+        yield Server("Azurite", azure_storage._AT_ONCE, ours, plain)
 
 
 @contextmanager
 def _gcs(_folder: Path) -> Iterator[Server]:
+    """Each part is a bucket of its own: the emulator goes through all objects of a bucket for each request."""
     with fake_gcs.running() as door:
-        name = door.bucket()
         client = google.Client("bench", AnonymousCredentials(), client_options={"api_endpoint": door.emulator})  # type: ignore[no-untyped-call]
-        bucket = client.bucket(name)
 
-        def opened(prefix: str) -> Storage:
-            return GcsStorage(GcsPlace(name, prefix=prefix, endpoint=door.emulator, anonymous=True))
+        def ours(_part: str) -> Storage:
+            return GcsStorage(GcsPlace(door.bucket(), endpoint=door.emulator, anonymous=True))
 
-        def put(key: str) -> object:
-            blob = bucket.blob(key)
-            blob.cache_control = LABELS.cache_control
-            return blob.upload_from_string(BODY, LABELS.content_type, if_generation_match=0)
+        def plain(_part: str) -> Callable[[str], object]:
+            bucket = client.bucket(door.bucket())
+
+            def put(key: str) -> object:
+                blob = bucket.blob(key)
+                blob.cache_control = LABELS.cache_control
+                return blob.upload_from_string(BODY, LABELS.content_type, if_generation_match=0)
+
+            return put
 
         with closing(client):
-            yield Server("fake-gcs-server", THREADS, opened, put)
+            yield Server("fake-gcs-server", THREADS, ours, plain)

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 10
 """Requests at a time: as many connections as the library keeps."""
 
+_BATCH: Final = 256
+"""Deletions in one request: Azure REST reference, "Blob Batch"."""
+_DELETED: Final = 202
 _LIST: Final = 5_000
 _TRIES: Final = 5
 
@@ -218,13 +221,13 @@ class AzureStorage:
         """Delete objects that nobody wrote anew: see ``Storage.delete_found``."""
         for each in found:
             check_key(each.key)
-        _each(lambda each: self._delete(each.key, each.written or each.etag), found)
+        self._delete_all([(each.key, each.written or each.etag) for each in found])
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; those that do not exist are no error."""
         for key in keys:
             check_key(key)
-        _each(self._delete, keys)
+        self._delete_all([(key, None) for key in dict.fromkeys(keys)])
 
     def signed_url(self, key: str, seconds: int) -> str:
         """A URL that reads one object for a while: see ``SigningStorage.signed_url``."""
@@ -324,6 +327,29 @@ class AzureStorage:
             _require(error, "BlobNotFound", "ConditionNotMet")
             return False
         return True
+
+    def _delete_all(self, wanted: Sequence[tuple[str, str | None]]) -> None:
+        """Delete blobs, each where it still has its etag if one is given."""
+        _each(self._delete_some, [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)])
+
+    def _delete_some(self, wanted: Sequence[tuple[str, str | None]]) -> None:
+        """Delete blobs in one request; those where it fails one by one, which tells what to make of it."""
+        done = self._deleted_at_once(wanted) if len(wanted) > 1 else [False]
+        for (key, expected), is_done in zip(wanted, done, strict=True):
+            if not is_done:
+                self._delete(key, expected)
+
+    def _deleted_at_once(self, wanted: Sequence[tuple[str, str | None]]) -> Sequence[bool]:
+        conditions = [{} if expected is None else unchanged(expected) for _, expected in wanted]
+        names = [self._place.prefix + key for key, _ in wanted]
+        blobs = [{"name": name, **condition} for name, condition in zip(names, conditions, strict=True)]
+        with failing(self.name):
+            try:
+                answers = list(self._container.delete_blobs(*blobs, raise_on_any_failure=False))
+            except (HttpResponseError, ValueError):
+                answers = []
+        done = [answer.status_code == _DELETED for answer in answers]
+        return done if len(done) == len(wanted) else [False] * len(wanted)
 
     def _restless(self, key: str) -> StorageError:
         return StorageError(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
 
     from registry_gen.model.places import AzurePlace
+    from registry_gen.storage import Stored
 
 LISTING = "v1/modules/acme/network/aws/versions"
 LEAF = "v1/modules/acme/network/aws/1.0.0/download"
@@ -347,3 +348,39 @@ class TestKeys:
 def storage_etag(storage: AzureStorage) -> str:
     found: Any = storage.head(LISTING)
     return str(found.etag)
+
+
+class TestManyDeletions:
+    @pytest.fixture
+    def found(self, storage: AzureStorage, monkeypatch: pytest.MonkeyPatch) -> list[Stored]:
+        monkeypatch.setattr("registry_gen.storage.azure._BATCH", 4)
+        return [storage.put_if(f"v1/modules/acme/network/aws/1.0.{number}/download", b"x", None) for number in range(7)]
+
+    def test_go_in_few_requests(
+        self, azure_behind: AzureStorage, azure_front: Front, storage: AzureStorage, found: list[Stored]
+    ) -> None:
+        azure_behind.delete([each.key for each in found])
+        assert (azure_front.count("POST", "comp=batch"), azure_front.count("DELETE")) == (2, 0)
+        assert list(storage.list("")) == []
+
+    def test_keep_what_was_written_anew(
+        self, azure_behind: AzureStorage, azure_front: Front, storage: AzureStorage, found: list[Stored]
+    ) -> None:
+        again = storage.put_if(found[2].key, b"x", found[2].etag)
+        storage.delete([found[5].key])
+        azure_behind.delete_found(found)
+        assert list(storage.list("")) == [again]
+        assert azure_front.count("POST", "comp=batch") == 2
+
+    @pytest.mark.parametrize("status", [403, 404, 501])
+    def test_go_one_by_one_where_a_request_for_many_is_refused(
+        self, azure_behind: AzureStorage, azure_front: Front, found: list[Stored], status: int
+    ) -> None:
+        azure_front.plan("POST", Refused(status, "NotImplemented"))
+        azure_behind.delete([each.key for each in found])
+        assert list(azure_behind.list("")) == []
+
+    def test_tell_what_is_refused(self, azure_behind: AzureStorage, azure_front: Front, found: list[Stored]) -> None:
+        azure_front.plan("POST", *[Refused(403, "AuthorizationPermissionMismatch")] * 2)
+        azure_front.plan("DELETE", *[Refused(403, "AuthorizationPermissionMismatch")] * 9)
+        assert code(lambda: azure_behind.delete([each.key for each in found])) == "STO006"

@@ -40,6 +40,7 @@ LARGE = gcs_objects.LARGE + 1
 CALLS: Final[dict[str, Callable[[GcsStorage, Stored], object]]] = {
     "put_new": lambda storage, _: storage.put_new(ARCHIVE, b"archive", sha256(b"archive")),
     "put_if": lambda storage, put: storage.put_if(LISTING, b"[1,2]", put.etag),
+    "put_if where nothing is": lambda storage, _: storage.put_if(LEAF, b"{}", None),
     "get": lambda storage, _: storage.get(LISTING),
     "head": lambda storage, _: storage.head(LISTING),
     "digest": lambda storage, _: storage.digest(LISTING),
@@ -219,6 +220,16 @@ class TestPatience:
         storage = gcs_storage(fake_gcs)
         put = storage.put_if(LISTING, b"[1]", None)
         storage.put_if(LISTING, b"[1,2]", put.etag)
+        with pytest.raises(ConflictError):
+            storage.put_if(LISTING, b"[1,2]", put.etag)
+
+    def test_a_swap_that_somebody_else_made_to_the_same_bytes_is_lost_though_it_was_sent_twice(
+        self, fake_gcs: Door
+    ) -> None:
+        storage = gcs_storage(fake_gcs)
+        put = storage.put_if(LISTING, b"[1]", None)
+        fake_gcs.fail(1, method="POST", status=503)
+        fake_gcs.watch = once(lambda: storage.put_if(LISTING, b"[1,2]", put.etag), method="POST", number=2)
         with pytest.raises(ConflictError):
             storage.put_if(LISTING, b"[1,2]", put.etag)
 

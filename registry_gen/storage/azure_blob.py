@@ -6,7 +6,6 @@ Sources: Azure REST reference, "Put Blob", "Put Block", "Put Block List", "Speci
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from registry_gen.model.digest import Sha256
 from registry_gen.storage import Stored
 from registry_gen.storage.azure_errors import failing
 from registry_gen.storage.folders import failing as failing_here
+from registry_gen.storage.write_names import new_write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ class Labels:
     @classmethod
     def new(cls, rule: Rule, sha256: Sha256, tier: str | None) -> Labels:
         """Labels of a new attempt."""
-        return cls(rule, sha256, tier, secrets.token_hex(16))
+        return cls(rule, sha256, tier, new_write())
 
     @property
     def options(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def stage(blob: BlobClient, source: Path, where: str) -> tuple[list[BlobBlock], 
     A few blocks are in memory at a time. What is never committed Azure removes after a week.
     """
     total, size = hashlib.sha256(), 0
-    attempt = secrets.token_hex(16)
+    attempt = new_write()
     blocks: list[BlobBlock] = []
     sending: deque[Future[None]] = deque()
 

@@ -55,6 +55,7 @@ def open_bucket(bucket: str, credentials: Credentials, endpoint: str | None) -> 
     adapter = HTTPAdapter(pool_connections=2, pool_maxsize=2 * THREADS)
     for scheme in ("https://", "http://"):
         session.mount(scheme, adapter)
+    session.auth = _as_it_is
     session.hooks["response"].append(_read_refusal)
     client = storage.Client(
         project=None,
@@ -65,6 +66,11 @@ def open_bucket(bucket: str, credentials: Credentials, endpoint: str | None) -> 
     opened = client.bucket(bucket)
     weakref.finalize(opened, session.close)  # nobody closes a storage
     return opened
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Else requests looks into .netrc for each request, and a password there would take our token's place."""
+    return request
 
 
 def _read_refusal(response: requests.Response, **_options: object) -> None:

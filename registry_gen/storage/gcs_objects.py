@@ -10,7 +10,6 @@ import base64
 import hashlib
 import io
 import re
-import secrets
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +24,7 @@ from registry_gen.storage.file_objects import require_digest
 from registry_gen.storage.folders import failing as failing_here
 from registry_gen.storage.gcs_client import TIMEOUT
 from registry_gen.storage.gcs_errors import is_no_bucket
+from registry_gen.storage.write_names import new_write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +108,7 @@ def send(blob: Any, upload: Upload, rule: Rule, generation: int, storage_class: 
     Google compares the checksum before the object is seen; the answer is compared once more. Raises what the library
     raises, PreconditionFailed where another generation is there, and StorageError STO003 for damaged bytes.
     """
-    write = secrets.token_hex(8)
+    write = new_write()
     blob.metadata = {"sha256": upload.sha256, WRITE: write}
     blob.crc32c = upload.crc32c
     blob.cache_control = rule.cache_control

@@ -534,6 +534,15 @@ def test_an_object_that_vanishes_between_a_create_and_a_look_is_made_after_all(f
     assert storage.digest(ARCHIVE) == sha256(b"archive")
 
 
+def test_a_password_in_netrc_takes_the_place_of_no_token(
+    fake_gcs: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    gcs_storage(fake_gcs).head(LISTING)
+    assert "authorization" not in fake_gcs.asked[-1].headers
+
+
 def test_many_objects_are_sent_side_by_side(fake_gcs: Door) -> None:
     storage = gcs_storage(fake_gcs)
     meeting = threading.Barrier(4, timeout=30)

@@ -181,9 +181,7 @@ class BucketLedger(PostgresLedger):
                         self._save(connection, lease)
                 publication.settle(leave, last=True)
             except BaseException:
-                with suppress(
-                    LedgerError
-                ):  # what ended the run is told; what it had done before is kept where it can be
+                with suppress(LedgerError):  # what ended the run is told; what it had done is kept if that can be
                     publication.settle(last=True)
                 raise
             finally:
@@ -197,8 +195,9 @@ class BucketLedger(PostgresLedger):
     @contextmanager
     def _snapshot(self) -> Iterator[Connection[TupleRow]]:
         """As on a server; our own publisher's changes are among what is read, those that wait, too."""
-        if self._published_now:
-            self._published_now.settle()
+        publication = self._published_now
+        if publication:
+            publication.settle()
         with super()._snapshot() as connection:
             yield connection
 

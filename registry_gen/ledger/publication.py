@@ -120,7 +120,7 @@ class PostgresPublication:
 
     def collected(self, ids: Sequence[int]) -> None:
         """Close abandoned intents of which the bucket holds nothing any more."""
-        with self._fenced(later=True) as connection:
+        with self._fenced() as connection:
             if self._notes_purges:
                 pending.note_abandoned(connection, ids)
             intents.collected(connection, ids)

@@ -24,10 +24,10 @@ from tests.support.intents import NOW, intent_of
 from tests.support.made_time import MadeTime
 from tests.support.misbehaving import Fault as Answer
 from tests.support.misbehaving import Misbehaving
-from tests.support.published_facts import MODULE, module_version
+from tests.support.published_facts import MODULE, PROVIDER, module_version, provider_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from registry_gen.ledger.bucket import BucketLedger
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tests.support.seaweedfs import SeaweedFS
 
 ROW = AuditRow("ada", "test", "", {}, {}, None, None, NOW)
+GADGET = provider_version("2.0.0", "linux_amd64")
 MOVE = f"put_if {paths.STATE_HEAD}"
 TOO_BUSY = Code("TST017", "too busy", "", "", passing=True)
 
@@ -106,6 +107,23 @@ def test_what_the_public_bucket_depends_on_is_put_at_once_with_all_that_waited(
         assert (moves(seen), journal(seen)) == (3, 2)
     assert (moves(seen), journal(seen)) == (4, 3)
     machines.same("one", "two")
+
+
+def test_what_is_given_up_logged_or_signed_waits_for_nothing(
+    machines: Machines, one: BucketLedger, seen: Fault
+) -> None:
+    with one.publication(0) as publication:
+        kept, given_up = publication.begin([intent_of(MODULE, module_version("1.0.0")), intent_of(PROVIDER, GADGET)])
+        steps: list[Callable[[], object]] = [
+            lambda: publication.abandon([given_up.id]),
+            lambda: publication.collected([given_up.id]),
+            lambda: publication.log([kept]),
+            lambda: publication.checkpoint_signed(publication.log_head().tail.size, b"signed"),
+        ]
+        for number, step in enumerate(steps, start=3):
+            step()
+            assert moves(seen) == number
+            machines.same("one", "two")
 
 
 def test_a_call_that_fails_takes_nothing_back_but_its_own(machines: Machines, one: BucketLedger, seen: Fault) -> None:

@@ -93,5 +93,4 @@ def test_what_a_run_asks_of_the_private_bucket_is_the_same_at_any_size(
     assert [len(report.published) for report, _ in one_version] == [1, 1]
     small, large = [counts for _, counts in one_version]
     assert small == large
-    assert small.keys() == {"get state/head", MOVED, JOURNAL}
-    assert (small[MOVED], small[JOURNAL]) == (9, 6)
+    assert small == {"get state/head": 34, MOVED: 9, JOURNAL: 6}

@@ -42,9 +42,9 @@ def bucket_rows(packages: int) -> Iterator[Row]:
         size = sum(path.stat().st_size for path in kept.iterdir()) // 1_000_000
         yield _opening(in_bucket, opening, "replaying the journal", f"{changes} changes, {size} MB")
         floor, seconds = _best(lambda: _unchanged(embedded)), _best(lambda: _unchanged(in_bucket))
-        yield Row(_named("nothing new"), seconds, floor, "s", 1.5, detail="0 puts")
+        yield Row(_named("nothing new"), seconds, floor, "s", 2.0, detail="0 puts")
         floor, seconds = _one_more(embedded), _one_more(in_bucket)
-        yield Row(_named("one new version of a module"), seconds, floor, "s", 1.5, detail="whole runs")
+        yield Row(_named("one new version of a module"), seconds, floor, "s", 2.5, detail="whole runs")
         with patch.object(bucket, "Sizes", lambda: Sizes(changes=1)):
             _one_more(in_bucket)
         parts = in_bucket.work.root / "private/state/parts"
@@ -58,7 +58,7 @@ def _named(what: str) -> str:
 
 def _opening(made: Made, floor: float, how: str, detail: str) -> Row:
     what = f"ledger in a bucket: opening on a new machine, {how}, against a new embedded one"
-    return Row(what, _best(lambda: _open_anew(made, "ledger")), floor, "s", 3.0, detail=detail)
+    return Row(what, _best(lambda: _open_anew(made, "ledger")), floor, "s", 5.0, detail=detail)
 
 
 def _open_anew(made: Made, server: str) -> None:

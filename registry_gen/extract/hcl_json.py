@@ -1,4 +1,4 @@
-"""Reading Terraform's JSON syntax: objects may stand for blocks, and lists of objects for several ("//" is a comment)."""
+"""Reading Terraform's JSON syntax: objects may stand for blocks, and lists of objects for several of them."""
 
 from __future__ import annotations
 

@@ -209,3 +209,72 @@ OTHER_REGISTRY = Code(
     "Its log has another name than the one of this catalog's site, so what is published there says nothing here.",
     "Name the public URL of the registry that registry.yaml is about.",
 )
+UNREAD_CODE = Code(
+    "INS060",
+    "code that cannot be read",
+    "What is not understood may ask for anything, so nothing good can be said of the whole.",
+    "Let 'terraform validate' or 'tofu validate' say what is wrong, and correct the file. Where it is right for them, "
+    "look at the file yourself, and leave this out with --ignore INS060.",
+)
+WHICH_REGISTRY = Code(
+    "INS061",
+    "no registry to compare with",
+    "Sources and lock files name hosts; where they name none, or several, one has to be chosen.",
+    "Name the registry with --url https://HOST/, or the host that sources begin with by --host.",
+)
+NO_SUCH_PACKAGE = Code(
+    "INS062",
+    "a package that the registry does not have",
+    "The source names this registry, and nothing is listed there under this address: an init fails.",
+    "Compare the address with the registry's pages, or ask its operator whether the package was taken back.",
+)
+NO_SUCH_VERSION = Code(
+    "INS063",
+    "a version that the registry does not have",
+    "No version is listed that is asked for here: an init fails, or goes on to use what is not offered any more.",
+    "Choose a version that is listed. For a lock file, run 'terraform init -upgrade' or 'tofu init -upgrade'.",
+)
+WITHDRAWN_USED = Code(
+    "INS064",
+    "a version that was withdrawn",
+    "Its publisher took it back for the reason that is told here, so it should not be used any more.",
+    "Choose another version. For a lock file, run 'terraform init -upgrade' or 'tofu init -upgrade'.",
+)
+BYPASSED = Code(
+    "INS065",
+    "a source that bypasses the registry",
+    "What does not come from the registry was not verified by it, and may be another thing tomorrow.",
+    "Write the registry's address as the source, and the version beside it. Where the source is meant to be another "
+    "one, leave this out with --ignore INS065.",
+)
+DEPRECATED_USED = Code(
+    "INS066",
+    "a version that is deprecated",
+    "It still works, and its publisher asks its users to move on.",
+    "Do what the publisher says, which is told here.",
+)
+PLATFORM_NOT_LOCKED = Code(
+    "INS067",
+    "a platform without a locked hash",
+    "On this platform an init cannot check the provider by the lock file, and fails or writes the file anew.",
+    "Put in the block that 'registry-gen lock ADDRESS VERSION --url URL' prints, or run 'terraform providers lock' or "
+    "'tofu providers lock' with -platform for each.",
+)
+COMPUTED_SOURCE = Code(
+    "INS068",
+    "a source or version that only running the code tells",
+    "Nothing is run here, so nobody can say what this asks for.",
+    "Write it as a plain text, or with locals of the same folder that are plain texts.",
+)
+NEWER_VERSION = Code(
+    "INS069",
+    "a newer version",
+    "The registry lists a newer version than the one that is used here.",
+    "Read what changed, and choose it if you like. Nothing is wrong.",
+)
+TOO_MUCH_CODE = Code(
+    "INS070",
+    "more code than is read",
+    "A folder without an end would keep whoever looks at it busy for ever.",
+    "Name the folder of one configuration instead of one that holds many.",
+)

@@ -142,8 +142,12 @@ def open_reader(text: str, *, ca_file: Path | None = None, resolve: Resolver = s
         return _folder(unquote(text.removeprefix("file://")))
     if "://" not in text:
         return _folder(text)
-    network = network_of(text, ca_file, resolve)
-    base = text if text.endswith("/") else f"{text}/"
+    return http_reader(text, network_of(text, ca_file, resolve), resolve)
+
+
+def http_reader(url: str, network: Network, resolve: Resolver = system_resolver) -> HttpReader:
+    """The registry at a URL, which may be read from where ``network`` says."""
+    base = url if url.endswith("/") else f"{url}/"
     fetchers = [
         Fetcher(network, Limits(http_seconds=seconds), resolve=resolve)
         for seconds in (_DOCUMENT_SECONDS, _ARTIFACT_SECONDS)

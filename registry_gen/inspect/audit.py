@@ -1,0 +1,85 @@
+"""What a consumer's code and lock files ask for, against what a registry offers from outside.
+
+Nothing is proved here: that what is offered is what was published is the work of ``verify``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from registry_gen.errors import Position, RefusalError
+from registry_gen.inspect.asked import Checks, Subject
+from registry_gen.inspect.level import Finding, Level
+from registry_gen.inspect.offered import Offered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from registry_gen.inspect.consumer import Consumer, Folder
+    from registry_gen.inspect.discovered import Registry
+    from registry_gen.model.address import Platform
+    from registry_gen.publish.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What was found, in the order of the files, and how much was looked at."""
+
+    findings: tuple[Finding, ...]
+    counts: Mapping[str, int]
+
+
+def audit(consumer: Consumer, registry: Registry, platforms: Sequence[Platform], progress: Progress) -> Audit:
+    """Look at everything. ``platforms`` must have locked hashes; without any, all that a version has should have them.
+
+    Raises SourceError where the registry cannot be asked, InputError INS070.
+    """
+    work = _Work(Checks(Offered(registry.reader), registry.host, tuple(platforms)))
+    progress.begin("Folders", len(consumer.folders))
+    for path, folder in consumer.folders.items():
+        progress.step("Folders", path)
+        work.folder(folder)
+    found = [*(Finding(Level.ERROR, problem) for problem in consumer.problems), *work.findings]
+    return Audit(tuple(sorted(found, key=_order)), work.counts)
+
+
+def _order(finding: Finding) -> tuple[Position, str]:
+    return (finding.problem.position or Position(finding.problem.where), finding.problem.code.id)
+
+
+@dataclass(slots=True)
+class _Work:
+    checks: Checks
+    findings: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def folder(self, folder: Folder) -> None:
+        known = folder.locals
+        locked = frozenset(each.source for each in folder.locked)
+        self.counts["folders"] += 1
+        for path, code in folder.files.items():
+            self.counts["files"] += 1
+            for asked in code.modules:
+                subject = Subject(f'module "{asked.name}"', Position(path, asked.line, asked.column))
+                self._collect("modules", subject, self.checks.module(asked, subject, known))
+            for asked in code.providers:
+                subject = Subject(f'provider "{asked.name}"', Position(path, asked.line, asked.column))
+                self._collect("required providers", subject, self.checks.provider(asked, subject, known, locked))
+        for pinned in folder.locked:
+            subject = Subject(f"{pinned.source} {pinned.version}", Position(folder.lock, pinned.line))
+            self._collect("locked providers", subject, self.checks.locked(pinned, subject))
+
+    def _collect(self, what: str, subject: Subject, found: Iterator[Finding]) -> None:
+        """Keep what is found of one thing; a document that breaks a rule is a finding too, and the rest goes on."""
+        self.counts[what] += 1
+        try:
+            for each in found:
+                self.findings.append(each)  # noqa: PERF402 - what came before an error counts
+        except RefusalError as error:
+            detail = f"{error.detail or error.code.title}: {error.where}"
+            problem = RefusalError(
+                error.code, detail, expected=error.expected, found=error.found, position=subject.position
+            )
+            self.findings.append(Finding(Level.ERROR, problem))

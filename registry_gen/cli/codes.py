@@ -142,6 +142,7 @@ WRONG_USAGE: Final = frozenset(
         inspect_codes.NO_KEY,
         inspect_codes.OTHER_LOG,
         inspect_codes.BAD_URL,
+        inspect_codes.WHICH_REGISTRY,
         log_codes.BAD_VERIFIER_KEY,
         plan_codes.NO_PLAN,
         plan_codes.OTHER_REGISTRY,

@@ -28,6 +28,7 @@ EVERYWHERE: Final = ("--json", "--quiet", "-q", "--debug")
 COMMANDS: Final = {
     "add": "Add a package to the catalog, from its source.",
     "codeowners": "Write the forge's CODEOWNERS from organizations and policies.",
+    "audit": "Look at what code and lock files take from a registry.",
     "deprecate": "Warn the users of a package.",
     "doctor": "Try whether everything is set up as it must be.",
     "explain": "Say what a code means and what to do.",
@@ -37,6 +38,7 @@ COMMANDS: Final = {
     "import": "Take packages over from another registry.",
     "init": "Make a folder a catalog repository.",
     "ledger": "Look after the database.",
+    "lock": "Print a lock file's block with the hashes of all platforms.",
     "log": "List the log, and look after its key.",
     "move": "Say why a package cannot move, and what to do.",
     "plan": "Show what publish would do.",

@@ -22,7 +22,7 @@ class Placed:
     """One problem. All of its texts are printable, each of them one line; ``hint`` says what to do.
 
     ``fingerprint`` is the same in every run in which the problem is there, wherever in its file: forges tell by it
-    which problems are new.
+    which problems are new. ``level`` is SARIF's: "error", "warning" or "note".
     """
 
     code: Code
@@ -32,9 +32,12 @@ class Placed:
     message: str
     hint: str
     fingerprint: str
+    level: str = "error"
 
 
-def placed(problems: Iterable[RegistryError], config: Path, here: Path, root: Path) -> list[Placed]:
+def placed(
+    problems: Iterable[RegistryError], config: Path, here: Path, root: Path, level: str = "error"
+) -> list[Placed]:
     """Every problem by its place below ``root``, the checkout's folder; outside of it paths are absolute.
 
     ``config`` is registry.yaml, relative to the folder ``here``: to its folder the paths of the catalog are relative,
@@ -57,6 +60,7 @@ def placed(problems: Iterable[RegistryError], config: Path, here: Path, root: Pa
                 problem.message,
                 printable(problem.hint or problem.code.fix),
                 hashlib.sha256(f"{known}\0{seen[known]}".encode()).hexdigest(),
+                level,
             )
         )
     return found

@@ -86,7 +86,7 @@ def report(how: Reporting, problems: Sequence[RegistryError], config: Path, envi
         return
     text = _text(how.format, problems, config, environ)
     if how.target is not None:
-        _write(how.target, f"{text}\n" if text else "")
+        write_report(how.target, f"{text}\n" if text else "")
     elif text:
         click.echo(text)
 
@@ -94,9 +94,7 @@ def report(how: Reporting, problems: Sequence[RegistryError], config: Path, envi
 def _text(form: Format, problems: Sequence[RegistryError], config: Path, environ: Mapping[str, str]) -> str:
     if form is Format.JSON:
         return ascii_json({"format": FORMAT, "problems": [problem.as_json() for problem in problems]})
-    here = Path.cwd()
-    root = next((Path(environ[name]) for name in _ROOTS if environ.get(name)), here)
-    found = placed(problems, config, here, root)
+    found = placed(problems, config, Path.cwd(), checkout(environ))
     match form:
         case Format.TEXT:
             return "\n".join(map(str, problems))
@@ -112,7 +110,13 @@ def _text(form: Format, problems: Sequence[RegistryError], config: Path, environ
             return report_files.junit(found)
 
 
-def _write(target: Path, text: str) -> None:
+def checkout(environ: Mapping[str, str]) -> Path:
+    """The folder that forges take paths from: the pipeline's checkout, else where this runs."""
+    return next((Path(environ[name]) for name in _ROOTS if environ.get(name)), Path.cwd())
+
+
+def write_report(target: Path, text: str) -> None:
+    """Write a report, and the folders on its way; raises StorageError CLI910."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")

@@ -60,23 +60,25 @@ def sarif(problems: Sequence[Placed]) -> str:
     What GitHub asks for beyond the schema ("SARIF support for code scanning"): each result has a place, paths are
     relative to the checkout, each rule has descriptions and help.
     """
-    codes = sorted({problem.code.id: problem.code for problem in problems}.values(), key=lambda code: code.id)
-    index = {code.id: number for number, code in enumerate(codes)}
+    rules = {problem.code.id: _rule(problem.code, problem.level) for problem in problems}
+    index = {code: number for number, code in enumerate(sorted(rules))}
     run = {
-        "tool": {"driver": {"name": _NAME, "semanticVersion": __version__, "rules": [_rule(code) for code in codes]}},
+        "tool": {
+            "driver": {"name": _NAME, "semanticVersion": __version__, "rules": [rules[code] for code in sorted(rules)]}
+        },
         "columnKind": "unicodeCodePoints",
         "results": [_result(problem, index[problem.code.id]) for problem in problems],
     }
     return ascii_json({"$schema": _SARIF, "version": "2.1.0", "runs": [run]})
 
 
-def _rule(code: Code) -> dict[str, Any]:
+def _rule(code: Code, level: str) -> dict[str, Any]:
     return {
         "id": code.id,
         "shortDescription": {"text": code.title},
         "fullDescription": {"text": code.why},
         "help": {"text": f"{code.why}\n\nWhat to do: {code.fix}"},
-        "defaultConfiguration": {"level": "error"},
+        "defaultConfiguration": {"level": level},
     }
 
 
@@ -89,7 +91,7 @@ def _result(problem: Placed, rule: int) -> dict[str, Any]:
     return {
         "ruleId": problem.code.id,
         "ruleIndex": rule,
-        "level": "error",
+        "level": problem.level,
         "message": {"text": _without_links(f"{problem.message}. {problem.hint}")},
         "locations": [{"physicalLocation": {"artifactLocation": place, "region": region}}],
         "partialFingerprints": {"registryGen/v1": problem.fingerprint},

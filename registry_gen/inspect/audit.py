@@ -58,25 +58,24 @@ class _Work:
     def folder(self, folder: Folder) -> None:
         known = folder.locals
         locked = frozenset(each.source for each in folder.locked)
-        self.counts["folders"] += 1
+        self.counts["folder"] += 1
         for path, code in folder.files.items():
-            self.counts["files"] += 1
+            self.counts["file"] += 1
             for asked in code.modules:
                 subject = Subject(f'module "{asked.name}"', Position(path, asked.line, asked.column))
-                self._collect("modules", subject, self.checks.module(asked, subject, known))
+                self._collect("module", subject, self.checks.module(asked, subject, known))
             for asked in code.providers:
                 subject = Subject(f'provider "{asked.name}"', Position(path, asked.line, asked.column))
-                self._collect("required providers", subject, self.checks.provider(asked, subject, known, locked))
+                self._collect("required provider", subject, self.checks.provider(asked, subject, known, locked))
         for pinned in folder.locked:
             subject = Subject(f"{pinned.source} {pinned.version}", Position(folder.lock, pinned.line))
-            self._collect("locked providers", subject, self.checks.locked(pinned, subject))
+            self._collect("locked provider", subject, self.checks.locked(pinned, subject))
 
     def _collect(self, what: str, subject: Subject, found: Iterator[Finding]) -> None:
         """Keep what is found of one thing; a document that breaks a rule is a finding too, and the rest goes on."""
         self.counts[what] += 1
         try:
-            for each in found:
-                self.findings.append(each)  # noqa: PERF402 - what came before an error counts
+            self.findings.extend(found)  # what came before an error is kept
         except RefusalError as error:
             detail = f"{error.detail or error.code.title}: {error.where}"
             problem = RefusalError(

@@ -1,10 +1,9 @@
-"""A consumer's folder: its Terraform code and lock files, read with an end to everything and without following links."""
+"""A consumer's folder: its Terraform code and lock files. Everything has an end, and no link is followed."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.errors import InputError, Position
@@ -17,6 +16,7 @@ from registry_gen.inspect.lock_file import read_lock_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from registry_gen.extract.configuration import Expression
     from registry_gen.inspect.lock_file import LockedProvider

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from registry_gen import paths
 from registry_gen.errors import InputError, RefusalError, SourceError

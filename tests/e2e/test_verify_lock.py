@@ -46,10 +46,36 @@ def test_what_terraform_locked_is_what_was_logged_until_a_hash_is_forged(
     assert _verify(registry, tmp_path).returncode == 0, "the registry itself is good"
 
 
+def test_the_block_that_lock_prints_is_what_terraform_writes_for_all_platforms(
+    registry: ServedRegistry, tmp_path: Path, terraform: Terraform
+) -> None:
+    key = make_key("acme")
+    make_release(tmp_path / "releases" / "1.0.0", "widget", "1.0.0", key=key, platforms=PLATFORMS)
+    registry.provider("acme/widget", tmp_path / "releases", key=key.armor)
+    registry.published()
+    folder = registry.use("consumer", required_provider(f"{registry.host}/acme/widget", "~> 1"))
+    locked = terraform.run(
+        folder,
+        ["providers", "lock", "-no-color", *(f"-platform={each}" for each in PLATFORMS)],
+        env=registry.environment,
+    )
+    assert locked.code == 0, locked.err
+    written = (folder / ".terraform.lock.hcl").read_text()
+
+    ran = _run(registry, tmp_path, "lock", "acme/widget", "1.0.0", "--constraints", "~> 1", "--url", registry.server.url)
+    assert written.endswith(f"\n\n{ran.stdout}"), ran.stderr
+    audited = _run(registry, tmp_path, "audit", str(folder), "--url", registry.server.url)
+    assert (audited.returncode, "Good" in audited.stdout) == (0, True), audited.stdout + audited.stderr
+
+
 def _verify(registry: ServedRegistry, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return _run(registry, home, "verify", registry.server.url, *arguments)
+
+
+def _run(registry: ServedRegistry, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     more = {"XDG_STATE_HOME": str(home / "outsider"), "SSL_CERT_FILE": str(registry.authority.ca_file), "NO_COLOR": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "registry_gen", "verify", registry.server.url, *arguments],
+        [sys.executable, "-m", "registry_gen", *arguments],
         cwd=home,
         env=environment(more),
         capture_output=True,

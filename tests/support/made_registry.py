@@ -29,6 +29,7 @@ from registry_gen.model.address import parse_address, parse_platform
 from registry_gen.model.config import Site
 from registry_gen.model.digest import Commit, Sha256, sha256
 from registry_gen.model.facts import (
+    Deprecation,
     Hosting,
     MirrorVersion,
     ModuleVersion,
@@ -43,7 +44,7 @@ from registry_gen.model.facts import (
     WithdrawalStage,
 )
 from registry_gen.model.tree import TreeFile
-from registry_gen.model.version import parse_version
+from registry_gen.model.version import parse_constraints, parse_version
 from registry_gen.pack.tar import pack_module
 from registry_gen.render.discovery import render_site
 from registry_gen.render.document import stamp
@@ -211,6 +212,13 @@ class MadeRegistry:
         package, facts = self._find(address, version)
         entry = say.relisted(package.head.address, facts, 1, None, NOW)
         self._turn(package, replace(facts, withdrawn=None), entry)
+
+    def deprecate(self, address: str, message: str, replacement: str = "", versions: str = "") -> None:
+        """Warn the users of a package."""
+        package = self._packages[parse_address(address)]
+        warning = Deprecation(message, replacement, parse_constraints(versions) if versions else None)
+        state = replace(package.head.state, deprecated=(warning,))
+        self._packages[package.head.address] = replace(package, head=replace(package.head, state=state))
 
     def change_keys(self, address: str, *keys: TestKey) -> None:
         """Let a provider's clients get these keys."""

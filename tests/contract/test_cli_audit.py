@@ -79,7 +79,9 @@ def hashes(made: MadeRegistry, platform: str) -> dict[str, str]:
 
 def test_code_that_takes_the_newest_of_the_registry_is_good(consumer: Consumer) -> None:
     linux, darwin = hashes(consumer.made, "linux_amd64"), hashes(consumer.made, "darwin_arm64")
-    consumer.write(module(f"{HOST}/{NETWORK}", "~> 1.0") + module("./inside", name="own") + provider(f"{HOST}/{WIDGET}"))
+    consumer.write(
+        module(f"{HOST}/{NETWORK}", "~> 1.0") + module("./inside", name="own") + provider(f"{HOST}/{WIDGET}")
+    )
     consumer.lock(f"{HOST}/{WIDGET}", "1.0.0", linux["h1"], darwin["zh"])
     ran = consumer.audit()
 

@@ -78,9 +78,7 @@ def test_a_mirrored_provider_has_the_zips_that_the_publisher_signed_for_too(made
         ((NETWORK, "1.0.0"), 64, "modules have none"),
     ],
 )
-def test_what_is_not_offered_has_no_block(
-    made: MadeRegistry, arguments: tuple[str, ...], code: int, said: str
-) -> None:
+def test_what_is_not_offered_has_no_block(made: MadeRegistry, arguments: tuple[str, ...], code: int, said: str) -> None:
     made.mirror(RANDOM, "3.2.0", "linux_amd64")
     made.withdraw(RANDOM, "3.2.0", "It leaks.")
     made.write()

@@ -57,12 +57,14 @@ def test_the_block_that_lock_prints_is_what_terraform_writes_for_all_platforms(
     locked = terraform.run(
         folder,
         ["providers", "lock", "-no-color", *(f"-platform={each}" for each in PLATFORMS)],
-        env=registry.environment,
+        env={"SSL_CERT_FILE": str(registry.authority.ca_file)},
     )
     assert locked.code == 0, locked.err
     written = (folder / ".terraform.lock.hcl").read_text()
 
-    ran = _run(registry, tmp_path, "lock", "acme/widget", "1.0.0", "--constraints", "~> 1", "--url", registry.server.url)
+    ran = _run(
+        registry, tmp_path, "lock", "acme/widget", "1.0.0", "--constraints", "~> 1", "--url", registry.server.url
+    )
     assert written.endswith(f"\n\n{ran.stdout}"), ran.stderr
     audited = _run(registry, tmp_path, "audit", str(folder), "--url", registry.server.url)
     assert (audited.returncode, "Good" in audited.stdout) == (0, True), audited.stdout + audited.stderr

@@ -33,7 +33,8 @@ def audit_text(found: Audit, registry: str) -> str:
 def audit_json(found: Audit, registry: str) -> str:
     """All of it in plain values, as JSON."""
     findings = [{"level": each.level.value, **each.problem.as_json()} for each in found.findings]
-    return ascii_json({"format": FORMAT, "registry": registry, "findings": findings, "looked_at": dict(found.counts)})
+    looked_at = {f"{what.replace(' ', '_')}s": count for what, count in found.counts.items()}
+    return ascii_json({"format": FORMAT, "registry": registry, "findings": findings, "looked_at": looked_at})
 
 
 def audit_sarif(found: Audit, environ: Mapping[str, str]) -> str:

@@ -69,6 +69,12 @@ def provider_source(text: str) -> InRegistry | None:
     return None
 
 
+def host_in_sources(text: str) -> str | None:
+    """A host, perhaps with its port, as sources are compared by it; None for what no source can name."""
+    host = _host(text)
+    return host if _HOST.fullmatch(host) else None
+
+
 def _is_host(text: str) -> bool:
     host = text.lower()
     return bool(_HOST.fullmatch(host)) and ("." in host or ":" in host) and host not in _FORGES

@@ -30,8 +30,10 @@ _NOT_THEIRS: Final = frozenset({".terraform", ".terragrunt-cache", ".git"})
 MAX_ENTRIES: Final = 200_000
 MAX_FOLDERS: Final = 64
 """Folders in folders."""
-MAX_CODE: Final = 32_000_000
-"""Bytes of all files together; a hostile one takes a second for each million."""
+MAX_CODE: Final = 16_000_000
+"""Bytes of all files together; a hostile one takes some seconds for each million."""
+MAX_ASKED: Final = 20_000
+"""Modules and providers of all files together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def read_consumer(root: Path) -> Consumer:
     """Read a folder and those below it. Paths are as ``root`` was given. Raises InputError INS070."""
     folders: dict[str, Folder] = {}
     problems: list[InputError] = []
-    room = MAX_CODE
+    room, asked = MAX_CODE, 0
     for path in _files(root, problems):
         limit = MAX_LOCK if path.name == LOCK_FILE else MAX_BYTES
         try:
@@ -76,7 +78,12 @@ def read_consumer(root: Path) -> Consumer:
             locked = _locked(data, str(path), problems)
             folders[str(path.parent)] = Folder(folder.files, locked, str(path))
         else:
-            folder.files[str(path)] = _code(data, path, problems)
+            file = folder.files[str(path)] = _code(data, path, problems)
+            asked += len(file.modules) + len(file.providers)
+            if asked > MAX_ASKED:
+                raise InputError(
+                    codes.TOO_MUCH_CODE, where=str(root), expected=f"at most {MAX_ASKED} modules and providers"
+                )
     return Consumer(folders, tuple(problems))
 
 

@@ -9,7 +9,13 @@ from urllib.parse import urljoin
 from registry_gen import paths
 from registry_gen.errors import InputError, RegistryError
 from registry_gen.extract.configuration import resolved
-from registry_gen.extract.module_source import PUBLIC_HOSTS, InRegistry, module_source, provider_source
+from registry_gen.extract.module_source import (
+    PUBLIC_HOSTS,
+    InRegistry,
+    host_in_sources,
+    module_source,
+    provider_source,
+)
 from registry_gen.inspect import codes
 from registry_gen.inspect.reader import host_of, http_reader, network_of, open_reader
 from registry_gen.log.note import MAX_NOTE_BYTES, stated
@@ -50,14 +56,23 @@ def find_registry(
     """
     if url is not None:
         reader = open_reader(url, resolve=resolve)
-        return Registry(reader, (host or _stated_host(reader) or host_of(url) or "").lower())
+        return Registry(reader, _named(host or _stated_host(reader) or host_of(url)))
     if host is not None:
-        return _discovered(host.lower(), network_of(f"https://{host}/", resolve=resolve), resolve)
+        named = _named(host)
+        return _discovered(named, network_of(f"https://{named}/", resolve=resolve), resolve)
     hosts = sorted(set(_hosts(consumer))) if consumer else []
     if len(hosts) != 1:
         found = ", ".join(hosts[:_MAX_NAMED]) or "none but the public registries"
         raise InputError(codes.WHICH_REGISTRY, expected="one host in sources and lock files", found=found)
     return _discovered(hosts[0], _PUBLIC, resolve)
+
+
+def _named(text: str | None) -> str:
+    """A host as sources name it; what a registry says of itself may be anything."""
+    host = host_in_sources(text or "")
+    if host is None:
+        raise InputError(codes.WHICH_REGISTRY, expected="a host that sources can name", found=repr((text or "")[:200]))
+    return host
 
 
 def _discovered(host: str, network: Network, resolve: Resolver) -> Registry:

@@ -11,14 +11,14 @@ import pytest
 
 from registry_gen.cli.main import run
 from tests.support.command_line import Ran
-from tests.support.made_registry import HOST
+from tests.support.http_server import HttpServer
+from tests.support.made_registry import HOST, MadeRegistry
 from tests.support.outsider import NETWORK, RANDOM, WIDGET, small_registry
 from tests.support.sarif_shapes import Log
+from tests.support.tls import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.support.made_registry import MadeRegistry
 
 
 class Consumer:
@@ -263,3 +263,49 @@ def test_a_private_host_that_only_code_names_is_not_asked(consumer: Consumer) ->
     with contextlib.redirect_stderr(err):
         assert run(["audit", "."]) == 1
     assert "NET003" in err.getvalue()
+
+
+def test_a_host_that_a_person_names_may_be_private_and_is_asked_where_its_registry_is(
+    consumer: Consumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path / "authority")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
+    with HttpServer(authority=authority) as server:
+        here = MadeRegistry(tmp_path / "here", url=server.url("/tree/"), host=server.host)
+        here.module(NETWORK, "1.0.0")
+        here.module(NETWORK, "1.1.0")
+        here.write()
+        server.folder("/tree/", here.folder)
+        server.folder("/.well-known/", here.folder / ".well-known")
+        consumer.write(module(f"{server.host}/{NETWORK}", "1.0.0"))
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            assert run(["audit", ".", "--host", server.host, "--json"]) == 0
+    said = json.loads(out.getvalue())
+    assert (said["registry"], [each["code"] for each in said["findings"]]) == (server.url("/tree/"), ["INS069"])
+    assert said["looked_at"] == {"folders": 1, "files": 1, "modules": 1}
+
+
+def test_what_a_registry_says_of_itself_gets_into_no_lock_file(
+    consumer: Consumer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = consumer.made.get("log/checkpoint").split(b"\n", 1)[1]
+    consumer.made.put("log/checkpoint", b'a"{}\x1b/log\n' + note)
+
+    assert run(["lock", WIDGET, "1.0.0", "--url", str(consumer.made.folder)]) == 64
+    said = capsys.readouterr()
+    assert (said.out, "INS061" in said.err) == ("", True)
+    assert run(["lock", WIDGET, "1.0.0", "--url", str(consumer.made.folder), "--host", HOST]) == 0
+
+
+def test_code_without_an_end_is_not_read_to_the_end(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer.write("module m {}\n" * 30)
+    for name, limit in (("MAX_ASKED", 29), ("MAX_CODE", 100), ("MAX_ENTRIES", 0)):
+        with monkeypatch.context() as lower:
+            lower.setattr(f"registry_gen.inspect.consumer.{name}", limit)
+            assert "INS070" in consumer.audit().err
+    monkeypatch.setattr("registry_gen.inspect.offered.MAX_ASKED", 1)
+    consumer.write(module(f"{HOST}/{NETWORK}"))
+    assert "INS070" in consumer.audit().err
+    consumer.write("#\n", "/".join(["d"] * 66) + "/main.tf")
+    assert "INS070" in consumer.audit().err

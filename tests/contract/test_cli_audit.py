@@ -183,6 +183,17 @@ def test_locked_providers_are_judged_where_no_code_names_them(consumer: Consumer
     assert consumer.found() == []
 
 
+def test_a_provider_that_is_pinned_is_judged_by_the_pin_and_not_twice(consumer: Consumer) -> None:
+    consumer.made.deprecate(WIDGET, "Move on.")
+    consumer.made.write()
+    consumer.write(provider(f"{HOST}/{WIDGET}", "~> 1.0"))
+    assert consumer.found() == [("warning", "INS066", "main.tf:3")]
+    consumer.lock(
+        f"{HOST}/{WIDGET}", "1.0.0", *(hashes(consumer.made, each)["zh"] for each in ("linux_amd64", "darwin_arm64"))
+    )
+    assert consumer.found() == [("warning", "INS066", ".terraform.lock.hcl:1")]
+
+
 def test_folders_below_are_read_and_copies_and_links_are_not(consumer: Consumer, tmp_path: Path) -> None:
     bad = module("git::https://git.example.com/a.git")
     for path in ("sub/deep/main.tofu", ".terraform/modules/x/main.tf", "node.txt"):

@@ -96,6 +96,7 @@ def test_each_is_at_the_place_where_it_is_written() -> None:
         (b'"%{ if true }x%{ endif }"', None),
         (b'"${var.a}"', None),
         (b"local.a.b", None),
+        (b'"${local.a b}"', None),
         (b"<<E\nx\nE\n", None),
         (b"12", None),
     ],

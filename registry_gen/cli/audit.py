@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from registry_gen.cli.known_codes import all_codes
 from registry_gen.cli.report import write_report
 from registry_gen.cli.selection import read_parameter
 from registry_gen.cli.show_audit import FORMATS, audit_json, audit_sarif, audit_text
+from registry_gen.errors import printable
 from registry_gen.inspect.audit import Audit, audit
 from registry_gen.inspect.consumer import read_consumer
 from registry_gen.inspect.discovered import find_registry
@@ -62,14 +64,25 @@ def command(
     if output.as_json and chosen not in (None, "json"):
         raise click.UsageError(f"--json and --format {chosen} exclude each other.")
     wanted = [read_parameter(parse_platform, text, "--platform") for text in platforms]
+    left_out = _known(ignored)
     consumer = read_consumer(folder)
+    if not consumer.folders and not consumer.problems:
+        raise click.BadParameter("no Terraform or OpenTofu code, and no lock file, is there.", param_hint="DIR")
     registry = find_registry(url, host, consumer)
     with output.progress() as progress:
         found = audit(consumer, registry, wanted, progress)
-    kept = tuple(each for each in found.findings if each.problem.code.id not in ignored)
+    kept = tuple(each for each in found.findings if each.problem.code.id not in left_out)
     failed = fail_on != _NEVER and any(each.level.at_least(Level(fail_on)) for each in kept)
     _tell(output, Audit(kept, found.counts), registry.reader.name, chosen, target)
     return 1 if failed else 0
+
+
+def _known(ignored: tuple[str, ...]) -> frozenset[str]:
+    """Codes to leave out; a mistyped one would leave out nothing, and nobody would notice."""
+    found = frozenset(each.upper() for each in ignored)
+    for each in sorted(found - all_codes().keys()) if found else ():
+        raise click.BadParameter(f"there is no code {printable(each)!r}.", param_hint="--ignore")
+    return found
 
 
 def _tell(output: Output, found: Audit, registry: str, chosen: str | None, target: Path | None) -> None:

@@ -237,6 +237,16 @@ def test_a_kind_of_finding_can_be_left_out(consumer: Consumer) -> None:
     assert consumer.audit("--fail-on", "note").code == 1
 
 
+def test_what_was_typed_wrongly_is_not_passed_over(consumer: Consumer) -> None:
+    empty = consumer.audit()
+    assert (empty.code, "no Terraform or OpenTofu code" in empty.err) == (64, True)
+    consumer.write(module("git::https://git.example.com/a.git"))
+    assert consumer.audit("--ignore", "ins065").code == 0
+    assert consumer.audit("--ignore", "INS999").code == 64
+    assert consumer.audit("--platform", "linux").code == 64
+    assert consumer.audit("--json", "--format", "sarif").code == 64
+
+
 def test_sarif_has_levels_and_places_from_the_checkout(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
     consumer.write(module("git::https://git.example.com/a.git") + module(f"{HOST}/{NETWORK}", "1.0.0"), "a/b/main.tf")
     monkeypatch.setenv("GITHUB_WORKSPACE", str(consumer.folder.parent))

@@ -27,8 +27,8 @@ EVERYWHERE: Final = ("--json", "--quiet", "-q", "--debug")
 
 COMMANDS: Final = {
     "add": "Add a package to the catalog, from its source.",
-    "codeowners": "Write the forge's CODEOWNERS from organizations and policies.",
     "audit": "Look at what code and lock files take from a registry.",
+    "codeowners": "Write the forge's CODEOWNERS from organizations and policies.",
     "deprecate": "Warn the users of a package.",
     "doctor": "Try whether everything is set up as it must be.",
     "explain": "Say what a code means and what to do.",

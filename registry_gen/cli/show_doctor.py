@@ -11,13 +11,12 @@ import click
 
 from registry_gen.cli.output import counted
 from registry_gen.doctor.examination import MACHINE, PRIVATE, PUBLIC, SITE
-from registry_gen.doctor.result import Outcome
+from registry_gen.doctor.result import NOT_TRIED, Outcome, Result
 from registry_gen.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from registry_gen.doctor.result import Result
     from registry_gen.model.config import Config
 
 _WIDEST: Final = 120
@@ -60,8 +59,10 @@ def results_text(config: Config, url: str | None, results: Sequence[Result]) -> 
     lines: list[str] = []
     for part, of_part in groupby(results, key=lambda result: result.part):
         lines.append(click.style(f"{part[:1].upper()}{part[1:]}", bold=True) + f"  {printable(subjects[part])}")
-        for result in of_part:
-            lines += _lines(result, width)
+        for why, alike in groupby(of_part, key=_not_tried):
+            together = list(alike)
+            for result in [_together(together, why)] if why and len(together) > 1 else together:
+                lines += _lines(result, width)
         lines.append("")
     return "\n".join([*lines, *textwrap.wrap(_verdict(results, url), width)])
 
@@ -73,6 +74,15 @@ def _subjects(config: Config, url: str | None) -> Mapping[str, str]:
         PRIVATE: config.private.url,
         SITE: url or "",
     }
+
+
+def _not_tried(result: Result) -> str:
+    return result.found if result.outcome is Outcome.NOT_APPLICABLE and result.found.startswith(NOT_TRIED) else ""
+
+
+def _together(results: Sequence[Result], why: str) -> Result:
+    """One line for all that was left out for one reason: what failed is not to be lost among them."""
+    return Result(results[0].part, counted(len(results), "check"), Outcome.NOT_APPLICABLE, why)
 
 
 def _lines(result: Result, width: int) -> Iterator[str]:

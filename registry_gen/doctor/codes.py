@@ -15,7 +15,8 @@ LEDGER = Code(
     "DIA002",
     "the ledger cannot be used",
     "Nothing is published that the ledger does not know of.",
-    f"Start the database, and compare 'ledger' in registry.yaml with where it is. {_TRY_AGAIN}",
+    f"Start the database, or, with 'ledger: bucket', mend the private storage; compare 'ledger' in registry.yaml with "
+    f"where it is. {_TRY_AGAIN}",
 )
 MIGRATIONS = Code(
     "DIA003",

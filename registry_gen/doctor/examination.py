@@ -12,7 +12,7 @@ from registry_gen.doctor.client_checks import client_checks
 from registry_gen.doctor.outside import Outside
 from registry_gen.doctor.platforms import Platform, platform_of_place, platform_of_server
 from registry_gen.doctor.private_checks import Private, exposure_check, open_asker, private_check
-from registry_gen.doctor.result import Check, Outcome, Result, examine
+from registry_gen.doctor.result import Check, Outcome, Result, examine, not_tried
 from registry_gen.doctor.samples import Samples, find_samples
 from registry_gen.doctor.scratch import scratch
 from registry_gen.doctor.setup_checks import addresses, setup_checks
@@ -82,7 +82,7 @@ def _examine_storage(
     except RegistryError as error:
         yield from examine(part, platform, [Check(REACHED, codes.NO_ACCESS, partial(_raise, error))])
         return False
-    works = True
+    works = reached = True
     with scratch(storage) as folder:
         trial = Trial(storage, folder, patient.now)
         checks = storage_checks(trial)
@@ -91,8 +91,10 @@ def _examine_storage(
             checks = (*checks, private_check(private))
         for result in examine(part, platform, checks):
             works = works and not (result.outcome is Outcome.FAILED and result.code in _NEEDED)
+            reached = reached and not (result.outcome is Outcome.FAILED and result.code is codes.NO_ACCESS)
             yield result
-        yield from examine(part, platform, [cleanup_check(trial)])
+        cleanup = cleanup_check(trial)
+        yield from examine(part, platform, [cleanup]) if reached else [not_tried(part, cleanup, codes.NO_ACCESS)]
     return works
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from registry_gen.doctor.platforms import fix_of
 from registry_gen.errors import RegistryError
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from registry_gen.doctor.platforms import Platform
     from registry_gen.errors import Code
+
+
+NOT_TRIED: Final = "not tried: "
+"""What the lines of checks begin with that make no sense before something else is mended."""
 
 
 class Outcome(StrEnum):
@@ -61,13 +65,15 @@ Verdict = Ok | Failed | NotApplicable
 class Check:
     """``name`` says what is true where it is well; where ``run`` raises RegistryError, that is a failure too.
 
-    What comes behind a check that is ``needed`` is not tried where it fails.
+    What comes behind a check that is ``needed`` is not tried where it fails; neither is a check that comes ``after``
+    the code of one that failed.
     """
 
     name: str
     code: Code
     run: Callable[[], Verdict]
     needed: bool = False
+    after: Code | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +91,23 @@ class Result:
 
 def examine(part: str, platform: Callable[[], Platform], checks: Iterable[Check]) -> Iterator[Result]:
     """Run checks one after another; ``platform`` is asked after each that failed: by then it may be known."""
-    broken = ""
+    broken: Code | None = None
+    failed: set[Code] = set()
     for check in checks:
-        if broken:
-            yield Result(part, check.name, Outcome.NOT_APPLICABLE, f"not tried: {broken}")
+        first = broken or (check.after if check.after in failed else None)
+        if first:
+            yield not_tried(part, check, first)
             continue
         result = _result(part, platform, check)
-        if result.outcome is Outcome.FAILED and check.needed:
-            broken = f"{check.code} above comes first"
+        if result.outcome is Outcome.FAILED:
+            failed.add(check.code)
+            broken = check.code if check.needed else None
         yield result
+
+
+def not_tried(part: str, check: Check, first: Code) -> Result:
+    """The line of a check that makes no sense before what failed with the code ``first`` is mended."""
+    return Result(part, check.name, Outcome.NOT_APPLICABLE, f"{NOT_TRIED}{first} above comes first")
 
 
 def _result(part: str, platform: Callable[[], Platform], check: Check) -> Result:
@@ -103,7 +117,7 @@ def _result(part: str, platform: Callable[[], Platform], check: Check) -> Result
         verdict = error.failed
     except RegistryError as error:
         place = f"{error.where}: " if error.where else ""
-        fix = f"{fix_of(check.code, platform())} {error.hint or error.code.fix}"
+        fix = f"{error.hint or error.code.fix} {fix_of(check.code, platform())}"
         found = f"{place}{error.code} {error.message}"
         return Result(part, check.name, Outcome.FAILED, found, "", check.code, fix)
     match verdict:

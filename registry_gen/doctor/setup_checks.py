@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from registry_gen import paths
 from registry_gen.doctor import codes
-from registry_gen.doctor.result import Check, Failed, NotApplicable, Ok
-from registry_gen.errors import InputError
+from registry_gen.doctor.result import NOT_TRIED, Check, Failed, NotApplicable, Ok
+from registry_gen.errors import InputError, RegistryError, StorageError
 from registry_gen.model.places import known_as
 from registry_gen.publish.own_bucket import require_own_log, require_own_place
 from registry_gen.render import shapes
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from registry_gen.storage import Storage
 
 _ROOM: Final = 1_048_576
+_SILENT: Final = f"{NOT_TRIED}the public storage below comes first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,17 @@ def setup_checks(setup: Setup) -> tuple[Check, ...]:
     return (
         Check("the state folder is ours, with room in it", codes.STATE, partial(state_folder, setup)),
         Check("the ledger answers", codes.LEDGER, partial(ledger_answers, setup)),
-        Check("the ledger's tables are those of this version", codes.MIGRATIONS, partial(migrated, setup)),
+        Check(
+            "the ledger's tables are those of this version",
+            codes.MIGRATIONS,
+            partial(migrated, setup),
+            after=codes.LEDGER,
+        ),
         *(
             Check(f"{name} can be read", codes.KEYS, partial(key_readable, setup, opened))
             for name, opened in setup.keys.items()
         ),
-        Check("ledger and bucket belong together", codes.OTHER_BUCKET, partial(own_bucket, setup)),
+        Check("ledger and bucket belong together", codes.OTHER_BUCKET, partial(own_bucket, setup), after=codes.LEDGER),
         Check("the bucket was published for site.url", codes.OTHER_SITE, partial(own_site, setup)),
     )
 
@@ -94,7 +100,13 @@ def key_readable(setup: Setup, opened: Callable[[], object]) -> Verdict:
     try:
         opened()
     except InputError as error:
-        if error.code is not LOST or addresses(setup):
+        if error.code is not LOST:
+            raise
+        try:
+            published = addresses(setup)
+        except RegistryError:
+            return NotApplicable("there is none here; the ledger does not tell whether there was one")
+        if published:
             raise
         return NotApplicable("the first publish makes it")
     return Ok()
@@ -106,6 +118,8 @@ def own_bucket(setup: Setup) -> Verdict:
     if ledger.pending():
         return NotApplicable("the ledger has no tables of this version yet")
     head = ledger.log_head()
+    if not _tells(setup):
+        return NotApplicable(_SILENT)
     require_own_place(head, known_as(setup.config.public, str(setup.config.root)))
     require_own_log(head, setup.public(), setup.config.site.log_origin)
     return Ok(f"a log of {head.stored_size}") if head.stored_size else NotApplicable("nothing is published yet")
@@ -113,12 +127,23 @@ def own_bucket(setup: Setup) -> Verdict:
 
 def own_site(setup: Setup) -> Verdict:
     """Compare the discovery document in the bucket with what site.host and site.url make."""
+    if not _tells(setup):
+        return NotApplicable(_SILENT)
     found = setup.public().get(paths.DISCOVERY)
     if found is None:
         return NotApplicable("nothing is published yet")
     (expected,) = (_services(each.content) for each in render_site(setup.config.site) if each.key == paths.DISCOVERY)
     services = _services(found[0])
     return Ok(setup.config.site.url) if services == expected else Failed(expected, services)
+
+
+def _tells(setup: Setup) -> bool:
+    """Whether the public storage can be read at all; where not, its own checks say why."""
+    try:
+        setup.public().get(paths.DISCOVERY)
+    except StorageError:
+        return False
+    return True
 
 
 def _services(document: bytes) -> str:

@@ -242,7 +242,8 @@ def take(
     """Take the lease, waiting at most so long. ``begin`` makes the head to begin with where there is none.
 
     ``over`` is a generation whose lease is taken although it holds. Raises LedgerError LED003, naming the holder, where
-    another one holds on, and what ``begin`` does.
+    another one holds on (at once, where that is a person whose lock ends later than we would wait), and what ``begin``
+    does.
     """
     deadline = timing.clock() + timedelta(seconds=wait_seconds)
     while True:
@@ -256,7 +257,7 @@ def take(
             etag = _taken(store, head, found, timing)
             if etag is not None:
                 return HeldLease(store, timing, head, etag)
-        if now >= deadline:
+        if now >= deadline or (held and _kept_away(before.lease, deadline, timing)):
             raise _held(store, before if held else None, wait_seconds)
         timing.sleep(min(_POLL_SECONDS, max((deadline - now).total_seconds(), 0.0)))
 
@@ -306,14 +307,22 @@ def _taken(store: ObjectStore, head: Head, found: FoundHead | None, timing: Timi
         return None
 
 
+def _kept_away(lease: Lease | None, deadline: datetime, timing: Timing) -> bool:
+    return lease is not None and lease.by_hand and lease.holds(deadline, timing.margin)
+
+
 def _held(store: ObjectStore, head: Head | None, wait_seconds: float) -> LedgerError:
     code = codes.LOCK_HELD
     hint = code.fix
-    if head and head.lease:
+    said = f"another publisher still holds the lease after {wait_seconds:g} s"
+    if head and head.lease and head.lease.by_hand:
+        said = "somebody keeps publishers away"
+        hint = "Wait, or ask them; registry-gen ledger unlock ends it, with --force for whoever did not lock it."
+    elif head and head.lease:
         hint = "Wait until it expires; where its holder is gone, registry-gen ledger unlock --force takes it away."
     return LedgerError(
         code,
-        f"another publisher still holds the lease after {wait_seconds:g} s",
+        said,
         where=f"{store.name} {paths.STATE_HEAD}",
         found=_holder(head) if head else "others who were faster",
         hint=hint,

@@ -84,7 +84,7 @@ NO_BUCKET = Code(
     "STO013",
     "there is no such bucket or container",
     "The registry makes none: names are taken by whoever is first, and who may read it is for its owner to decide.",
-    "Make it, or correct its name, region or endpoint in registry.yaml.",
+    "Make the bucket, or correct its name, region or endpoint in registry.yaml.",
 )
 CLOCK_SKEW = Code(
     "STO014",

@@ -607,6 +607,19 @@ def test_a_person_keeps_publishers_away_until_the_lock_is_ended(machines: Machin
     assert ada.unlock(ROW, force=True) is None
 
 
+def test_nobody_waits_for_a_lock_of_a_person_that_ends_later_than_he_would_wait(
+    machines: Machines, time: MadeTime
+) -> None:
+    ada, ci = machines("ada"), machines("ci")
+    ada.lock(machines.timing.clock() + timedelta(hours=4), "moving house", ROW)
+    before = machines.timing.clock()
+    refused(acquire(ci, 600), codes.LOCK_HELD, "somebody keeps publishers away")
+    assert machines.timing.clock() == before
+    time.pass_by(timedelta(hours=4, seconds=-30).total_seconds())
+    with ci.publication(600) as publication:
+        assert publication.generation
+
+
 def test_a_lock_of_a_person_ends_by_itself(machines: Machines, time: MadeTime) -> None:
     machines("ada").lock(machines.timing.clock() + timedelta(hours=4), "", ROW)
     time.pass_by(timedelta(hours=4, seconds=10).total_seconds())

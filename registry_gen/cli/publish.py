@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from registry_gen.cli.output import Output
+    from registry_gen.publish.registry import Registry
+
+_MADE: Final = (
+    "Made the registry's private keys in {}. Back them up: nobody can publish without them, and other machines that "
+    "publish need them too ('signing' in registry.yaml)."
+)
+"""Said while they can still be saved: a CI runner throws its state folder away."""
 
 
 @click.command("publish")
@@ -71,7 +78,10 @@ def command(
     say_uncommitted(output, workspace)
     with wiring.open_registry(workspace) as registry, output.progress() as progress:
         patient = replace(registry, lock_seconds=lock_timeout)
+        before = _own_keys(registry)
         keys = wiring.open_keys(registry)
+        if _own_keys(registry) != before:
+            output.say(_MADE.format(registry.config.state / "keys"))
         now = datetime.now(UTC)
         report = publish(
             patient,
@@ -92,6 +102,10 @@ def command(
     output.json({**_as_json(report), "log_key": keys.log.vkey, "log_key_changed": report.log_key_changed})
     output.result(report_text(report))
     return 1 if report.refusals or report.refused_rules or report.altered else 0
+
+
+def _own_keys(registry: Registry) -> set[Path]:
+    return set((registry.config.state / "keys").glob("*"))
 
 
 def _as_json(report: Report) -> Mapping[str, object]:

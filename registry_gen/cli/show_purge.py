@@ -60,7 +60,8 @@ def _lines(told: Told) -> Iterator[str]:
     if len(told.failures) > SHOWN_FAILURES:
         yield f"  {counted(len(told.failures) - SHOWN_FAILURES, 'more failure')}; --json has all"
     if told.failures:
+        what = "Everything" if told.purged.scope == "everything" else counted(told.pending, "key")
         yield (
-            f"What is published stays published. {counted(told.pending, 'key')} may be served as before until caches "
+            f"What is published stays published. {what} may be served as before until caches "
             "let go; the next run tells the CDN again."
         )

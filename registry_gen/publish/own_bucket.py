@@ -28,7 +28,7 @@ def require_own_place(head: LogHead, place: str) -> None:
     """Raise ConflictError PUB015 where the ledger has published, and to another place than this one."""
     if head.place in (None, place) or not head.tail.size:
         return
-    before, after = (text.partition(" at ")[0] for text in (str(head.place), place))
+    before, after = (_as_written(text) for text in (str(head.place), place))
     raise ConflictError(
         codes.OTHER_PLACE,
         where="storage.public",
@@ -37,6 +37,11 @@ def require_own_place(head: LogHead, place: str) -> None:
         hint=f"Write {before} into registry.yaml again, or move all that is published: "
         f"registry-gen storage copy {before} {after}",
     )
+
+
+def _as_written(place: str) -> str:
+    """A known place as registry.yaml and ``storage copy`` take it."""
+    return place.removeprefix("file://").partition(" at ")[0]
 
 
 def require_own_log(head: LogHead, storage: Storage, origin: str) -> None:

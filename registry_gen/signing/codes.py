@@ -24,7 +24,8 @@ LOST = Code(
     "KEY004",
     "the registry's own private key is gone",
     "This registry has published under that key: with a new one, its clients and monitors would take it for another.",
-    "Put the key back from a backup of the state folder, or from the machine that published first. Where it is lost "
+    "Put the key back from a backup of the state folder, or from the machine that published first. On a CI runner, "
+    "whose state folder does not last, name both keys by reference ('signing' in registry.yaml). Where it is lost "
     "for good, make another one on purpose: registry-gen log rotate --lost for the log's key (keys/log.key), and "
     "registry-gen sums rotate for the OpenPGP key (keys/openpgp.asc). Section 'A lost key' of docs/operations.md says "
     "how to go on. Where nothing was ever published, publish makes both.",

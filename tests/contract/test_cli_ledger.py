@@ -35,13 +35,13 @@ def test_the_first_use_migrates_too(tmp_path: Path, database: str) -> None:
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
     work = Workspace(tmp_path / "work", database)
-    assert run_here(work, "publish") == Ran(0, "No changes.\n", "")
+    assert run_here(work, "publish").out == "No changes.\n"
     assert run_here(work, "ledger", "migrate").out == "The ledger is up to date.\n"
 
 
 def test_the_embedded_ledger_needs_no_server(tmp_path: Path) -> None:
     work = Workspace(tmp_path / "work")
-    assert run_apart(work, "publish") == Ran(0, "No changes.\n", "")
+    assert run_apart(work, "publish").out == "No changes.\n"
     assert run_apart(work, "ledger", "migrate") == Ran(0, "The ledger is up to date.\n", "")
 
 

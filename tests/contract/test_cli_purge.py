@@ -217,6 +217,12 @@ def test_a_person_is_told_by_the_exit_status_what_could_not_be_purged(work: Work
     assert (ran.code, ran.json["purge"]["failures"][0]["code"]) == (1, "EDG002")
 
 
+def test_what_could_not_be_purged_as_a_whole_is_not_counted(work: Workspace, cdn: FakeFastly) -> None:
+    run_here(work, "publish")
+    cdn.interfere(Reply(401))
+    assert "Everything may be served as before" in run_here(work, "purge", "--all").err
+
+
 def test_only_keys_of_the_bucket_are_purged_by_name(work: Workspace, cdn: FakeFastly) -> None:
     ran = run_here(work, "purge", "v1/*")
     assert (ran.code, cdn.asked) == (64, 0)

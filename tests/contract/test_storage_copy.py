@@ -594,6 +594,16 @@ def test_places_that_cannot_be_are_refused(work: Workspace, source: str, target:
     assert said in ran.err
 
 
+def test_the_way_back_from_a_folder_that_lies_elsewhere_can_be_run_as_it_is_printed(work: Workspace) -> None:
+    elsewhere = work.root.parent / "elsewhere"
+    assert run_here(work, "storage", "copy", "public", str(elsewhere)).code == 0
+    said = " ".join(run_here(work, "plan").err.split())
+    assert f"Write {elsewhere} into registry.yaml again" in said
+    way = said.partition("registry-gen storage copy ")[2].split()[:2]
+    assert way == [str(elsewhere), "./public"]
+    assert run_here(work, "storage", "copy", *way).code == 0
+
+
 def test_a_copy_from_a_place_that_is_not_the_registrys_is_refused(work: Workspace) -> None:
     shutil.copytree(work.public, work.root / "backup")
     ran = run_here(work, "storage", "copy", "./backup", "./new")

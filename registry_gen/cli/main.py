@@ -125,6 +125,8 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # As stderr does it: what the caller's encoding cannot write is escaped, not an error.
         sys.stdout.reconfigure(errors="backslashreplace")
+    if "--debug" not in sys.argv:
+        hush_libraries()
     try:
         status = run(sys.argv[1:])
     except (KeyboardInterrupt, click.Abort):
@@ -132,6 +134,15 @@ def main() -> None:
         # The interpreter's own end would wait for threads, and so for downloads that hang.
         os._exit(INTERRUPTED)
     sys.exit(status)
+
+
+def hush_libraries() -> None:
+    """Let what libraries log reach nobody: it is in our own errors, and vendors' pages of hints would bury those.
+
+    Python prints warnings of loggers without any handler (docs.python.org, "What happens if no configuration is
+    provided"); logs of servers have handlers of their own.
+    """
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def run(arguments: list[str]) -> int:

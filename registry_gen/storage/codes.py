@@ -65,7 +65,7 @@ NO_CREDENTIALS = Code(
     "STO010",
     "no credentials for the storage were found",
     "A bucket lets nobody write who does not show who they are.",
-    "Set what storage.….auth in registry.yaml refers to; where it has no auth, give the vendor's own library "
+    "Set what 'auth' of this storage in registry.yaml refers to; where it has no auth, give the vendor's own library "
     "credentials in one of its usual places. docs/storage.md lists the ways.",
 )
 BAD_CREDENTIALS = Code(

@@ -7,6 +7,8 @@ import os
 import re
 import resource
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -243,3 +245,14 @@ def test_a_catalog_that_may_not_be_read(work: Workspace) -> None:
     assert (ran.code, ran.out) == (1, "1 problem.\n")
     assert "catalog/providers/acme/widget.yaml:1:1: CAT014 " in ran.err
     assert "Permission denied" in ran.err
+
+
+def test_what_libraries_log_does_not_bury_our_own_errors() -> None:
+    program = """
+import logging
+from registry_gen.cli.main import hush_libraries
+hush_libraries()
+logging.getLogger("azure.identity").warning("pages of hints")
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("", "")

@@ -225,7 +225,9 @@ def _groups(rows: Iterable[tuple[str, bool, str]]) -> Iterator[tuple[str, bool, 
 
 
 def _apply_rows(connection: Connection[TupleRow], table: Table, gone: bool, rows: list[str]) -> None:
-    others = [column for column in table.columns if column not in table.key]
+    # PostgreSQL lets nobody update an identity (GENERATED ALWAYS) but to its default: such a row is made anew.
+    anew = table.identity is not None and table.identity not in table.key
+    others = [] if anew else [column for column in table.columns if column not in table.key]
     updates = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in others)
     parts = {
         "table": table.identifier,
@@ -235,7 +237,10 @@ def _apply_rows(connection: Connection[TupleRow], table: Table, gone: bool, rows
         "key_values": _fields(table.key),
         "action": sql.SQL("UPDATE SET {}").format(updates) if others else sql.SQL("NOTHING"),
     }
-    connection.execute(sql.SQL(_REMOVE if gone else _PUT).format(**parts), (rows,))
+    if gone or anew:
+        connection.execute(sql.SQL(_REMOVE).format(**parts), (rows,))
+    if not gone:
+        connection.execute(sql.SQL(_PUT).format(**parts), (rows,))
 
 
 def _fields(columns: Iterable[str]) -> sql.Composed:

@@ -593,6 +593,24 @@ def test_a_restored_backup_is_a_snapshot_that_every_machine_gets(machines: Machi
     moved.close()
 
 
+def test_keys_that_wait_to_be_purged_reach_a_machine_that_comes_with_nothing(machines: Machines) -> None:
+    dsn = machines._postgres.create("machine_noting")
+    noting = bucket_ledger(dsn, machines.private, "noting", timing=machines.timing, notes_purges=True)
+    try:
+        publish(noting)
+        publish(noting, 1)
+        with noting.publication(0) as publication:
+            publication.purged(["leaf"], publication.pending_purges(9).last)
+        new = machines("new")
+        new.bring()
+        assert new.pending_purges(9) == noting.pending_purges(9)
+        assert new.pending_purges(9).keys
+        same(dsn, machines.dsn("new"))
+    finally:
+        noting.close()
+        machines._postgres.drop("machine_noting")
+
+
 def test_a_person_keeps_publishers_away_until_the_lock_is_ended(machines: Machines) -> None:
     ada, ci = machines("ada"), machines("ci")
     ada.lock(machines.timing.clock() + timedelta(hours=4), "moving house", ROW)

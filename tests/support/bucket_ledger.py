@@ -34,10 +34,11 @@ def bucket_ledger(
     *,
     timing: Timing = STILL,
     sizes: Sizes | None = None,
+    notes_purges: bool = False,
 ) -> BucketLedger:
     """A ledger in this database and that folder or storage, without a server of its own."""
     store = FileStorage(private, durable=False) if isinstance(private, Path) else private
-    return BucketLedger(dsn, store, owner, timing=timing, sizes=sizes)
+    return BucketLedger(dsn, store, owner, timing=timing, sizes=sizes, notes_purges=notes_purges)
 
 
 class Machines:

@@ -240,7 +240,7 @@ _LOOSE: Final = {"type": ["string", "number"]}
 
 Distinct = AfterValidator(_distinct)
 Flag = Annotated[bool, PlainValidator(flag), WithJsonSchema({"type": "boolean"})]
-Message = Annotated[str, reads(message), schema(minLength=1, maxLength=1000)]
+Message = Annotated[str, reads(message), schema(minLength=1, maxLength=1000, examples=["Use acme/vpc/aws."])]
 VersionText = Annotated[Version, reads(parse_version, written), schema(examples=["1.2.0"])]
 ConstraintText = Annotated[
     Constraints, reads(parse_constraints, written), schema(**_LOOSE, examples=[">= 1.0.0, < 2.0.0", "~> 1.2"])
@@ -248,18 +248,24 @@ ConstraintText = Annotated[
 RangeText = Annotated[
     Constraints | None, reads(parse_constraints, written), schema(**_LOOSE, examples=["< 2.0.0", "1.2.0"])
 ]
-AddressText = Annotated[Address | None, reads(parse_address), schema(examples=["acme/network/aws"])]
-CommitText = Annotated[Commit, reads(parse_commit, written), schema(**_LOOSE)]
-PlatformText = Annotated[Platform, reads(parse_platform), schema(pattern="^[0-9a-z]{1,16}_[0-9a-z]{1,16}$")]
+AddressText = Annotated[Address | None, reads(parse_address), schema(examples=["acme/vpc/aws"])]
+CommitText = Annotated[
+    Commit, reads(parse_commit, written), schema(**_LOOSE, examples=["0123456789abcdef0123456789abcdef01234567"])
+]
+PlatformText = Annotated[
+    Platform, reads(parse_platform), schema(pattern="^[0-9a-z]{1,16}_[0-9a-z]{1,16}$", examples=["linux_amd64"])
+]
 ProtocolText = Annotated[str, reads(protocol, written), schema(**_LOOSE, examples=["5.0", "6.0"])]
-NamespaceName = Annotated[str, reads(name), schema(pattern=f"^{_NAME.pattern}$")]
-MemberName = Annotated[str, reads(member, written), schema(pattern=f"^{_MEMBER.pattern}$")]
-KeyPath = Annotated[str, reads(key_path), schema(pattern=f"^{_KEY_PATH.pattern}$")]
+NamespaceName = Annotated[str, reads(name), schema(pattern=f"^{_NAME.pattern}$", examples=["acme"])]
+MemberName = Annotated[str, reads(member, written), schema(pattern=f"^{_MEMBER.pattern}$", examples=["@acme/platform"])]
+KeyPath = Annotated[str, reads(key_path), schema(pattern=f"^{_KEY_PATH.pattern}$", examples=["acme/release.asc"])]
 TagPattern = Annotated[str, reads(location.tag_pattern), schema(pattern=r"\{version\}", examples=["v{version}"])]
-FilePattern = Annotated[str, reads(location.file_pattern), schema(pattern=r"\{version\}")]
+FilePattern = Annotated[
+    str, reads(location.file_pattern), schema(pattern=r"\{version\}", examples=["network-{version}.tar.gz"])
+]
 Reference = PlainValidator(_read_secret)
-MachinePath = Annotated[str, reads_place(machine_path), schema()]
-InnerFolder = Annotated[str, reads(location.inner_folder), schema()]
+MachinePath = Annotated[str, reads_place(machine_path), schema(examples=["./folder"])]
+InnerFolder = Annotated[str, reads(location.inner_folder), schema(examples=["modules/network"])]
 GitUrl = Annotated[str, reads_place(location.git_url), schema(examples=["https://github.com/acme/network.git"])]
 Size = Annotated[int, reads(size, written), schema(**_LOOSE, examples=["100 MB"])]
 Total = Annotated[int | None, reads(total, written), schema(**_LOOSE, examples=["10 GB"])]

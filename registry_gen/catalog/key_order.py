@@ -1,4 +1,4 @@
-"""The order in which the keys of a file are written: that of the shapes, which is the one of docs/catalog.md."""
+"""The order in which the keys of a file are written: that of the shapes, which is the one of docs/configuration.md."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class GitShape(Shape):
     """A git repository."""
 
     git: Annotated[GitUrl, Field(description="URL of the repository, or a folder that starts with ./ or /.")]
-    path: Annotated[InnerFolder, Field(description="The module's folder in the repository.")] = ""
+    path: Annotated[InnerFolder, Field(description="The module's folder in the repository; the root if left out.")] = ""
     tags: Annotated[
         tuple[TagPattern, ...],
         Items,
@@ -95,9 +95,14 @@ class ArchivesShape(Shape):
         str,
         reads_place(_archives),
         schema(),
-        Field(description="Folder or base URL that holds the archives and their SHA256SUMS."),
+        Field(
+            description="Folder or base URL that holds the archives and their SHA256SUMS.",
+            examples=["https://releases.example.com/network"],
+        ),
     ]
-    pattern: Annotated[FilePattern, Field(description='An archive\'s name, such as "network-{version}.tar.gz".')]
+    pattern: Annotated[
+        FilePattern, Field(description='An archive\'s name, such as "network-{version}.tar.gz"; .tgz and .zip, too.')
+    ]
 
 
 def _form(value: Any) -> str | None:
@@ -134,7 +139,10 @@ class ReleasesShape(Shape):
         str,
         reads_place(_releases),
         schema(),
-        Field(description="Folder or base URL of the releases; may hold {version}."),
+        Field(
+            description="Folder or base URL of the releases; may hold {version}.",
+            examples=["https://releases.example.com/widget/{version}"],
+        ),
     ]
     versions: Annotated[
         tuple[VersionText, ...],

@@ -202,7 +202,7 @@ GcsText = Annotated[GcsPlace, reads(gcs_place), schema(pattern="^gs://", example
 AzureText = Annotated[AzurePlace, reads(azure_place), schema(pattern="^az://", examples=["az://acmeaccount/registry"])]
 Endpoint = Annotated[str | None, reads(endpoint), schema(format="uri", examples=["https://s3.example.com:9000"])]
 Secret = Annotated[str, Reference, schema(pattern="^(env|file):", examples=["env:STORAGE_SECRET"])]
-OptionalSecret = Annotated[str | None, Reference, schema(pattern="^(env|file):")]
+OptionalSecret = Annotated[str | None, Reference, schema(pattern="^(env|file):", examples=["env:STORAGE_TOKEN"])]
 ClassName = Annotated[
     str | None,
     reads(matching(r"[A-Za-z0-9_-]{1,64}", "a storage class such as STANDARD")),

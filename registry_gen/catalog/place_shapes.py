@@ -103,7 +103,9 @@ class S3WebIdentityShape(Shape):
     kind: Annotated[Literal["web_identity"], _KIND]
     role: Annotated[Role, Field(description="The role's ARN.")]
     token: Annotated[Secret, Field(description="The token, by reference; read anew each time it is used.")]
-    session_name: Annotated[SessionName, Field(description="How AWS logs the session.")] = "registry-gen"
+    session_name: Annotated[SessionName, Field(description="How AWS logs the session.", examples=["registry-gen"])] = (
+        "registry-gen"
+    )
 
     def made(self) -> S3WebIdentity:
         """The same as plain data."""
@@ -117,8 +119,12 @@ class S3AssumeRoleShape(Shape):
 
     kind: Annotated[Literal["assume_role"], _KIND]
     role: Annotated[Role, Field(description="The role's ARN.")]
-    external_id: Annotated[ExternalId, Field(description="What the role's owner agreed on with us.")] = None
-    session_name: Annotated[SessionName, Field(description="How AWS logs the session.")] = "registry-gen"
+    external_id: Annotated[
+        ExternalId, Field(description="What the role's owner agreed on with us.", examples=["acme-registry"])
+    ] = None
+    session_name: Annotated[SessionName, Field(description="How AWS logs the session.", examples=["registry-gen"])] = (
+        "registry-gen"
+    )
     keys: Annotated[S3KeysShape | None, Field(description="Who takes the role; the default chain if left out.")] = None
 
     def made(self) -> S3AssumeRole:
@@ -174,7 +180,12 @@ class AzureManagedIdentityShape(Shape):
     """The identity of the machine."""
 
     kind: Annotated[Literal["managed_identity"], _KIND]
-    client_id: Annotated[OptionalDirectoryName, Field(description="Which one, where the machine has several.")] = None
+    client_id: Annotated[
+        OptionalDirectoryName,
+        Field(
+            description="Which one, where the machine has several.", examples=["00000000-0000-0000-0000-000000000000"]
+        ),
+    ] = None
 
     def made(self) -> AzureManagedIdentity:
         """The same as plain data."""
@@ -185,9 +196,19 @@ class AzureWorkloadIdentityShape(Shape):
     """An application, shown by a token that a CI system or Kubernetes signed."""
 
     kind: Annotated[Literal["workload_identity"], _KIND]
-    tenant_id: Annotated[DirectoryName, Field(description="The directory.")]
-    client_id: Annotated[DirectoryName, Field(description="The application.")]
-    token_file: Annotated[MachinePath, Field(description="The file of the token; read anew each time it is used.")]
+    tenant_id: Annotated[
+        DirectoryName, Field(description="The directory.", examples=["00000000-0000-0000-0000-000000000000"])
+    ]
+    client_id: Annotated[
+        DirectoryName, Field(description="The application.", examples=["00000000-0000-0000-0000-000000000000"])
+    ]
+    token_file: Annotated[
+        MachinePath,
+        Field(
+            description="The file of the token; read anew each time it is used.",
+            examples=["/var/run/secrets/azure/token"],
+        ),
+    ]
 
     def made(self) -> AzureWorkloadIdentity:
         """The same as plain data."""

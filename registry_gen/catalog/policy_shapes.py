@@ -17,13 +17,16 @@ class ApprovalShape(Shape):
 
     role: Annotated[
         Literal["admin", "mirror_manager", "publisher", "viewer", "storage_manager", "none"],
-        Field(description="The least role of whoever approves; none: no approval is needed."),
+        Field(description="The least role of whoever approves; none: no approval is needed.", examples=["publisher"]),
     ]
     people: Annotated[
         int,
         reads(whole(1, MOST_PEOPLE), written),
         schema(type="integer", minimum=1, maximum=MOST_PEOPLE),
-        Field(description="How many must approve; from 2 on, the author of the change does not count. 1 if left out."),
+        Field(
+            description="How many must approve; from 2 on, the author of the change does not count. 1 if left out.",
+            examples=[2],
+        ),
     ] = 1
 
 

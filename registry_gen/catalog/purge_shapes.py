@@ -47,8 +47,10 @@ _KIND: Final = Field(description="What stands in front of the bucket.")
 class _Common(Shape):
     """What every kind has."""
 
-    most: Annotated[Most, Field(description="Keys that are purged one by one before larger parts are.")] = None
-    time: Annotated[Seconds, Field(description="All of a purge (120 s).")] = 120.0
+    most: Annotated[
+        Most, Field(description="Keys that are purged one by one before larger parts are.", examples=[100])
+    ] = None
+    time: Annotated[Seconds, Field(description="All of a purge (120 s).", examples=["2 min"])] = 120.0
 
     def cdn(self) -> Cdn:
         """Who is told, as plain data."""
@@ -60,14 +62,17 @@ class _Common(Shape):
 
 
 class _Vendor(_Common):
-    api: Annotated[OptionalUrl, Field(description="The vendor's API; its usual place if left out.")] = None
+    api: Annotated[
+        OptionalUrl,
+        Field(description="The vendor's API; its usual place if left out.", examples=["https://cdn-api.example.com"]),
+    ] = None
 
 
 class CloudFrontShape(_Vendor):
     """Amazon CloudFront."""
 
     kind: Annotated[Literal["cloudfront"], _KIND]
-    distribution: Annotated[Name, Field(description="The distribution's id.")]
+    distribution: Annotated[Name, Field(description="The distribution's id.", examples=["E2QWRUHAPOMQZL"])]
     access_key: Annotated[OptionalSecret, Field(description="An access key's id; AWS's default chain if left out.")] = (
         None
     )
@@ -83,7 +88,7 @@ class FastlyShape(_Vendor):
     """Fastly."""
 
     kind: Annotated[Literal["fastly"], _KIND]
-    service: Annotated[Name, Field(description="The service's id.")]
+    service: Annotated[Name, Field(description="The service's id.", examples=["SU1Z0isxPaozGVKXdv0eY"])]
     token: Annotated[Secret, Field(description="An API token that may purge.")]
     surrogate_keys: Annotated[Flag, Field(description="true: each object's Surrogate-Key holds its key.")] = False
     soft: Annotated[Flag, Field(description="true: documents become stale instead of being gone.")] = False
@@ -97,7 +102,7 @@ class CloudflareShape(_Vendor):
     """Cloudflare."""
 
     kind: Annotated[Literal["cloudflare"], _KIND]
-    zone: Annotated[Name, Field(description="The zone's id.")]
+    zone: Annotated[Name, Field(description="The zone's id.", examples=["023e105f4ecef8ad9ca31a8372d0c353"])]
     token: Annotated[Secret, Field(description="An API token with the permission Cache Purge.")]
 
     def cdn(self) -> Cloudflare:
@@ -109,8 +114,8 @@ class GoogleCdnShape(_Vendor):
     """Google Cloud CDN."""
 
     kind: Annotated[Literal["google"], _KIND]
-    project: Annotated[Name, Field(description="The project's id.")]
-    url_map: Annotated[Name, Field(description="The load balancer's URL map.")]
+    project: Annotated[Name, Field(description="The project's id.", examples=["acme-registry"])]
+    url_map: Annotated[Name, Field(description="The load balancer's URL map.", examples=["acme-registry"])]
     key: Annotated[
         OptionalSecret, Field(description="A service account's key; Application Default Credentials if left out.")
     ] = None
@@ -124,12 +129,23 @@ class FrontDoorShape(_Vendor):
     """Azure Front Door, Standard or Premium."""
 
     kind: Annotated[Literal["azure"], _KIND]
-    subscription: Annotated[Name, Field(description="The subscription's id.")]
-    resource_group: Annotated[Name, Field(description="The resource group.")]
-    profile: Annotated[Name, Field(description="The Front Door profile.")]
-    endpoint: Annotated[Name, Field(description="The profile's endpoint.")]
-    tenant_id: Annotated[OptionalName, Field(description="The directory of the application below.")] = None
-    client_id: Annotated[OptionalName, Field(description="An application; the default chain if left out.")] = None
+    subscription: Annotated[
+        Name, Field(description="The subscription's id.", examples=["00000000-0000-0000-0000-000000000000"])
+    ]
+    resource_group: Annotated[Name, Field(description="The resource group.", examples=["acme-registry"])]
+    profile: Annotated[Name, Field(description="The Front Door profile.", examples=["acme-cdn"])]
+    endpoint: Annotated[Name, Field(description="The profile's endpoint.", examples=["acme-registry"])]
+    tenant_id: Annotated[
+        OptionalName,
+        Field(description="The directory of the application below.", examples=["00000000-0000-0000-0000-000000000000"]),
+    ] = None
+    client_id: Annotated[
+        OptionalName,
+        Field(
+            description="An application; the default chain if left out.",
+            examples=["00000000-0000-0000-0000-000000000000"],
+        ),
+    ] = None
     client_secret: Annotated[OptionalSecret, Field(description="The application's secret.")] = None
 
     def cdn(self) -> AzureFrontDoor:
@@ -149,7 +165,9 @@ class WebhookShape(_Common):
     """A URL of your own."""
 
     kind: Annotated[Literal["webhook"], _KIND]
-    url: Annotated[Url, Field(description="What is sent the keys that changed.")]
+    url: Annotated[
+        Url, Field(description="What is sent the keys that changed.", examples=["https://hooks.example.com/purge"])
+    ]
     secret: Annotated[Secret, Field(description="What signs the messages.")]
 
     def cdn(self) -> Webhook:

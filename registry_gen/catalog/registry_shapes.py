@@ -123,13 +123,16 @@ class SiteShape(Shape):
         str,
         reads(site_host),
         schema(examples=["registry.example.com"]),
-        Field(description="What people write in sources."),
+        Field(description="What people write in sources: with a dot, and a port where there is one."),
     ]
     url: Annotated[
         str,
         reads(site_url),
         schema(format="uri"),
-        Field(description="Where the public storage is served; https://HOST/ if left out."),
+        Field(
+            description="Where the public storage is served; https://HOST/ if left out.",
+            examples=["https://registry.example.com/"],
+        ),
     ] = ""
 
 
@@ -139,14 +142,14 @@ class StorageShape(Shape):
     inside: ClassVar = SHAPES
 
     public: Annotated[PlaceShape, Field(description="What everybody may read.")]
-    private: Annotated[PlaceShape, Field(description="What only the registry reads.")]
+    private: Annotated[PlaceShape, Field(description="What only the registry reads.", examples=["./private"])]
 
 
 class SigningShape(Shape):
     """The registry's private keys, by reference; keys of its own making where left out."""
 
     openpgp: Annotated[KeyReference, Field(description="Signs the sums of publishers who do not.")] = None
-    log: Annotated[KeyReference, Field(description="Signs the log's checkpoint.")] = None
+    log: Annotated[KeyReference, Field(description="Signs the log's checkpoint.", examples=["env:LOG_KEY"])] = None
     former_log_keys: Annotated[
         tuple[FormerKey, ...],
         Items,
@@ -163,7 +166,9 @@ class NetworkShape(Shape):
         tuple[Literal["https", "ssh", "http", "file"], ...],
         Items,
         Distinct,
-        Field(description="Schemes of sources; file means folders of this machine."),
+        Field(
+            description="Schemes of sources; file means folders of this machine.", examples=[["https", "ssh", "file"]]
+        ),
     ] = ("https", "ssh")
     allow_private: Annotated[
         tuple[Annotated[str, reads(network), schema(examples=["10.0.0.0/8"])], ...],
@@ -171,10 +176,12 @@ class NetworkShape(Shape):
         Distinct,
         Field(description="Private networks that may be connected to."),
     ] = ()
-    ca_file: Annotated[CaFile, Field(description="More certificate authorities to trust, as PEM.")] = None
+    ca_file: Annotated[
+        CaFile, Field(description="More certificate authorities to trust, as PEM.", examples=["./ca.pem"])
+    ] = None
     upstreams: Annotated[
         dict[
-            Annotated[str, reads(hostname), schema()],
+            Annotated[str, reads(hostname), schema(examples=["registry.terraform.io"])],
             Annotated[str, reads(upstream), schema(examples=["env:UPSTREAM_URL"])],
         ],
         Field(description="Where to ask for a mirrored host instead of https://HOST: a URL, or env:NAME."),
@@ -185,15 +192,27 @@ class LimitsShape(Shape):
     """Bounds on what is read from outside."""
 
     module_size: Annotated[Size, Field(description="Unpacked bytes of a module (100 MB).")] = _LIMITS.module_bytes
-    module_files: Annotated[Count, Field(description="Files of a module (20000).")] = _LIMITS.module_files
-    provider_size: Annotated[Size, Field(description="Bytes of a provider's zip (500 MB).")] = _LIMITS.provider_bytes
-    provider_unpacked_size: Annotated[Size, Field(description="Its bytes once unpacked (2 GB).")] = (
+    module_files: Annotated[Count, Field(description="Files of a module (20000).", examples=[20000])] = (
+        _LIMITS.module_files
+    )
+    provider_size: Annotated[Size, Field(description="Bytes of a provider's zip (500 MB).", examples=["500 MB"])] = (
+        _LIMITS.provider_bytes
+    )
+    provider_unpacked_size: Annotated[Size, Field(description="Its bytes once unpacked (2 GB).", examples=["2 GB"])] = (
         _LIMITS.provider_unpacked_bytes
     )
     git_time: Annotated[Seconds, Field(description="One call of git (300 s).")] = _LIMITS.git_seconds
-    http_time: Annotated[Seconds, Field(description="One download (600 s).")] = _LIMITS.http_seconds
-    workers: Annotated[Workers, Field(description="Things done at the same time (8).")] = _LIMITS.workers
-    per_host: Annotated[Workers, Field(description="Of these, requests to one host (8).")] = _LIMITS.per_host
+    http_time: Annotated[Seconds, Field(description="One download (600 s).", examples=["10 min"])] = (
+        _LIMITS.http_seconds
+    )
+    workers: Annotated[Workers, Field(description="Things done at the same time (8).", examples=[8])] = _LIMITS.workers
+    per_host: Annotated[
+        Workers,
+        Field(
+            description="Of these, requests to one host (8); the others wait for their turn, out of their time.",
+            examples=[8],
+        ),
+    ] = _LIMITS.per_host
 
 
 class RegistryFile(Shape):
@@ -214,11 +233,27 @@ class RegistryFile(Shape):
         LedgerText,
         Field(description="embedded, bucket, env:NAME, or a postgresql:// URL without a password."),
     ] = "embedded"
-    catalog: Annotated[MachinePath, Field(description="The folder of the catalog.")] = ""
-    state: Annotated[MachinePath, Field(description="The folder of what this machine keeps.")] = ""
-    signing: Annotated[SigningShape, Field(description="The registry's own keys.")] = SigningShape()
+    catalog: Annotated[
+        MachinePath,
+        Field(
+            description="The folder of the catalog, below the one of registry.yaml; catalog if left out.",
+            examples=["./catalog"],
+        ),
+    ] = ""
+    state: Annotated[
+        MachinePath,
+        Field(
+            description="The folder of what this machine keeps, never part of a repository; .registry if left out.",
+            examples=["./.registry"],
+        ),
+    ] = ""
+    signing: Annotated[
+        SigningShape, Field(description="The registry's own keys.", examples=[{"openpgp": "env:OPENPGP_KEY"}])
+    ] = SigningShape()
     network: Annotated[NetworkShape, Field(description="What may be connected to.")] = NetworkShape()
-    limits: Annotated[LimitsShape, Field(description="Bounds on what is read from outside.")] = LimitsShape()
+    limits: Annotated[
+        LimitsShape, Field(description="Bounds on what is read from outside.", examples=[{"workers": 16}])
+    ] = LimitsShape()
     purge: Annotated[
         PurgeShape | None, Field(description="The CDN that is told after a publication what has changed.")
     ] = None

@@ -32,7 +32,10 @@ class DeprecationShape(Shape):
 class WithdrawalShape(Shape):
     """Versions that are taken back."""
 
-    reason: Annotated[Message, Field(description="Why, in one line that everybody can read.")]
+    reason: Annotated[
+        Message,
+        Field(description="Why, in one line that everybody can read.", examples=["Its examples held a live token."]),
+    ]
     versions: Annotated[
         RangeText, Field(description="Which versions, by order alone; all if left out. Prereleases count.")
     ] = None
@@ -42,10 +45,10 @@ class RetentionShape(Shape):
     """What is withdrawn by itself."""
 
     latest: Annotated[
-        _Whole, Field(description="So many releases stay listed: the newest. Prereleases do not count.")
+        _Whole, Field(description="So many releases stay listed: the newest. Prereleases do not count.", examples=[10])
     ] = None
     prerelease_days: Annotated[
-        _Whole, Field(description="A prerelease is withdrawn so many days after it was published.")
+        _Whole, Field(description="A prerelease is withdrawn so many days after it was published.", examples=[30])
     ] = None
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from registry_gen.catalog.shapes import Shape
 
-_SHAPES: Final[dict[str, type[Shape]]] = {
+SHAPES: Final[dict[str, type[Shape]]] = {
     "mirror": MirrorFile,
     "module": ModuleFile,
     "namespace": NamespaceFile,
@@ -26,6 +26,7 @@ _SHAPES: Final[dict[str, type[Shape]]] = {
     "provider": ProviderFile,
     "registry": RegistryFile,
 }
+"""The kinds of files, each with its keys."""
 
 
 class _Generator(GenerateJsonSchema):
@@ -40,7 +41,7 @@ class _Generator(GenerateJsonSchema):
 
 def json_schemas() -> dict[str, bytes]:
     """Every schema by its file name, as bytes that are the same on each run (JSON Schema 2020-12, UTF-8)."""
-    return {f"{kind}.schema.json": schema_bytes(kind, shape) for kind, shape in _SHAPES.items()}
+    return {f"{kind}.schema.json": schema_bytes(kind, shape) for kind, shape in SHAPES.items()}
 
 
 def schema_bytes(kind: str, shape: type[BaseModel]) -> bytes:

@@ -58,7 +58,7 @@ class QuotaShape(Shape):
         int | None,
         reads(whole(1, 1_000_000), written),
         schema(type="integer"),
-        Field(description="Versions in its namespaces; collected ones do not count."),
+        Field(description="Versions in its namespaces; collected ones do not count.", examples=[1000]),
     ] = None
 
 

@@ -9,6 +9,7 @@ import click
 
 from registry_gen.catalog.schema import json_schemas
 from registry_gen.cli import codes
+from registry_gen.cli.configuration import configuration_as_markdown
 from registry_gen.errors import StorageError
 from registry_gen.plan.schema import plan_schemas
 
@@ -18,9 +19,13 @@ if TYPE_CHECKING:
 
 @click.command("schema")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("schemas"))
+@click.option("--markdown", is_flag=True, help="Write docs/configuration.md, every key as a table, to stdout instead.")
 @click.pass_obj
-def command(output: Output, folder: Path) -> None:
+def command(output: Output, folder: Path, markdown: bool) -> None:
     """Write the JSON Schemas of the catalog's files and of plans into FOLDER (schemas/ if not given)."""
+    if markdown:
+        output.result(configuration_as_markdown())
+        return
     written = dict(sorted({**json_schemas(), **plan_schemas()}.items()))
     for name, text in written.items():
         try:

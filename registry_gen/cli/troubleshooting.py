@@ -65,7 +65,7 @@ def as_markdown(page: Page) -> str:
     code = page.code
     example = f"\n```text\n{page.example}\n```\n" if page.example else ""
     title = code.title[:1].upper() + code.title[1:]
-    return f"### {code.id}\n\n**{_plain(title)}.** {_plain(code.why)}\n{example}\nWhat to do: {_plain(code.fix)}"
+    return f"### {code.id}\n\n**{plain(title)}.** {plain(code.why)}\n{example}\nWhat to do: {plain(code.fix)}"
 
 
 def _contents(pages: Sequence[Page]) -> Iterator[str]:
@@ -82,6 +82,6 @@ def _sections(pages: Sequence[Page]) -> Iterator[str]:
             yield f"{as_markdown(page)}\n"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that Markdown shows as it is."""
     return _MARKS.sub(lambda mark: f"\\{mark[0]}", text)

@@ -239,6 +239,12 @@ NOT_FORMATTED = Code(
     "A file is formatted only where that ends and every value and every line of it stays.",
     "Write it more plainly: each key on a line of its own, comments above keys.",
 )
+HOST_NOT_ALLOWED = Code(
+    "CAT070",
+    "a host that network.hosts does not allow",
+    "registry.yaml lists the hosts that packages may come from, so that the catalog cannot bring in others.",
+    "Take the package from an allowed host, or let those who look after registry.yaml add this one to network.hosts.",
+)
 
 NOT_REGISTRY = Code(
     "CFG001",

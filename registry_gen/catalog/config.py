@@ -62,6 +62,7 @@ def load_config(text: bytes, path: str, root: Path, environ: Mapping[str, str]) 
             allow_private=values.network.allow_private,
             ca_file=Path(values.network.ca_file) if values.network.ca_file else None,
             upstreams=upstreams,
+            hosts=values.network.hosts,
         ),
         limits=_limits(values.limits),
         signing=SigningRefs(values.signing.openpgp, values.signing.log, values.signing.former_log_keys),

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from registry_gen.catalog import codes
 from registry_gen.catalog.drafts import AnyChecked, Draft, read_draft
-from registry_gen.catalog.problems import problem
+from registry_gen.catalog.location import require_host
+from registry_gen.catalog.problems import at, problem
 from registry_gen.catalog.rows import NoDraftError, Row, read_row, write_row
 from registry_gen.catalog.shared import Key, Namespace, SharedFiles, find_keys
-from registry_gen.errors import Position
+from registry_gen.errors import Position, RegistryError
 from registry_gen.model.address import Address, MirrorAddress, ModuleAddress, ProviderAddress
 from registry_gen.model.digest import Sha256
 from registry_gen.model.entries import (
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from registry_gen.catalog.location import Places
     from registry_gen.catalog.shared import File
-    from registry_gen.errors import RegistryError
     from registry_gen.model.facts import SigningKey
 
 _SOURCES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -172,6 +172,10 @@ def _mirror(address: MirrorAddress, read: _Read, around: Surroundings) -> Built:
     keys, problems = find_keys(draft.keys, around.shared.keys, lambda index: read.position("trust", "keys", index))
     if address.hostname == around.site_host:
         problems.append(problem(codes.OWN_MIRROR, Position(read.path)))
+    try:
+        require_host(address.hostname, around.places.hosts)
+    except RegistryError as error:
+        problems.append(at(error, Position(read.path)))
     if problems:
         return Built(None, tuple(problems))
     upstream = around.upstreams.get(address.hostname, f"https://{address.hostname}")

@@ -87,7 +87,7 @@ def load_catalog(
 
 def places_of(config: Config) -> Places:
     """What the locations of the catalog are read against."""
-    return Places(str(config.root), config.network.schemes)
+    return Places(str(config.root), config.network.schemes, config.network.hosts)
 
 
 def shown_folder(config: Config) -> str:

@@ -37,10 +37,14 @@ _VERSION: Final = "{version}"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What locations are read against: the folder of registry.yaml (absolute), and network.schemes."""
+    """What locations are read against: the folder of registry.yaml (absolute), network.schemes and network.hosts.
+
+    ``hosts`` are the only ones that sources may be on, "*.example.com" for all below one; none means any.
+    """
 
     root: str
     schemes: Collection[str]
+    hosts: Collection[str] = ()
 
 
 def git_url(text: str, places: Places) -> str:
@@ -78,6 +82,13 @@ def web_url(text: str, schemes: Collection[str] = ("https",)) -> str:
     """The URL of a service, without a query and with "/" at its end. Raises InputError CAT020 or CAT021."""
     _url(text, Places("/", schemes), ("https", "http"))
     return text.rstrip("/") + "/"
+
+
+def require_host(host: str, allowed: Collection[str]) -> None:
+    """Raise InputError CAT070 for a host (lower case, without a port) that is not among those allowed, if any are."""
+    parents = [host[at:] for at, sign in enumerate(host) if sign == "."]
+    if allowed and host not in allowed and not any(f"*{parent}" in allowed for parent in parents):
+        raise InputError(codes.HOST_NOT_ALLOWED, found=shorten(host), hint=codes.HOST_NOT_ALLOWED.fix)
 
 
 def tag_pattern(text: str) -> str:
@@ -172,6 +183,7 @@ def _url(text: str, places: Places, known: Collection[str]) -> SplitResult:
         or not _PLAIN.fullmatch(text)
     ):
         raise _bad(text, f"{parts.scheme}://host/path in plain characters, without query and fragment")
+    require_host(host.lower(), places.hosts)
     return parts
 
 

@@ -62,6 +62,11 @@ def hostname(text: str) -> str:
     return text
 
 
+def host_pattern(text: str) -> str:
+    """A host, without a port, or ``*.`` and the end of its name."""
+    return text[:2] + hostname(text[2:]) if text.startswith("*.") else hostname(text)
+
+
 def upstream(text: str) -> str:
     """``env:NAME``, or text that ``config`` checks as a URL when it knows the schemes and the environment."""
     return reference(text) if text.startswith("env:") else text
@@ -170,6 +175,16 @@ class NetworkShape(Shape):
             description="Schemes of sources; file means folders of this machine.", examples=[["https", "ssh", "file"]]
         ),
     ] = ("https", "ssh")
+    hosts: Annotated[
+        tuple[Annotated[str, reads(host_pattern), schema()], ...],
+        Items,
+        Distinct,
+        Field(
+            description='The only hosts that sources and mirrors may be on, "*.example.com" for all below one; any if '
+            "left out.",
+            examples=[["github.com", "*.example.com", "registry.opentofu.org"]],
+        ),
+    ] = ()
     allow_private: Annotated[
         tuple[Annotated[str, reads(network), schema(examples=["10.0.0.0/8"])], ...],
         Items,

@@ -31,8 +31,8 @@ _HEAD: Final = """\
 Every key of `registry.yaml` and of the catalog's files. [The catalog](catalog.md) explains what they are for,
 [storages](storage.md) and [CDNs](cdn.md) how to reach each vendor's, [approvals](approvals.md) who may approve what.
 
-A key that is marked **required** must be there. Where the default is empty, nothing is set; the meaning says what happens
-then. An unknown key is a problem. Secrets are never written here, but named: `env:NAME` or `file:PATH`.
+A key that is marked **required** must be there. Where the default is empty, nothing is set; the meaning says what
+happens then. An unknown key is a problem. Secrets are never written here, but named: `env:NAME` or `file:PATH`.
 """
 _UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 _NO_SLUG: Final = re.compile(r"[^a-z0-9 -]")

@@ -33,13 +33,15 @@ class Network:
     """What the outside may be.
 
     ``schemes`` of git and release URLs; ``allow_private`` networks (CIDR) that may be connected to although they are
-    private; ``ca_file`` more trusted certificate authorities (PEM); ``upstreams`` base URLs by mirrored hostname.
+    private; ``ca_file`` more trusted certificate authorities (PEM); ``upstreams`` base URLs by mirrored hostname;
+    ``hosts`` the only ones that packages may come from ("*.example.com": all below one), none for any.
     """
 
     schemes: tuple[str, ...] = ("https", "ssh")
     allow_private: tuple[str, ...] = ()
     ca_file: Path | None = None
     upstreams: Mapping[str, str] | None = None
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

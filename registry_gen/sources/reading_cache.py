@@ -86,7 +86,7 @@ def _stamp(config: Config) -> bytes:
     """What rows depend on beside the files that they are named for: the parser, and what locations are read against."""
     places = places_of(config)
     total = hashlib.sha256(_parser())
-    for part in (places.root, *sorted(places.schemes)):
+    for part in (places.root, *sorted(places.schemes), "", *sorted(places.hosts)):
         total.update(os.fsencode(part) + b"\0")
     return total.hexdigest().encode()
 

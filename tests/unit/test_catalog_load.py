@@ -450,3 +450,23 @@ def test_equal_files_of_two_addresses_have_digests_of_their_own() -> None:
     loaded = load({MODULE: GIT, "modules/acme/other/aws.yaml": GIT})
 
     assert len({entry.digest for entry in loaded.catalog.entries.values()}) == 2
+
+
+def test_hosts_that_registry_yaml_allows_bind_sources_and_mirrors_and_no_folder() -> None:
+    only = config(REGISTRY.replace("file]}", 'file], hosts: [registry.opentofu.org, "*.example.com"]}'))
+    other = MIRROR.replace("terraform.io", "opentofu.org")
+    trust = "trust: {keys: [acme/one.asc]}\n"
+
+    loaded = load(
+        {
+            "keys/acme/one.asc": "F" * 40,
+            MODULE: GIT.replace("git.example.com", "git.example.net"),
+            MODULE.replace("aws", "azure"): GIT,
+            MODULE.replace("aws", "google"): "source: {git: ./network}\n",
+            MIRROR: trust,
+            other: trust,
+        },
+        only,
+    )
+
+    assert problems(loaded) == [f"catalog/{MIRROR}:1:1 CAT070", f"catalog/{MODULE}:1:15 CAT070"]

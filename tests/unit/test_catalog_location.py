@@ -213,3 +213,25 @@ def test_inner_folders_that_leave_the_tree_are_refused(text: str) -> None:
         location.inner_folder(text)
 
     assert caught.value.code.id == "CAT023"
+
+
+@pytest.mark.parametrize("allowed", [(), ("git.example.com",), ("*.example.com",), ("*.com", "other.example.org")])
+def test_a_source_may_be_on_an_allowed_host_or_below_one_and_anywhere_where_none_is_named(
+    allowed: tuple[str, ...],
+) -> None:
+    for url in ("https://Git.Example.com:8443/acme/network", "ssh://git@git.example.com/acme/network"):
+        assert location.git_url(url, Places("/", ("https", "ssh"), allowed)) == url
+
+
+@pytest.mark.parametrize(
+    "host", ["example.com", "git.example.org", "git-example.com", "evil.git.example.com", "git.example.com.evil.org"]
+)
+def test_no_source_may_be_on_another_host(host: str) -> None:
+    places = Places("/", ("https", "ssh"), ("git.example.com", "*.git-example.com"))
+
+    with pytest.raises(InputError) as refused:
+        location.git_url(f"https://{host}/acme/network", places)
+    with pytest.raises(InputError) as released:
+        location.base_location(f"https://{host}/releases", places, template=True)
+
+    assert (refused.value.code.id, released.value.code.id) == ("CAT070", "CAT070")

@@ -31,6 +31,8 @@ _PACKAGES: Final[dict[str, Callable[..., Address]]] = {
     "modules": module_address,
     "providers": provider_address,
 }
+PACKAGE_FOLDERS: Final = frozenset(_PACKAGES)
+"""The folders whose files are one package each; what is in the others, packages share."""
 _DEPTHS: Final = {"mirrors": 3, "modules": 3, "providers": 2, "namespaces": 1, "organizations": 1, "policies": 1}
 _SHARED: Final[dict[str, SharedKind]] = {
     "namespaces": "namespace",

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.catalog import codes as catalog_codes
-from registry_gen.catalog.identity import is_ignored
+from registry_gen.catalog.identity import PACKAGE_FOLDERS, is_ignored
 from registry_gen.catalog.load import shown_folder
 from registry_gen.errors import InputError, Position, RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from registry_gen.errors import Code
     from registry_gen.model.config import Config
@@ -54,8 +55,24 @@ def read_registry_file(path: Path) -> bytes:
     return data
 
 
-def read_catalog(config: Config) -> tuple[CatalogFile, ...]:
-    """Every file of the catalog but those that are ignored, in an order that does not change.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the catalog: these paths, and all that packages share."""
+
+    paths: Collection[str]
+
+    def folders(self) -> frozenset[str]:
+        """The folders that hold the paths, with "/" at their ends."""
+        return frozenset(path[: at + 1] for path in self.paths for at, sign in enumerate(path) if sign == "/")
+
+    def wanted(self) -> Callable[[str], bool]:
+        """Whether a path, or a folder with "/" at its end, is to be looked at."""
+        known = self.folders() | frozenset(self.paths)
+        return lambda path: path in known or path.partition("/")[0] not in PACKAGE_FOLDERS
+
+
+def read_catalog(config: Config, part: Part | None = None) -> tuple[CatalogFile, ...]:
+    """Every file of the catalog, or of a part of it, but those that are ignored, in an order that does not change.
 
     Raises InputError CFG012 for a folder that is not below registry.yaml's or reached through a link, CAT013 where it
     is larger than its limits, CAT014 where it cannot be read.
@@ -64,7 +81,7 @@ def read_catalog(config: Config) -> tuple[CatalogFile, ...]:
     require_beside(config)
     files: list[CatalogFile] = []
     total = 0
-    for path, data in walk(str(config.catalog), "", shown, MAX_FILE_BYTES):
+    for path, data in walk(str(config.catalog), "", shown, MAX_FILE_BYTES, wanted=part.wanted() if part else None):
         files.append((path, data))
         total += len(data) if isinstance(data, bytes) else 0
         if len(files) > MAX_FILES or total > MAX_TOTAL_BYTES:
@@ -84,10 +101,19 @@ def require_beside(config: Config) -> None:
             raise _problem(catalog_codes.CATALOG_OUTSIDE, str(root / part), found="a symbolic link")
 
 
-def walk(folder: str, prefix: str, shown: str, limit: int, depth: int = 0) -> Iterator[CatalogFile]:
+def walk(
+    folder: str,
+    prefix: str,
+    shown: str,
+    limit: int,
+    depth: int = 0,
+    *,
+    wanted: Callable[[str], bool] | None = None,
+) -> Iterator[CatalogFile]:
     """Every file below ``folder`` by its path behind ``prefix``, in order, at most ``limit`` bytes of each.
 
-    ``shown`` is how people know what ``prefix`` begins in. No link is followed. Raises InputError CAT014 where the
+    ``shown`` is how people know what ``prefix`` begins in. What is not ``wanted`` (by its path; of a folder with "/" at
+    its end) is left out, opened by nobody. No link is followed. Raises InputError CAT014 where the
     first folder cannot be read; an inner one that cannot, stands in place of its files.
     """
     try:
@@ -99,13 +125,14 @@ def walk(folder: str, prefix: str, shown: str, limit: int, depth: int = 0) -> It
         yield prefix.rstrip("/"), _unreadable(f"{shown}/{prefix.rstrip('/')}", error)
         return
     for entry in entries:
-        path = prefix + _printable(entry.name)
-        if is_ignored(path):
+        path = prefix + printable_name(entry.name)
+        folder_there = entry.is_dir(follow_symlinks=False)
+        if is_ignored(path) or (wanted and not wanted(f"{path}/" if folder_there else path)):
             continue
-        if not entry.is_dir(follow_symlinks=False):
+        if not folder_there:
             yield path, _read(entry, f"{shown}/{path}", limit)
         elif depth < MAX_DEPTH:
-            yield from walk(entry.path, f"{path}/", shown, limit, depth + 1)
+            yield from walk(entry.path, f"{path}/", shown, limit, depth + 1, wanted=wanted)
         else:
             yield path, _problem(catalog_codes.TOO_MUCH, f"{shown}/{path}", expected=f"at most {MAX_DEPTH} levels")
 
@@ -140,7 +167,7 @@ def _content(descriptor: int, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def _printable(name: str) -> str:
+def printable_name(name: str) -> str:
     """A file's name as it may be printed: what is not UTF-8 or not visible is escaped."""
     return name if name.isprintable() else name.encode("unicode_escape").decode()
 

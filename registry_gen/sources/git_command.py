@@ -32,6 +32,7 @@ _FILE_BYTES: Final = 4_000_000_000
 _CONFIG: Final = {
     "core.hooksPath": os.devnull,
     "core.askPass": "",
+    "core.fsmonitor": "false",  # it may name a program
     "credential.helper": "",
     "protocol.ext.allow": "never",
     "http.followRedirects": "false",  # git would follow to an address that nobody judged

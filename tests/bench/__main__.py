@@ -17,6 +17,7 @@ from rich.table import Table
 
 from registry_gen.model.config import MEGABYTE
 from tests.bench.bucket_mode import bucket_rows
+from tests.bench.checking import checking_rows
 from tests.bench.polling import polling_row
 from tests.bench.rows import memory_rows, registry_rows, rows_of_bytes
 from tests.bench.storages import storage_rows
@@ -54,6 +55,7 @@ def _rows(*, full: bool) -> Iterator[Row]:
     yield from memory_rows(size)  # first, for a process once large stays so
     yield from rows_of_bytes(size)
     yield polling_row()
+    yield from checking_rows()
     yield from storage_rows()
     yield from registry_rows(ALL_PACKAGES if full else PACKAGES)
     yield from bucket_rows(PACKAGES)

@@ -132,3 +132,76 @@ def test_a_catalog_in_no_repository_has_no_revisions(tmp_path: Path, database: s
     work.module("acme/network/aws", repo.url)
     ran = run_here(work, "plan", "--changed-since", "HEAD")
     assert ("GIT016" in ran.err, "The catalog has to be in a git repository." in ran.err) == (True, True)
+
+
+@pytest.fixture
+def checked(tmp_path: Path) -> Workspace:
+    """Two modules, one with a mistake, and a provider that a key of its namespace vouches for; committed."""
+    made = Workspace(tmp_path / "checked", "postgresql://nobody@127.0.0.1:1/nothing")
+    subprocess.run(["git", "init", "--quiet", str(made.root)], check=True)
+    made.module("acme/network/aws", "https://git.example.com/network.git")
+    made.module("acme/wrong/aws", "https://git.example.com/wrong.git", "hostign: link\n")
+    made.write("catalog/keys/acme.asc", make_key("acme").armor)
+    made.write("catalog/namespaces/acme.yaml", "signing_keys: [acme.asc]\n")
+    made.write("catalog/providers/acme/widget.yaml", "source: {releases: 'https://a.example.com', versions: [1.0.0]}\n")
+    commit(made)
+    return made
+
+
+def found(work: Workspace, *arguments: str) -> list[str]:
+    """The place and code of each problem."""
+    said = run_here(work, "validate", *arguments).err.splitlines()
+    return [" ".join(line.split()[:2]) for line in said if not line.startswith(" ")]
+
+
+WRONG = "catalog/modules/acme/wrong/aws.yaml:3:1: CAT006"
+
+
+def test_validate_tells_only_the_problems_of_what_was_changed_or_added(checked: Workspace) -> None:
+    assert found(checked) == [WRONG]
+    assert run_here(checked, "validate", "--changed-since", "HEAD") == Ran(0, "The change is good: 0 packages.\n", "")
+
+    checked.module("acme/network/aws", "https://git.example.com/network.git", "versions: one\n")
+    checked.module("acme/new/aws", "https://git.example.com/new.git", "hosting: lnik\n")
+    (checked.root / ".gitignore").write_text("new\n")
+
+    new = ["catalog/modules/acme/network/aws.yaml:3:11: VER002", "catalog/modules/acme/new/aws.yaml:3:10: CAT008"]
+    assert found(checked, "--changed-since", "HEAD") == new
+    commit(checked)
+    assert found(checked, "--changed-since", "HEAD~1") == new
+
+
+def test_validate_looks_at_everything_where_something_that_packages_share_was_changed(checked: Workspace) -> None:
+    (checked.root / "catalog/keys/acme.asc").unlink()
+
+    assert found(checked, "--changed-since", "HEAD") == [WRONG, "catalog/namespaces/acme.yaml:1:16: CAT025"]
+
+
+def test_validate_looks_at_everything_where_registry_yaml_was_changed(checked: Workspace) -> None:
+    text = (checked.root / "registry.yaml").read_text()
+    (checked.root / "registry.yaml").write_text(f"{text}# another one\n")
+
+    assert found(checked, "--changed-since", "HEAD") == [WRONG]
+
+
+def test_validate_sees_a_file_that_git_was_told_not_to_look_at(checked: Workspace) -> None:
+    path = "catalog/modules/acme/network/aws.yaml"
+    subprocess.run(["git", "-C", str(checked.root), "update-index", "--assume-unchanged", path], check=True)
+    (checked.root / path).write_text("source: {}\n")
+
+    assert found(checked, "--changed-since", "HEAD") == [f"{path}:1:1: CAT007"]
+
+
+def test_validate_sees_that_a_new_path_differs_from_an_old_one_in_letter_case_only(checked: Workspace) -> None:
+    checked.write("catalog/modules/acme/Network/aws.yaml", "source: {git: 'https://git.example.com/x.git'}\n")
+
+    assert found(checked, "--changed-since", "HEAD") == ["catalog/modules/acme/Network/aws.yaml:1:1: CAT011"]
+
+
+@pytest.mark.parametrize("revision", ["nothing", "--output=x", "HEAD:catalog", ""])
+def test_validate_refuses_what_is_no_commit(checked: Workspace, revision: str) -> None:
+    ran = run_here(checked, "validate", f"--changed-since={revision}")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert "GIT016" in ran.err
+    assert sorted(path.name for path in checked.root.iterdir()) == [".git", "catalog", "registry.yaml"]

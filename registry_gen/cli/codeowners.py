@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from registry_gen.model.rules import Forge
 
 
-@click.command("codeowners")
+@click.command("codeowners", epilog="Example: registry-gen codeowners --forge github")
 @click.option("--forge", type=click.Choice(FORGES), required=True, help="Whose file it is.")
 @click.option("--print", "show", is_flag=True, help="Print it instead of writing it.")
 @click.pass_obj

@@ -11,6 +11,7 @@ from registry_gen import wiring
 from registry_gen.catalog.edit import deprecate_edit, undo_deprecate_edit
 from registry_gen.catalog.fields import message as sentence
 from registry_gen.catalog.identity import package_path
+from registry_gen.cli.complete import complete_address
 from registry_gen.cli.edit_catalog import edit_catalog, show_edits
 from registry_gen.cli.selection import read_parameter
 from registry_gen.model.address import parse_address
@@ -21,10 +22,18 @@ if TYPE_CHECKING:
     from registry_gen.cli.output import Output
 
 
-@click.command("deprecate")
-@click.argument("address", metavar="ADDRESS")
+@click.command(
+    "deprecate",
+    epilog="Example: registry-gen deprecate acme/network/aws --message 'Use acme/vpc/aws.' --versions '< 2.0.0'",
+)
+@click.argument("address", metavar="ADDRESS", shell_complete=complete_address)
 @click.option("--message", metavar="TEXT", help="What users are told, in one line.")
-@click.option("--replacement", metavar="ADDRESS", help="What to use instead: a package of the same kind.")
+@click.option(
+    "--replacement",
+    metavar="ADDRESS",
+    shell_complete=complete_address,
+    help="What to use instead: a package of the same kind.",
+)
 @click.option("--versions", metavar="RANGE", help="Warn about these versions, such as '< 2.0.0', not about all.")
 @click.option("--undo", is_flag=True, help="Remove the warning about these versions again.")
 @click.pass_obj

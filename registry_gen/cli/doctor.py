@@ -26,7 +26,11 @@ _OF_ALL: Final = 2 * _OF_A_STORAGE + 8
 _OF_A_URL: Final = 16
 
 
-@click.command("doctor", short_help="Try whether everything is set up as it must be.")
+@click.command(
+    "doctor",
+    short_help="Try whether everything is set up as it must be.",
+    epilog="Example: registry-gen doctor --url https://registry.example.com/",
+)
 @click.option("--url", metavar="URL", help="The public URL: look at it as clients and caches see it.")
 @click.pass_obj
 def command(output: Output, url: str | None) -> int:

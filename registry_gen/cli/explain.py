@@ -23,7 +23,7 @@ _WIDEST: Final = 100
 _NARROWEST: Final = 40
 
 
-@click.command("explain")
+@click.command("explain", epilog="Example: registry-gen explain CAT006")
 @click.argument("code", required=False)
 @click.option("--markdown", is_flag=True, help="Write Markdown: without CODE the whole of docs/troubleshooting.md.")
 @click.pass_obj

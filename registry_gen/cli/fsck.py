@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen import paths, wiring
+from registry_gen.cli.complete import complete_address
 from registry_gen.cli.output import counted
 from registry_gen.cli.selection import not_in_catalog, read_parameter, say_uncommitted
 from registry_gen.cli.show_error import failure_text
@@ -32,10 +33,16 @@ if TYPE_CHECKING:
 SHOWN = 200
 
 
-@click.command("fsck")
+@click.command("fsck", epilog="Example: registry-gen fsck --quick --only acme/network/aws")
 @click.option("--repair", "mend", is_flag=True, help="Mend what can be mended from what is known to be good.")
 @click.option("--quick", is_flag=True, help="Read no object whose digest the storage does not know by itself.")
-@click.option("--only", metavar="ADDRESS", multiple=True, help="Look at this package only; may be repeated.")
+@click.option(
+    "--only",
+    metavar="ADDRESS",
+    shell_complete=complete_address,
+    multiple=True,
+    help="Look at this package only; may be repeated.",
+)
 @click.pass_obj
 def command(output: Output, mend: bool, quick: bool, only: tuple[str, ...]) -> int:
     """Compare every object of the bucket with the ledger, and with what is rendered from it.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from registry_gen.cli.output import Output
 
 
-@click.command("gc")
+@click.command("gc", epilog="Example: registry-gen gc --dry-run")
 @click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
 @click.option("--now", "at_once", is_flag=True, help="Wait for no cache: for what must not be there, such as a secret.")
 @click.option("--records", is_flag=True, help="Also delete the records of collected versions.")

@@ -41,7 +41,11 @@ def command() -> None:
 command.add_command(forget)
 
 
-@command.command("opentofu-registry", short_help="Take over the layout of OpenTofu's registry.")
+@command.command(
+    "opentofu-registry",
+    short_help="Take over the layout of OpenTofu's registry.",
+    epilog="Example: registry-gen import opentofu-registry ../opentofu-registry --dry-run",
+)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
     "--into",

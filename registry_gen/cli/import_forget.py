@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from registry_gen import wiring
+from registry_gen.cli.complete import complete_address
 from registry_gen.cli.output import counted
 from registry_gen.cli.selection import read_parameter
 from registry_gen.errors import InputError
@@ -27,8 +28,12 @@ _LOCK_SECONDS: Final = 60.0
 _SHOWN: Final = 20
 
 
-@click.command("forget", short_help="Take back what was imported and never published.")
-@click.argument("addresses", metavar="[ADDRESS]...", nargs=-1)
+@click.command(
+    "forget",
+    short_help="Take back what was imported and never published.",
+    epilog="Example: registry-gen import forget acme/network/aws --reason 'Another copy.'",
+)
+@click.argument("addresses", metavar="[ADDRESS]...", nargs=-1, shell_complete=complete_address)
 @click.option("--all-unpublished", is_flag=True, help="Of all packages instead of those that are named.")
 @click.option("--reason", metavar="TEXT", required=True, help="What was wrong; kept in the audit log.")
 @click.pass_obj

@@ -33,7 +33,7 @@ command.add_command(status)
 command.add_command(unlock)
 
 
-@command.command("migrate", short_help="Bring the schema up to date.")
+@command.command("migrate", short_help="Bring the schema up to date.", epilog="Example: registry-gen ledger migrate")
 @click.pass_obj
 def migrate(output: Output) -> None:
     """Bring the ledger's schema up to date. Every command that needs the ledger does this too, but not backup."""
@@ -43,7 +43,11 @@ def migrate(output: Output) -> None:
     output.result("\n".join(f"applied {name}" for name in applied) or "The ledger is up to date.")
 
 
-@command.command("backup", short_help="Write all that the ledger holds to a file.")
+@command.command(
+    "backup",
+    short_help="Write all that the ledger holds to a file.",
+    epilog="Example: registry-gen ledger backup ledger.backup",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace FILE where it is there already.")
 @click.pass_obj
@@ -62,7 +66,11 @@ def backup(output: Output, file: Path, force: bool) -> int:
     return 1 if problems else 0
 
 
-@command.command("restore", short_help="Fill an empty ledger from a backup.")
+@command.command(
+    "restore",
+    short_help="Fill an empty ledger from a backup.",
+    epilog="Example: registry-gen ledger restore ledger.backup",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_obj
 def restore(output: Output, file: Path) -> None:

@@ -10,6 +10,7 @@ import click
 import orjson
 
 from registry_gen import wiring
+from registry_gen.cli.complete import complete_address
 from registry_gen.cli.output import counted
 from registry_gen.errors import printable
 
@@ -30,8 +31,14 @@ def audit() -> None:
     """Read, export and verify the audit log: who did what, when, in which pipeline."""
 
 
-@audit.command("list", short_help="Show the newest rows.")
-@click.option("--address", metavar="ADDRESS", help="Only what was done to this package.")
+@audit.command(
+    "list",
+    short_help="Show the newest rows.",
+    epilog="Example: registry-gen ledger audit list --address acme/network/aws",
+)
+@click.option(
+    "--address", metavar="ADDRESS", shell_complete=complete_address, help="Only what was done to this package."
+)
 @click.option(
     "--limit", metavar="N", type=click.IntRange(min=1), default=_SHOWN_ROWS, show_default=True, help="At most N rows."
 )
@@ -46,7 +53,9 @@ def list_rows(output: Output, address: str | None, limit: int) -> None:
     output.result("\n".join(_lines(rows)) or "Nothing was done yet.")
 
 
-@audit.command("export", short_help="Write all rows as JSON lines.")
+@audit.command(
+    "export", short_help="Write all rows as JSON lines.", epilog="Example: registry-gen ledger audit export audit.jsonl"
+)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--force", is_flag=True, help="Replace FILE where it is there already.")
 @click.pass_obj
@@ -69,7 +78,11 @@ def export(output: Output, file: Path | None, force: bool) -> None:
     output.result(f"Exported {counted(rows, 'row')} to {file}.")
 
 
-@audit.command("verify", short_help="Recompute the chain of hashes.")
+@audit.command(
+    "verify",
+    short_help="Recompute the chain of hashes.",
+    epilog="Example: registry-gen ledger audit verify audit.jsonl",
+)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.pass_obj
 def verify(output: Output, file: Path | None) -> None:

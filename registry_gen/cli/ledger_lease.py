@@ -29,7 +29,11 @@ _HOURS: Final = 4
 _MOST_HOURS: Final = 168
 
 
-@click.command("lock", short_help="Keep every publisher away for a while.")
+@click.command(
+    "lock",
+    short_help="Keep every publisher away for a while.",
+    epilog="Example: registry-gen ledger lock --hours 2 --reason 'The bucket moves.'",
+)
 @click.option("--reason", metavar="TEXT", default="", help="Why; publishers that are kept away are told.")
 @click.option(
     "--hours",
@@ -54,7 +58,7 @@ def lock(output: Output, reason: str, hours: int) -> None:
     output.result(f"Nobody publishes until {_time(lease.expires_at)}. To end that: registry-gen ledger unlock.")
 
 
-@click.command("unlock", short_help="End a lock, or take a lease away.")
+@click.command("unlock", short_help="End a lock, or take a lease away.", epilog="Example: registry-gen ledger unlock")
 @click.option("--force", is_flag=True, help="Although somebody else holds it: their run ends where it is.")
 @click.pass_obj
 def unlock(output: Output, force: bool) -> None:
@@ -74,7 +78,11 @@ def unlock(output: Output, force: bool) -> None:
     output.result(f"Taken away from {printable(str(held))}." if held else "Nobody holds a lease.")
 
 
-@click.command("status", short_help="Show who holds the lease, and where the ledger stands.")
+@click.command(
+    "status",
+    short_help="Show who holds the lease, and where the ledger stands.",
+    epilog="Example: registry-gen ledger status --json",
+)
 @click.pass_obj
 def status(output: Output) -> None:
     """Show who may write to a ledger in the private bucket, until when, and how much of it no snapshot holds yet."""

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from registry_gen.publish.rebuild_ledger import Rebuilt
 
 
-@click.command("rebuild", short_help="Make a lost ledger again from the bucket.")
+@click.command(
+    "rebuild",
+    short_help="Make a lost ledger again from the bucket.",
+    epilog="Example: registry-gen ledger rebuild --from-bucket",
+)
 @click.option(
     "--from-bucket", is_flag=True, required=True, help="Read log, records and documents of the public bucket."
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from registry_gen import wiring
+from registry_gen.cli.complete import complete_address
 from registry_gen.cli.selection import read_parameter
 from registry_gen.errors import printable
 from registry_gen.model.address import parse_address
@@ -30,8 +31,10 @@ def command() -> None:
     """List the log, and look after its key: print it, and change it without losing those who verify."""
 
 
-@command.command("list", short_help="Show the newest entries.")
-@click.argument("address", metavar="[ADDRESS]", required=False)
+@command.command(
+    "list", short_help="Show the newest entries.", epilog="Example: registry-gen log list acme/network/aws --limit 5"
+)
+@click.argument("address", metavar="[ADDRESS]", required=False, shell_complete=complete_address)
 @click.option(
     "--limit", metavar="N", type=click.IntRange(min=1), default=_SHOWN, show_default=True, help="At most N entries."
 )
@@ -50,7 +53,7 @@ def list_entries(output: Output, address: str | None, limit: int) -> None:
     output.result("\n".join(_entry_line(entry) for entry in entries) or nothing)
 
 
-@command.command("key", short_help="Print the verifier key.")
+@command.command("key", short_help="Print the verifier key.", epilog="Example: registry-gen log key")
 @click.pass_obj
 def key(output: Output) -> None:
     """Print the log's verifier key, as monitors want it; below it former ones that sign beside it."""
@@ -58,7 +61,7 @@ def key(output: Output) -> None:
     _show(output, signer)
 
 
-@command.command("rotate", short_help="Make a new key.")
+@command.command("rotate", short_help="Make a new key.", epilog="Example: registry-gen log rotate")
 @click.option("--lost", is_flag=True, help="Make one although the present one is gone.")
 @click.pass_obj
 def rotate(output: Output, lost: bool) -> None:
@@ -77,7 +80,7 @@ def rotate(output: Output, lost: bool) -> None:
         output.say("Nobody knows this key yet: docs/key-policy.md says how to go on without the lost one.")
 
 
-@command.command("retire", short_help="End the time of the former key.")
+@command.command("retire", short_help="End the time of the former key.", epilog="Example: registry-gen log retire")
 @click.pass_obj
 def retire(output: Output) -> None:
     """Delete the former key. Whoever monitors the log must know the present one by now.

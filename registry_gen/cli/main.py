@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "add": "Add a package to the catalog, from its source.",
     "audit": "Look at what code and lock files take from a registry.",
     "codeowners": "Write the forge's CODEOWNERS from organizations and policies.",
+    "completion": "Print what a shell needs to complete commands.",
     "deprecate": "Warn the users of a package.",
     "doctor": "Try whether everything is set up as it must be.",
     "explain": "Say what a code means and what to do.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry_gen import wiring
+from registry_gen.cli.complete import complete_address
 from registry_gen.cli.planned import Made, from_ledger, from_public
 from registry_gen.cli.saved_plan import write_plan
 from registry_gen.cli.selection import CHANGED_SINCE, read_parameter, selected
@@ -36,8 +37,14 @@ if TYPE_CHECKING:
 CHANGES = 2
 
 
-@click.command("plan")
-@click.option("--only", metavar="ADDRESS", multiple=True, help="Plan for this package only; may be repeated.")
+@click.command("plan", epilog="Example: registry-gen plan --changed-since origin/main")
+@click.option(
+    "--only",
+    metavar="ADDRESS",
+    shell_complete=complete_address,
+    multiple=True,
+    help="Plan for this package only; may be repeated.",
+)
 @CHANGED_SINCE
 @click.option("--fetch", is_flag=True, help="Also fetch, verify and stage everything; publish nothing.")
 @click.option("--diff", is_flag=True, help="Show which lines of protocol documents change; fetches what that needs.")

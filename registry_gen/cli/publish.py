@@ -11,6 +11,7 @@ import click
 
 from registry_gen import wiring
 from registry_gen.cli.approval_options import APPROVED_BY, AUTHOR, read_approvals
+from registry_gen.cli.complete import complete_address
 from registry_gen.cli.saved_plan import read_plan
 from registry_gen.cli.selection import CHANGED_SINCE, say_uncommitted, selected
 from registry_gen.cli.show_plan import notes_text, report_text
@@ -32,9 +33,15 @@ _MADE: Final = (
 """Said while they can still be saved: a CI runner throws its state folder away."""
 
 
-@click.command("publish")
+@click.command("publish", epilog="Example: registry-gen publish --only acme/network/aws")
 @click.argument("plan", required=False, metavar="[PLAN]", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--only", metavar="ADDRESS", multiple=True, help="Publish this package only; may be repeated.")
+@click.option(
+    "--only",
+    metavar="ADDRESS",
+    shell_complete=complete_address,
+    multiple=True,
+    help="Publish this package only; may be repeated.",
+)
 @CHANGED_SINCE
 @click.option(
     "--lock-timeout",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from registry_gen.cli.output import Output
 
 
-@click.command("purge")
+@click.command("purge", epilog="Example: registry-gen purge v1/modules/acme/network/aws/versions")
 @click.argument("keys", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Everything that the CDN holds of this registry.")
 @click.pass_obj

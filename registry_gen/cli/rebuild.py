@@ -9,6 +9,7 @@ import click
 from registry_gen import wiring
 from registry_gen.catalog.problems import nearest
 from registry_gen.cli import codes
+from registry_gen.cli.complete import complete_address
 from registry_gen.cli.selection import read_parameter
 from registry_gen.cli.show_error import failure_text
 from registry_gen.errors import InputError
@@ -35,8 +36,8 @@ WORDS = {
 }
 
 
-@click.command("rebuild")
-@click.argument("address")
+@click.command("rebuild", epilog="Example: registry-gen rebuild acme/network/aws 1.2.0")
+@click.argument("address", shell_complete=complete_address)
 @click.argument("version")
 @click.pass_obj
 def command(output: Output, address: str, version: str) -> int:

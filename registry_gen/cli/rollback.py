@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from registry_gen.publish.past import PlannedRollback
 
 
-@click.command("rollback")
+@click.command("rollback", epilog="Example: registry-gen rollback --to 2026-07-01T12:00:00Z")
 @click.option(
     "--to",
     "moment",

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from registry_gen.cli.output import Output
 
 
-@click.command("schema")
+@click.command("schema", epilog="Example: registry-gen schema schemas")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("schemas"))
 @click.option("--markdown", is_flag=True, help="Write docs/configuration.md, every key as a table, to stdout instead.")
 @click.pass_obj
 def command(output: Output, folder: Path, markdown: bool) -> None:
     """Write the JSON Schemas of the catalog's files and of plans into FOLDER (schemas/ if not given)."""
     if markdown:
-        output.result(configuration_as_markdown())
+        page = configuration_as_markdown()
+        output.json({"markdown": page})
+        output.result(page)
         return
     written = dict(sorted({**json_schemas(), **plan_schemas()}.items()))
     for name, text in written.items():

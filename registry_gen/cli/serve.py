@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_PORT: Final = 8443
 
 
-@click.command("serve")
+@click.command("serve", epilog="Example: registry-gen serve --watch")
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", metavar="PORT", type=int, help="The port; 0 takes any.  [default: the site's, or 8443]")
 @click.option("--watch", is_flag=True, help="Publish now, and again whenever the catalog changes.")

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
-@click.command("copy", short_help="Move the registry to another storage.")
+@click.command(
+    "copy",
+    short_help="Move the registry to another storage.",
+    epilog="Example: registry-gen storage copy ./public s3://acme-registry/public",
+)
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @click.option("--from-config", metavar="FILE", type=_FILE, help="A registry.yaml that says how to reach FROM.")

@@ -22,7 +22,9 @@ SHOWN = 20
 _Row = tuple[str, "Sum", str]
 
 
-@click.command("usage", short_help="Tell what is stored, and whose it is.")
+@click.command(
+    "usage", short_help="Tell what is stored, and whose it is.", epilog="Example: registry-gen storage usage --json"
+)
 @click.option("--all", "everything", is_flag=True, help="Show every owner and package.")
 @click.pass_obj
 def usage(output: Output, everything: bool) -> None:

@@ -21,14 +21,14 @@ def command() -> None:
     """Look after the OpenPGP key that signs sums of providers with signature: registry."""
 
 
-@command.command("key", short_help="Print the public key.")
+@command.command("key", short_help="Print the public key.", epilog="Example: registry-gen sums key")
 @click.pass_obj
 def key(output: Output) -> None:
     """Print the fingerprint and the public key, armored, as clients get it."""
     _show(output, wiring.open_sums_key(wiring.read_settings(output.config)).key)
 
 
-@command.command("rotate", short_help="Make a new key.")
+@command.command("rotate", short_help="Make a new key.", epilog="Example: registry-gen sums rotate")
 @click.pass_obj
 def rotate(output: Output) -> None:
     """Make a new key, whether the one before is there or lost. Versions that it signed stay as they are.

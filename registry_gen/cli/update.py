@@ -12,6 +12,7 @@ import click
 from registry_gen import wiring
 from registry_gen.catalog.pin_edit import pins_edit
 from registry_gen.cli import codes
+from registry_gen.cli.complete import complete_address
 from registry_gen.cli.edit_catalog import edit_catalog, edited_json, edited_text
 from registry_gen.cli.outside import open_sources
 from registry_gen.cli.selection import selected
@@ -42,7 +43,7 @@ class _Pinning:
 
 
 @click.command("update", epilog="Example: registry-gen update --json")
-@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...", shell_complete=complete_address)
 @click.option("--dry-run", is_flag=True, help="Only say what would be written.")
 @click.pass_obj
 def command(output: Output, addresses: tuple[str, ...], dry_run: bool) -> int:

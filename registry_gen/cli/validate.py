@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from registry_gen.cli.report import Reporting
 
 
-@click.command("validate")
+@click.command("validate", epilog="Example: registry-gen validate --changed-since origin/main")
 @click.option(
     "--format",
     "chosen",

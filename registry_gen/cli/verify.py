@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LOCK_FILE: Final = ".hcl"
 
 
-@click.command("verify")
+@click.command("verify", epilog="Example: registry-gen verify https://registry.example.com/ acme/network/aws")
 @click.argument("url")
 @click.argument("what", required=False)
 @click.option("--key", "keys", metavar="VKEY", multiple=True, help="The log's verifier key; may be repeated.")

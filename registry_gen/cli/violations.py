@@ -40,7 +40,9 @@ def command(ctx: click.Context, everything: bool) -> int:
     return _list(ctx.obj, everything) if ctx.invoked_subcommand is None else 0
 
 
-@command.command("list", short_help="Show alarms that nobody acknowledged.")
+@command.command(
+    "list", short_help="Show alarms that nobody acknowledged.", epilog="Example: registry-gen violations list --all"
+)
 @click.option("--all", "everything", is_flag=True, help=_ALL_HELP)
 @click.pass_obj
 def list_alarms(output: Output, everything: bool) -> int:
@@ -48,7 +50,11 @@ def list_alarms(output: Output, everything: bool) -> int:
     return _list(output, everything)
 
 
-@command.command("acknowledge", short_help="Say that an alarm was looked at, and why it may rest.")
+@command.command(
+    "acknowledge",
+    short_help="Say that an alarm was looked at, and why it may rest.",
+    epilog="Example: registry-gen violations acknowledge 3 --reason 'The publisher moved the tag.'",
+)
 @click.argument("ids", metavar="ID...", type=click.IntRange(min=1), nargs=-1, required=True)
 @click.option("--reason", metavar="TEXT", required=True, help="What was found; kept in the audit log.")
 @APPROVED_BY

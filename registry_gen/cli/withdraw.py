@@ -13,6 +13,7 @@ from registry_gen.catalog.codes import TWO_RULES
 from registry_gen.catalog.edit import undo_withdraw_edit, withdraw_edit
 from registry_gen.catalog.fields import message as sentence
 from registry_gen.cli.approval_options import APPROVED_BY, AUTHOR, read_approvals
+from registry_gen.cli.complete import complete_address
 from registry_gen.cli.confirm import confirmed, require_somebody
 from registry_gen.cli.edit_catalog import edit_catalog, edited_text, show_edits
 from registry_gen.cli.selection import read_parameter
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from registry_gen.model.version import Version
 
 
-@click.command("withdraw")
-@click.argument("address", metavar="ADDRESS")
+@click.command("withdraw", epilog="Example: registry-gen withdraw acme/network/aws 1.2.0 --reason 'A live token.'")
+@click.argument("address", metavar="ADDRESS", shell_complete=complete_address)
 @click.argument("version", metavar="[VERSION]", required=False)
 @click.option("--versions", metavar="RANGE", help="Withdraw these versions, such as '< 2.0.0'.")
 @click.option("--all", "every", is_flag=True, help="Withdraw every version.")

@@ -50,6 +50,7 @@ def test_commands_and_options_are_offered(work: Workspace) -> None:
 
 def test_addresses_are_offered_from_the_names_of_the_catalogs_files(work: Workspace) -> None:
     assert offered(work, "registry-gen withdraw acme/n") == ["acme/network/aws", "acme/network/azure"]
+    assert offered(work, "registry-gen withdraw acme/widget.y") == []
     assert offered(work, "registry-gen plan --only acme/") == ["acme/network/aws", "acme/network/azure", "acme/widget"]
 
 

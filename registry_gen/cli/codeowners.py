@@ -28,7 +28,7 @@ def command(output: Output, forge: Forge, show: bool) -> None:
     """Write the forge's CODEOWNERS: who may approve a change is who is asked to review it.
 
     The file goes where the forge looks, at the root of the git repository that registry.yaml is in. One that somebody
-    wrote by hand stays as it is. For example: registry-gen codeowners --forge github
+    wrote by hand stays as it is.
     """
     workspace = wiring.read_workspace(output.config)
     if workspace.problems:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.support.command_line import Ran, run_apart, run_here
 from tests.support.workspace import Workspace
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "openpgp"
 GIT = "https://git.example.com/network.git"
 
 
@@ -92,3 +90,28 @@ def test_a_password_in_registry_yaml_is_refused_and_not_repeated(work: Workspace
     assert ran.code == 1
     assert "CFG005" in ran.err
     assert "hunter2" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [("revoked", "SIG005"), ("rsa1024", "SIG004"), ("expired", None), ("good", None)]
+)
+def test_a_key_that_no_release_could_be_checked_with_is_a_problem_of_its_file(
+    work: Workspace, key: str, told: str | None
+) -> None:
+    work.write("catalog/keys/acme/one.asc", (FIXTURES / f"{key}.asc").read_text())
+    work.write("catalog/namespaces/acme.yaml", "signing_keys: [acme/one.asc]\n")
+
+    problems = [line.split()[:2] for line in run_here(work, "validate").err.splitlines() if not line.startswith(" ")]
+
+    place = [["catalog/keys/acme/one.asc:1:1:", told], ["catalog/namespaces/acme.yaml:1:16:", "CAT025"]]
+    assert problems == (place if told else [])
+
+
+def test_an_organization_cannot_take_a_namespace_that_another_one_owns(work: Workspace) -> None:
+    work.write("catalog/organizations/acme.yaml", "namespaces: [acme, labs]\n")
+    work.write("catalog/organizations/other.yaml", "namespaces: [other, labs]\n")
+
+    ran = run_here(work, "validate")
+
+    assert "catalog/organizations/other.yaml:1:21: CAT027" in ran.err
+    assert ran.code == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,10 @@ WITHOUT_JSON: Final = {
     "rename": "as move",
 }
 """Commands that print no result with --json, each with the reason."""
+
+
+_ASKED: Final = re.compile(r"\boutput\.(?:json\(|as_json\b)")
+"""Where a command prints JSON, or asks whether it shall."""
 
 
 def commands(found: click.Group, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -66,7 +71,7 @@ def test_a_command_prints_its_result_as_json_or_has_a_reason_not_to(
     assert command.callback is not None
     start = Path(inspect.getfile(inspect.unwrap(command.callback))).stem
 
-    speaks = any("output.json(" in text or "as_json=output.as_json" in text for text in _texts(start, set()))
+    speaks = any(_ASKED.search(text) for text in _texts(start, set()))
 
     assert speaks is (" ".join(names) not in WITHOUT_JSON)
 

@@ -36,13 +36,13 @@ UNKNOWN_KEY = Code(
     "CAT006",
     "unknown key",
     "A misspelt key would be ignored, and what it asks for would silently not happen.",
-    "Compare with docs/catalog.md, or let your editor check the file with the schema of schemas/.",
+    "Compare with docs/configuration.md, or let your editor check the file with the schema of schemas/.",
 )
 MISSING_KEY = Code(
     "CAT007",
     "a required key is missing",
     "Without it the registry does not know what to publish.",
-    "Add the key; docs/catalog.md lists the keys of each kind of file.",
+    "Add the key; docs/configuration.md lists the keys of each kind of file.",
 )
 WRONG_VALUE = Code(
     "CAT008",

@@ -93,7 +93,7 @@ def modeline(path: str, kind: str) -> str:
 def _seen(package: NewPackage) -> Iterator[str]:
     first, last = package.seen[0], package.seen[-1]
     many = f"{len(package.seen)} versions, {first} to {last}" if len(package.seen) > 1 else f"Version {last}"
-    yield f"# {many}, when this file was made. Every key: docs/catalog.md of registry-gen."
+    yield f"# {many}, when this file was made. Every key: docs/configuration.md of registry-gen."
 
 
 def _module(module: NewModule) -> Iterator[str]:

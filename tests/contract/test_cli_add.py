@@ -61,7 +61,7 @@ def test_a_module_is_written_from_the_tags_of_its_repository_and_not_a_second_ti
     assert ran.code == 0
     assert file.read_text().splitlines() == [
         "# yaml-language-server: $schema=../../../../schemas/module.schema.json",
-        "# 2 versions, 1.0.0 to 1.1.0, when this file was made. Every key: docs/catalog.md of registry-gen.",
+        "# 2 versions, 1.0.0 to 1.1.0, when this file was made. Every key: docs/configuration.md of registry-gen.",
         "source:",
         '  git: "./network.git"',
         'versions: ">= 1.0.0"',

@@ -1,9 +1,9 @@
 """A catalog's file in the one form that ``fmt`` gives it: lines are moved and indented, never written anew.
 
 Keys stand in the order of docs/configuration.md, what is inside of a key two spaces deeper, with single blank lines,
-without spaces at ends of lines, and with one line break at the end. A comment goes along with the key right below it; one
-with a blank line below it, or above an editor's modeline, stays at the top. Nothing here is trusted to be right: a new
-text is taken only where every line of the old one is in it and reading it gives the same values.
+without spaces at ends of lines, and with one line break at the end. A comment goes along with the key right below it;
+one with a blank line below it, or above an editor's modeline, stays at the top. Nothing here is trusted to be right:
+a new text is taken only where every line of the old one is in it and reading it gives the same values.
 """
 
 from __future__ import annotations

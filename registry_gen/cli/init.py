@@ -30,11 +30,14 @@ if TYPE_CHECKING:
 _CI_FOLDER: Final[Mapping[Ci, str]] = {"github": ".github/workflows/", "gitlab": "", "azure": "", "bitbucket": ""}
 """Where the files of ``workflows/CI`` go to."""
 
+_HOST: Final = "registry.example.com"
+"""What the files of ``workflows`` name in the place of the registry."""
+
 
 @click.command("init", epilog="Example: registry-gen init my-registry --ci github --host registry.example.com")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.option("--ci", type=click.Choice(CIS), help="Write pipelines for this CI, too.")
-@click.option("--host", help="What people write in sources; registry.example.com if not given.")
+@click.option("--host", help=f"What people write in sources; {_HOST} if not given.")
 @click.option("--demo", is_flag=True, help="A small registry to try on this machine, with its sources.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be written.")
 @click.pass_obj
@@ -54,9 +57,11 @@ def command(output: Output, folder: Path, ci: Ci | None, host: str | None, demo:
 
 
 def _files(host: str | None, ci: Ci | None) -> dict[str, bytes]:
-    files = scaffold(read_parameter(site_host, host or "registry.example.com", "--host"), __version__, ci)
+    site = read_parameter(site_host, host or _HOST, "--host")
+    files = scaffold(site, __version__, ci)
     if ci:
-        files |= {_CI_FOLDER[ci] + path: data for path, data in packaged(f"workflows/{ci}")}
+        pipelines = packaged(f"workflows/{ci}")
+        files |= {_CI_FOLDER[ci] + path: data.replace(_HOST.encode(), site.encode()) for path, data in pipelines}
     return files
 
 

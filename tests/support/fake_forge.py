@@ -1,9 +1,9 @@
 """What a forge's API would answer on loopback, and what it was told.
 
-    with FakeForge() as forge:
-        forge.says("/user", {"id": 7})               # the same for any query
-        forge.pages("/notes", [{"id": 1}])           # a list, by ?page=
-        forge.url, forge.told("POST"), forge.tokens
+with FakeForge() as forge:
+    forge.says("/user", {"id": 7})               # the same for any query
+    forge.pages("/notes", [{"id": 1}])           # a list, by ?page=
+    forge.url, forge.told("POST"), forge.tokens
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class FakeForge:
         self._server = HttpServer()
         self._server.mount("/", self._answer)
         self._answers: dict[str, Callable[[Query], bytes]] = {}
+        self._elsewhere: dict[str, str] = {}
         self._told: list[tuple[str, str, Any]] = []
         self.tokens: set[str] = set()
 
@@ -59,6 +60,10 @@ class FakeForge:
 
         self._answers[path] = page
 
+    def moved(self, path: str, url: str) -> None:
+        """Send whoever asks for a path elsewhere."""
+        self._elsewhere[path] = url
+
     def told(self, *methods: str) -> list[tuple[str, str, Any]]:
         """Method, path and JSON of what was sent by these methods, in order."""
         return [each for each in self._told if each[0] in methods]
@@ -70,7 +75,11 @@ class FakeForge:
         self.tokens.add(handler.headers.get("Authorization") or handler.headers.get("PRIVATE-TOKEN") or "")
         known = self._answers.get(parts.path)
         body = b"{}" if known is None else known(parse_qs(parts.query))
-        handler.send_response(404 if known is None and handler.command == "GET" else 200)
+        if parts.path in self._elsewhere:
+            handler.send_response(302)
+            handler.send_header("Location", self._elsewhere[parts.path])
+        else:
+            handler.send_response(404 if known is None and handler.command == "GET" else 200)
         handler.send_header("Content-Length", str(len(body)))
         handler.send_header("Connection", "close")
         handler.end_headers()

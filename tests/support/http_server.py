@@ -215,7 +215,7 @@ def _handler(server: HttpServer) -> type[http.server.BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             server.answer(self)
 
-        do_HEAD = do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
+        do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
 
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet: ``server.requests`` tells."""

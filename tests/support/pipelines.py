@@ -113,7 +113,7 @@ class Commands:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
-        self._write("python", f'exec {shlex.quote(sys.executable)} "$@"')
+        self._write("python", f'exec {shlex.quote(sys.executable)} -IS "$@"')  # nothing but the standard library
         self._write("pip", ":")
         self._write("curl", ":")
 
@@ -130,7 +130,9 @@ class Commands:
 
     def stub(self, does: str = "") -> Commands:
         """Let ``registry-gen`` write down its arguments, then do this in bash."""
-        self._write("registry-gen", f'printf "%q " "$@" >> "{self.folder}/asked"; echo >> "{self.folder}/asked"\n{does}')
+        self._write(
+            "registry-gen", f'printf "%q " "$@" >> "{self.folder}/asked"; echo >> "{self.folder}/asked"\n{does}'
+        )
         return self
 
     def real(self) -> Commands:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 GITHUB: Final = sorted((WORKFLOWS / "github").glob("*.yml"))
 ACTION: Final = WORKFLOWS / "action.yml"
 SCHEMAS: Final = {
-    **{path: "github-workflows" for path in GITHUB},
+    **dict.fromkeys(GITHUB, "github-workflows"),
     ACTION: "github-actions",
     WORKFLOWS / "gitlab/.gitlab-ci.yml": "gitlab-ci",
     WORKFLOWS / "azure/azure-pipelines.yml": "azure-pipelines",

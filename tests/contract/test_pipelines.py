@@ -277,7 +277,7 @@ def test_a_plan_with_a_refusal_is_kept_and_fails(pipeline: Pipeline) -> None:
 
 def test_before_anything_is_public_there_is_no_plan_and_no_failure(pipeline: Pipeline) -> None:
     pipeline.repo.merge("vpc")
-    pipeline.commands.fails("curl")
+    pipeline.commands.fails("curl", "[[ $* != *'https://registry.example.com/log/checkpoint'* ]]")
     ran = pipeline.run(PLANS[pipeline.name])
 
     assert (ran.code, pipeline.commands.asked) == (0, [])

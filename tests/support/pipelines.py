@@ -141,9 +141,9 @@ class Commands:
         self._write("registry-gen", f'PYTHONPATH={shlex.quote(str(ROOT))} exec {python} -m registry_gen "$@"')
         return self
 
-    def fails(self, name: str) -> Commands:
-        """Let a command fail."""
-        self._write(name, "exit 1")
+    def fails(self, name: str, unless: str = "false") -> Commands:
+        """Let a command fail, unless this is so in bash."""
+        self._write(name, unless)
         return self
 
     def _write(self, name: str, does: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.support.command_line import Ran
 
 PIPELINES = {
-    "github": {".github/workflows/validate.yml", ".github/workflows/publish.yml"},
+    "github": {f".github/workflows/{name}.yml" for name in ("validate", "comment", "publish", "update")},
     "gitlab": {".gitlab-ci.yml"},
     "azure": {"azure-pipelines.yml"},
     "bitbucket": {"bitbucket-pipelines.yml"},
@@ -56,6 +56,9 @@ def test_what_init_makes_is_good_at_once_and_a_second_run_changes_nothing(work: 
     assert (made.code, set(made.json["written"])) == (0, set(files))
     assert files.keys() >= PIPELINES[ci]
     assert b"registry.acme.example" in files["registry.yaml"]
+    written = b"".join(files[path] for path in PIPELINES[ci])
+    assert b"https://registry.acme.example/" in written
+    assert b"registry.example.com" not in written
     assert "The catalog is good: 0 packages." in run_here(work, "validate").out
     assert run_here(work, "fmt", "--check").code == 0
     again = init(work, "--ci", ci, "--host", "registry.acme.example").json

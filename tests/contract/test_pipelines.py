@@ -74,6 +74,12 @@ class Repository:
         self.git("commit", "--quiet", "--message", path)
         return self.git("rev-parse", "HEAD")
 
+    def empty_commit(self) -> str:
+        """One more commit of the same files, made without looking at any."""
+        made = self.git("commit-tree", "-p", "HEAD", "-m", "More", "HEAD^{tree}")
+        self.git("update-ref", "HEAD", made)
+        return made
+
     def merge(self, name: str) -> str:
         """Merge a branch with one new file; the merge's commit."""
         self.git("switch", "--quiet", "--create", name)
@@ -242,6 +248,15 @@ def test_one_pushed_commit_among_merged_ones_takes_the_approvals_of_all(pipeline
     pushed = pipeline.repo.commit("catalog/x.yaml", "")
     kind = "repos/acme/catalog/commits/{}/pulls" if pipeline.name == "github" else None
     pipeline.forge.says(f"/{kind or 'projects/5/repository/commits/{}/merge_requests'}".format(pushed), [])
+
+    assert pipeline.publish()[3:] == []
+
+
+@pytest.mark.parametrize("pipeline", ["github", "gitlab"], indirect=True)
+def test_more_commits_than_are_asked_about_have_no_approval(pipeline: Pipeline) -> None:
+    pipeline.brought(pipeline.repo.merge("vpc"), 7, ["ann"])
+    for number in range(100):
+        pipeline.brought(pipeline.repo.empty_commit(), number, ["ann"])
 
     assert pipeline.publish()[3:] == []
 

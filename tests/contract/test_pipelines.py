@@ -244,10 +244,21 @@ def test_of_several_at_once_only_who_approved_each_counts_and_no_author(pipeline
 
 @pytest.mark.parametrize("pipeline", ["github", "gitlab"], indirect=True)
 def test_one_pushed_commit_among_merged_ones_takes_the_approvals_of_all(pipeline: Pipeline) -> None:
+    paths = {"github": "/repos/acme/catalog/commits/{}/pulls"}
+    path = paths.get(pipeline.name, "/projects/5/repository/commits/{}/merge_requests")
+    pipeline.forge.says(path.format(pipeline.repo.commit("catalog/x.yaml", "")), [])
     pipeline.brought(pipeline.repo.merge("vpc"), 7, ["ann"])
-    pushed = pipeline.repo.commit("catalog/x.yaml", "")
-    kind = "repos/acme/catalog/commits/{}/pulls" if pipeline.name == "github" else None
-    pipeline.forge.says(f"/{kind or 'projects/5/repository/commits/{}/merge_requests'}".format(pushed), [])
+
+    assert pipeline.publish()[3:] == []
+
+
+@pytest.mark.parametrize("pipeline", ["bitbucket"], indirect=True)
+def test_a_commit_that_a_pull_request_only_contains_has_no_approval(pipeline: Pipeline) -> None:
+    merged = pipeline.repo.merge("vpc")
+    pipeline.brought(merged, 7, ["ann"])
+    other = {"state": "MERGED", "destination": {"branch": {"name": "main"}}, "merge_commit": {"hash": "f" * 12}}
+    people = {"author": {"account_id": "pat"}, "participants": [{"approved": True, "user": {"account_id": "ann"}}]}
+    pipeline.forge.says(f"{BITBUCKET}/pullrequests/7", {**other, **people})
 
     assert pipeline.publish()[3:] == []
 
@@ -287,6 +298,8 @@ def test_a_plan_with_a_refusal_is_kept_and_fails(pipeline: Pipeline) -> None:
 
     assert ran.code == 1, ran.err
     assert (pipeline.repo.root / "plan.md").read_text() == "### A plan\n"
+    shown = (pipeline.temp / "summary").read_text() if pipeline.name == "github" else ran.out
+    assert "### A plan" in shown
     assert pipeline.commands.asked == [["plan", "--changed-since", pipeline.repo.first, *against, *key, *written]]
 
 

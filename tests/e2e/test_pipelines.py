@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.support.command_line import run_here
 from tests.support.fake_forge import FakeForge
 from tests.support.git_repo import GitRepo
 from tests.support.http_server import HttpServer
@@ -45,10 +46,10 @@ class Catalog:
         self.work.module("acme/first/aws", self.module.url)
         self.work.write("catalog/organizations/platform.yaml", PLATFORM)
         self.work.write("catalog/policies/approvals.yaml", APPROVALS)
-        assert self.work.cli("fmt").returncode == 0
+        assert run_here(self.work, "fmt").code == 0
         self.first = self.commit()
         approved = ("--approved-by", "ann", "--approved-by", "bob")
-        assert self.work.cli("publish", *approved).returncode == 0
+        assert run_here(self.work, "publish", *approved).code == 0
 
     def git(self, *arguments: str) -> str:
         who = ("-c", "user.name=A", "-c", "user.email=a@example.test")
@@ -110,7 +111,7 @@ def test_a_change_is_planned_without_secrets_and_published_once_it_is_approved(
     with HttpServer(authority=authority) as server:
         server.folder("/", catalog.work.public)
         public = {"REGISTRY_URL": server.url("/"), "SSL_CERT_FILE": str(authority.ca_file)}
-        key = catalog.work.cli("log", "key").stdout.strip()
+        key = run_here(catalog.work, "log", "key").out.strip()
         planned = catalog.run("validate.yml", "Plan", **public, REGISTRY_KEY=key)
     assert planned.code == 0, planned.err
     plan = (catalog.work.root / "plan.md").read_text()

@@ -142,7 +142,7 @@ def test_the_extension_and_its_task_have_the_version_of_the_package() -> None:
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     target = tmp_path_factory.mktemp("vsix") / "registry-gen.vsix"
-    subprocess.run([sys.executable, str(EXTENSION / "build.py"), str(target)], check=True, env={**os.environ})
+    subprocess.run([sys.executable, str(ROOT / ".ci/vsix.py"), str(target)], check=True, env={**os.environ})
     return zipfile.ZipFile(target)
 
 
@@ -188,7 +188,7 @@ def test_the_icons_have_the_sizes_that_the_marketplace_and_the_task_want(file: P
 
 def test_the_same_files_make_the_same_package(package: zipfile.ZipFile, tmp_path: Path) -> None:
     again = tmp_path / "again.vsix"
-    subprocess.run([sys.executable, str(EXTENSION / "build.py"), str(again)], check=True, env={**os.environ})
+    subprocess.run([sys.executable, str(ROOT / ".ci/vsix.py"), str(again)], check=True, env={**os.environ})
     first: Any = package.filename
 
     assert again.read_bytes() == Path(first).read_bytes()

@@ -150,6 +150,10 @@ def test_whoever_publishes_does_it_alone_and_nobody_is_left_out() -> None:
     assert not any(PUBLISHES.search(each.text) for each in others)
 
 
+def test_no_module_of_python_lies_there_that_an_editable_install_would_stumble_over() -> None:
+    assert list(WORKFLOWS.rglob("*.py")) == []
+
+
 @pytest.mark.parametrize("forge", FORGES)
 def test_each_forge_has_all_that_a_registry_needs(forge: str) -> None:
     texts = "\n".join(each.text for each in scripts(forge).values())

@@ -1,4 +1,4 @@
-"""Build the extension's package: python workflows/azure-devops-extension/build.py FILE.vsix
+"""Build the package of the extension in workflows/azure-devops-extension: python .ci/vsix.py FILE.vsix
 
 A VSIX is a zip by the Open Packaging Conventions. What is in it is what Microsoft's `tfx extension create` puts there:
 extension.vsixmanifest for the Marketplace, extension.vsomanifest for Azure DevOps, [Content_Types].xml, and the files.
@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HERE: Final = Path(__file__).parent
+HERE: Final = Path(__file__).parents[1] / "workflows/azure-devops-extension"
 VSX: Final = "http://schemas.microsoft.com/developer/vsx-schema/2011"
 DESIGN: Final = "http://schemas.microsoft.com/developer/vsx-schema-design/2011"
 TYPES: Final = "http://schemas.openxmlformats.org/package/2006/content-types"

@@ -17,13 +17,14 @@ from registry_gen.catalog.layout_shapes import refused
 from registry_gen.catalog.problems import MAX_PROBLEMS
 from registry_gen.catalog.shared import MAX_KEY_BYTES
 from registry_gen.errors import InputError, RegistryError
-from registry_gen.model.address import ModuleAddress, ProviderAddress, module_address, provider_address
+from registry_gen.model.address import module_address, provider_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from registry_gen.catalog.layout_shapes import Found
     from registry_gen.catalog.shared import ReadKey
+    from registry_gen.model.address import Address
     from registry_gen.model.imported import ImportedPackage
 
 FOLDERS: Final = ("keys", "modules", "providers")
@@ -36,7 +37,7 @@ MAX_TOLD: Final = 100_000
 class Layout:
     """All that can be taken, by address; ``keys`` are armors by path beneath catalog/keys; ``problems`` by place."""
 
-    packages: Mapping[ModuleAddress | ProviderAddress, ImportedPackage]
+    packages: Mapping[Address, ImportedPackage]
     keys: Mapping[str, str]
     problems: tuple[RegistryError, ...]
 
@@ -59,9 +60,9 @@ def read_layout(files: Iterable[tuple[str, bytes | RegistryError]], read_key: Re
 @dataclass(slots=True)
 class _Taken:
     read_key: ReadKey
-    packages: dict[ModuleAddress | ProviderAddress, ImportedPackage] = field(default_factory=dict)
-    doubled: set[ModuleAddress | ProviderAddress] = field(default_factory=set)
-    origins: dict[ModuleAddress | ProviderAddress, str] = field(default_factory=dict)
+    packages: dict[Address, ImportedPackage] = field(default_factory=dict)
+    doubled: set[Address] = field(default_factory=set)
+    origins: dict[Address, str] = field(default_factory=dict)
     armors: dict[str, str] = field(default_factory=dict)
     rings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     problems: list[RegistryError] = field(default_factory=list)
@@ -114,7 +115,7 @@ class _Taken:
             problems.append(InputError(codes.LIMIT, f"{self.untold} more problems in other files"))
         return Layout(packages, keys, tuple(problems))
 
-    def _add(self, address: ModuleAddress | ProviderAddress, path: str, found: Found[ImportedPackage]) -> None:
+    def _add(self, address: Address, path: str, found: Found[ImportedPackage]) -> None:
         """Folders whose names differ in letter case only are one address: taken where both say the same."""
         self.tell(_first(found.problems, path))
         if found.package is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from registry_gen.catalog.identity import package_path
-from registry_gen.model.imported import ImportedModule, ImportedProvider
+from registry_gen.model.imported import ImportedArchives, ImportedMirror, ImportedModule, ImportedProvider
 from registry_gen.model.version import Version
 
 if TYPE_CHECKING:
@@ -66,13 +66,28 @@ def _key_path(path: str) -> str:
 
 
 def _text(package: ImportedPackage, allow_unpinned: bool) -> bytes:
-    lines = _module(package, allow_unpinned) if isinstance(package, ImportedModule) else _provider(package)
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "".join(f"{line}\n" for line in _lines(package, allow_unpinned)).encode()
+
+
+def _lines(package: ImportedPackage, allow_unpinned: bool) -> Iterator[str]:
+    match package:
+        case ImportedModule():
+            return _module(package, allow_unpinned)
+        case ImportedArchives():
+            return _archives(package)
+        case ImportedProvider():
+            return _provider(package)
+        case ImportedMirror():
+            return _mirror(package)
 
 
 def _spoken_of(package: ImportedPackage, lines: Set[str]) -> ImportedPackage:
     """The package with those of its versions that a file with these lines may have been written for."""
+    if isinstance(package, ImportedMirror):  # its constraint is about all versions at once
+        return package
     if isinstance(package, ImportedProvider):
+        if not package.listed:
+            return package
         zips = {version: zips for version, zips in package.zips.items() if _listed(version) in lines}
         return replace(package, zips=zips)
     versions = package.versions
@@ -80,31 +95,69 @@ def _spoken_of(package: ImportedPackage, lines: Set[str]) -> ImportedPackage:
         versions = frozenset(version for version in versions if not version.is_prerelease)
     if _FROM_THE_FIRST not in lines:
         versions = frozenset(version for version in versions if version > _LOWEST)
-    return replace(package, versions=versions)
+    if isinstance(package, ImportedArchives):
+        return replace(package, versions=versions)
+    pins = {version: commit for version, commit in package.pins.items() if _pinned(version, commit) in lines}
+    return replace(package, versions=versions, pins=pins)
 
 
 def _module(module: ImportedModule, allow_unpinned: bool) -> Iterator[str]:
     yield "source:"
     yield f"  git: {_quoted(module.git)}"
+    if module.folder:
+        yield f"  path: {_quoted(module.folder)}"
+    if module.patterns:
+        yield f"  tags: [{', '.join(map(_quoted, module.patterns))}]"
+    if module.pins:
+        yield "  pins:"
+    for version, commit in sorted(module.pins.items()):
+        yield _pinned(version, commit)
     yield from _prereleases(module.versions)
-    yield "hosting: link"
+    yield from _hosting(module.hosting)
     if allow_unpinned:
         yield "allow_unpinned: true"
+
+
+def _archives(module: ImportedArchives) -> Iterator[str]:
+    yield "source:"
+    yield f"  archives: {_quoted(module.location)}"
+    yield f"  pattern: {_quoted(module.pattern)}"
+    yield from _prereleases(module.versions)
 
 
 def _provider(provider: ImportedProvider) -> Iterator[str]:
     yield "source:"
     yield f"  releases: {_quoted(provider.releases)}"
-    yield "  versions:"
-    for version in provider.zips:
-        yield _listed(version)
+    if provider.listed:
+        yield "  versions:"
+        for version in provider.zips:
+            yield _listed(version)
     yield from _prereleases(provider.zips)
-    yield "hosting: link"
+    yield from _hosting(provider.hosting)
     if provider.warning:
         yield f"deprecated: {_quoted(provider.warning)}"
     yield "signing_keys:"
     for path in provider.keys:
         yield f"  - {path}"
+
+
+def _mirror(mirror: ImportedMirror) -> Iterator[str]:
+    yield "trust:"
+    yield f"  keys: [{', '.join(mirror.keys)}]"
+    yield f"versions: {_quoted(mirror.versions)}"
+    if any(version.is_prerelease for version in mirror.zips):
+        yield _PRERELEASES
+    platforms = sorted({platform for zips in mirror.zips.values() for platform in zips})
+    yield f"platforms: [{', '.join(map(str, platforms))}]"
+
+
+def _hosting(hosting: str) -> Iterator[str]:
+    if hosting != "copy":
+        yield f"hosting: {hosting}"
+
+
+def _pinned(version: Version, commit: str) -> str:
+    return f"    {_quoted(str(version))}: {_quoted(commit)}"
 
 
 def _listed(version: Version) -> str:

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from registry_gen.ledger import Contradiction, ImportCounts
 from registry_gen.model.address import Platform
-from registry_gen.model.imported import Imported, ImportedModule, ImportedProvider
+from registry_gen.model.imported import Imported, ImportedMirror, ImportedModule, ImportedProvider
 from registry_gen.model.version import parse_version
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _tag_rows(packages: Iterable[ImportedPackage]) -> Iterator[tuple[str, str, s
 
 def _zip_rows(packages: Iterable[ImportedPackage]) -> Iterator[tuple[str, str, str, str, str]]:
     for package in packages:
-        if isinstance(package, ImportedProvider):
+        if isinstance(package, ImportedProvider | ImportedMirror):
             address = str(package.address)
             for version, zips in package.zips.items():
                 number = str(version)

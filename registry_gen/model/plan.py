@@ -177,7 +177,8 @@ class PublishProvider:
 class MirrorProvider:
     """Mirror these platforms of a version; ``added`` says that the version is published and only gains them.
 
-    ``rehost`` says that it is published, and all of these are to be hosted as the catalog says now.
+    ``rehost`` says that it is published, and all of these are to be hosted as the catalog says now. ``imported`` are
+    digests of zips that the upstream must have, since another copy of it was taken over.
     """
 
     address: MirrorAddress
@@ -186,6 +187,7 @@ class MirrorProvider:
     platforms: tuple[Platform, ...]
     added: bool
     rehost: bool = False
+    imported: tuple[tuple[Platform, Sha256], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,7 @@ def _decide(entry: Entry, sighting: Sighting, versions: Sequence[VersionFacts], 
         case ProviderEntry(), ProviderSighting():
             return decide_provider(entry, sighting, versions, imported.zips)
         case MirrorEntry(), MirrorSighting():
-            return decide_mirror(entry, sighting, versions)
+            return decide_mirror(entry, sighting, versions, imported.zips)
         case _:
             raise TypeError(f"{entry.address}: a sighting of another kind")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from registry_gen.errors import RefusalError
 from registry_gen.model.facts import MirrorVersion, VersionFacts
@@ -17,10 +18,17 @@ if TYPE_CHECKING:
     from registry_gen.model.address import Platform
     from registry_gen.model.entries import MirrorEntry
     from registry_gen.model.version import Version
+    from registry_gen.plan.providers import Digests
+
+_NO_DIGESTS: Final[Digests] = MappingProxyType({})
 
 
-def decide_mirror(entry: MirrorEntry, sighting: MirrorSighting, published: Sequence[VersionFacts]) -> Outcome:
+def decide_mirror(
+    entry: MirrorEntry, sighting: MirrorSighting, published: Sequence[VersionFacts], imported: Digests = _NO_DIGESTS
+) -> Outcome:
     """Versions that the constraint allows and platforms that are wanted and offered, less what is mirrored already.
+
+    ``imported`` are digests of another copy: the actions carry them, for only fetching shows what the upstream has.
 
     A mirror without a list of platforms takes all that upstream offers. A version with build metadata or
     of a protocol that no client speaks is left out with a note, since nobody here can change it upstream.
@@ -48,7 +56,10 @@ def decide_mirror(entry: MirrorEntry, sighting: MirrorSighting, published: Seque
             everything = tuple(sorted(held.union(new)))
             actions.append(MirrorProvider(entry.address, seen.version, protocols, everything, True, rehost=True))
         elif new:
-            actions.append(MirrorProvider(entry.address, seen.version, protocols, new, added=facts is not None))
+            said = tuple(sorted(imported.get(seen.version, {}).items()))
+            actions.append(
+                MirrorProvider(entry.address, seen.version, protocols, new, facts is not None, imported=said)
+            )
     for answer in sighting.answers:
         facts = known.get(answer.version)
         if facts:

@@ -22,6 +22,7 @@ from registry_gen.model.plan import (
     Staged,
 )
 from registry_gen.plan import Quotas, Settled, settle
+from registry_gen.plan.codes import IMPORTED_OTHERWISE
 from registry_gen.publish.mistakes import as_error
 from registry_gen.publish.registry import pool
 from registry_gen.publish.stage_mirror import stage_mirror
@@ -156,7 +157,9 @@ def stage_package(
             staged.append(_stage(stage, entry, action, package, planned.state))
         except Exception as error:  # noqa: BLE001 - one hostile version must not stop the others
             where = f"{planned.address} {action.version}"
-            refusals.append(Refusal(planned.address, action.version, as_error(error, where)))
+            told = as_error(error, where)
+            alarm = told.code is IMPORTED_OTHERWISE
+            refusals.append(Refusal(planned.address, action.version, told, violation=alarm))
         progress.step(PHASE, f"{planned.address} {action.version}")
     return tuple(staged), tuple(refusals)
 

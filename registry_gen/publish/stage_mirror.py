@@ -10,6 +10,7 @@ from registry_gen.errors import RefusalError
 from registry_gen.model.digest import Sha256, sha256
 from registry_gen.model.facts import Hosting, MirrorVersion, ProviderPackage, Sums
 from registry_gen.model.plan import Staged
+from registry_gen.plan.codes import IMPORTED_OTHERWISE
 from registry_gen.policy.upstreams import usable_upstream
 from registry_gen.publish import codes
 from registry_gen.publish.stage_zip import Downloaded, stage_zip
@@ -20,6 +21,8 @@ from registry_gen.verify.openpgp import verify_detached
 from registry_gen.verify.sums import parse_sums
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from registry_gen.model.address import Platform
     from registry_gen.model.entries import MirrorEntry
     from registry_gen.model.intent import Artifact
@@ -53,6 +56,7 @@ def stage_mirror(stage: Stage, entry: MirrorEntry, action: MirrorProvider, befor
         if vouched.get(offer.filename) != offer.shasum:
             found = vouched.get(offer.filename, "no such line")
             raise _disagree(where, f"{offer.shasum} for {offer.filename}", found)
+    _require_imported(action, offers, where)
     hosting = before.hosting if before else entry.hosting
     results = list(
         stage.downloads.map(
@@ -75,6 +79,20 @@ def stage_mirror(stage: Stage, entry: MirrorEntry, action: MirrorProvider, befor
     artifacts = [artifact for _, artifact in results if artifact]
     artifacts.append(stage.staging.keep_bytes(record, paths.record(facts.record)))
     return Staged(action, facts, tuple(artifacts))
+
+
+def _require_imported(action: MirrorProvider, offers: Sequence[UpstreamPackage], where: str) -> None:
+    """The upstream must have the very zips that were taken over; raises RefusalError PLN021."""
+    said = dict(action.imported)
+    for offer in offers:
+        if said.get(offer.platform, offer.shasum) != offer.shasum:
+            raise RefusalError(
+                IMPORTED_OTHERWISE,
+                where=where,
+                expected=f"{offer.filename} with SHA-256 {said[offer.platform]}, as imported",
+                found=offer.shasum,
+                hint=IMPORTED_OTHERWISE.fix,
+            )
 
 
 def _stage_offer(

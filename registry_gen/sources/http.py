@@ -63,11 +63,15 @@ _PARTS: Final = frozenset({HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANG
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A document: its bytes, the URL after redirects (never to be printed: use ``guard.shown``), its media type."""
+    """A document: its bytes, the URL after redirects (never to be printed: use ``guard.shown``), its media type.
+
+    ``terraform_get`` is what a header of that name says, "" for nothing.
+    """
 
     body: bytes
     url: str
     content_type: str
+    terraform_get: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ class _Call:
     accept: str
     deadline: Deadline
     partial: Partial | None = None
+    empty: bool = False
 
 
 class Fetcher:
@@ -114,13 +119,14 @@ class Fetcher:
         self._connections = Connections(network.ca_file, limits.per_host)
         self._turns = Turns(limits.per_host)
 
-    def get(self, url: str, *, limit: int, accept: str = "*/*") -> Fetched:
+    def get(self, url: str, *, limit: int, accept: str = "*/*", empty: bool = False) -> Fetched:
         """Read a document of at most ``limit`` bytes, unpacked where it comes gzipped.
 
-        A page of HTML is taken only where ``accept`` names text/html: hosts send theirs instead of what was asked for.
+        ``empty`` takes an answer without a body (204) as one, for its headers. A page of HTML is taken only where
+        ``accept`` names text/html: hosts send theirs instead of what was asked for.
         Raises SourceError NET001 to NET014; NET006 where the host says that there is no such thing.
         """
-        call = _Call(url, accept, self._deadline())
+        call = _Call(url, accept, self._deadline(), empty=empty)
 
         def read(response: BaseHTTPResponse, final: str) -> Fetched:
             body = bytearray()
@@ -128,7 +134,7 @@ class Fetcher:
                 body += chunk
             packed = response.headers.get("Content-Encoding", "").lower() == "gzip"
             plain = _gunzip(bytes(body), url, limit) if packed else bytes(body)
-            return Fetched(plain, final, _media_type(response))
+            return Fetched(plain, final, _media_type(response), response.headers.get("X-Terraform-Get", ""))
 
         return self._attempts(call, read)
 
@@ -245,7 +251,7 @@ class Fetcher:
         status, url = response.status, call.url
         if status in _PARTS and call.partial and call.partial.headers():
             return
-        if status == HTTPStatus.OK:
+        if status == HTTPStatus.OK or (status == HTTPStatus.NO_CONTENT and call.empty):
             if _media_type(response) in ("text/html", "application/xhtml+xml") and "text/html" not in call.accept:
                 raise wrong_content(url, "a file", "an HTML page")
             return

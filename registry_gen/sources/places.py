@@ -84,7 +84,7 @@ class FolderPlace:
 
     def read(self, name: str, limit: int) -> bytes:
         """See ``Place``."""
-        with self._open(name, limit) as file:
+        with self.open(name, limit) as file:
             data = file.read(limit + 1)
         if len(data) > limit:
             raise _too_large(self.folder / name, limit)
@@ -94,7 +94,7 @@ class FolderPlace:
         """See ``Place``."""
         where = str(self.folder / name)
         total, size = hashlib.sha256(), 0
-        with self._open(name, limit) as file:
+        with self.open(name, limit) as file:
             with writing(where):
                 out.seek(0)
                 out.truncate()
@@ -117,7 +117,8 @@ class FolderPlace:
         return None
 
     @contextlib.contextmanager
-    def _open(self, name: str, limit: int) -> Iterator[BinaryIO]:
+    def open(self, name: str, limit: int) -> Iterator[BinaryIO]:
+        """A file of at most ``limit`` bytes, for as long as the block runs; raises as ``read`` does."""
         _check_name(name, str(self.folder))
         path = self.folder / name
         try:

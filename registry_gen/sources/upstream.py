@@ -19,6 +19,7 @@ from registry_gen.sources import codes
 from registry_gen.sources.guard import shown
 
 if TYPE_CHECKING:
+    from registry_gen.errors import Code
     from registry_gen.model.address import MirrorAddress
     from registry_gen.model.entries import MirrorEntry
     from registry_gen.sources.http import Downloaded, Fetcher
@@ -51,7 +52,7 @@ class Upstream:
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
         self._lock = threading.Lock()
-        self._services: dict[str, str] = {}
+        self._services: dict[tuple[str, str], str] = {}
 
     def sight(self, entry: MirrorEntry) -> MirrorSighting:
         """Every version that the upstream lists, in order.
@@ -107,24 +108,30 @@ class Upstream:
         """Stream a zip into ``out``; whether its digest is ``shasum`` is the caller's to check."""
         return self._fetcher.download(url, out, limit=limit)
 
-    def _service(self, base: str) -> str:
-        """The base URL of providers.v1, ending in "/"; ``base`` is a registry's root."""
+    def service(self, base: str, name: str, missing: Code = codes.NO_PROVIDERS_SERVICE) -> str:
+        """The base URL of a service such as modules.v1, ending in "/"; ``base`` is a registry's root.
+
+        Raises SourceError NET0xx, SRC007, and ``missing`` where the host has no such service.
+        """
         base = base.rstrip("/")
         with self._lock:
-            known = self._services.get(base)
+            known = self._services.get((base, name))
         if known is None:
             # Two threads may ask at the same time; both get the same answer.
-            known = self._discover(base)
+            known = self._discover(base, name, missing)
             with self._lock:
-                self._services[base] = known
+                self._services[base, name] = known
         return known
 
-    def _discover(self, base: str) -> str:
+    def _service(self, base: str) -> str:
+        return self.service(base, "providers.v1")
+
+    def _discover(self, base: str, name: str, missing: Code) -> str:
         url = base + "/.well-known/terraform.json"
         document, final = self._fetcher.json(url, _DISCOVERY_BYTES)
-        if isinstance(document, dict) and "providers.v1" not in document:
-            raise SourceError(codes.NO_PROVIDERS_SERVICE, where=shown(url), hint=codes.NO_PROVIDERS_SERVICE.fix)
-        service = _url(document, "providers.v1", url, final)
+        if isinstance(document, dict) and name not in document:
+            raise SourceError(missing, where=shown(url), hint=missing.fix)
+        service = _url(document, name, url, final)
         return service if service.endswith("/") else service + "/"
 
 

@@ -55,6 +55,8 @@ def test_real_files_become_a_catalog_that_has_no_problem(work: Workspace) -> Non
         "module_versions": 29,
         "providers": 2,
         "provider_versions": 5,
+        "mirrors": 0,
+        "mirror_versions": 0,
         "zips": 54,
         "keys": 2,
     }

@@ -119,7 +119,7 @@ class _Reader:
             found.setdefault(ending, set()).add(version)
         if not found:
             raise InputError(catalog_codes.NOTHING_LEFT)
-        ending = max(found, key=lambda each: (len(found[each]), each))
+        ending = max(found, key=lambda each: (len(found[each]), -_ENDINGS.index(each)))
         for version in sorted(set().union(*found.values()) - found[ending]):
             self._taking.refuse(InputError(catalog_codes.OTHER_PLACE), self._shown(folder), str(version))
         pattern = file_pattern(f"{before}{{version}}{ending}")

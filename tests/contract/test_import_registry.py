@@ -80,9 +80,7 @@ def theirs(authority: Authority, tmp_path: Path) -> Iterator[Theirs]:
     with HttpServer(authority=authority) as server:
         found = Theirs(server, key, releases)
         server.folder("/releases/", tmp_path / "releases")
-        server.route(
-            "/.well-known/terraform.json", Reply.json({"providers.v1": "/v1/providers/", "modules.v1": "/m/"})
-        )
+        server.route("/.well-known/terraform.json", Reply.json({"providers.v1": "/v1/providers/", "modules.v1": "/m/"}))
         platforms = [{"os": "darwin", "arch": "arm64"}, {"os": "linux", "arch": "amd64"}]
         versions = [{"version": version, "protocols": ["5.0"], "platforms": platforms} for version in releases]
         server.route("/v1/providers/acme/widget/versions", Reply.json({"versions": versions}))

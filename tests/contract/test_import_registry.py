@@ -162,7 +162,7 @@ def test_a_mirror_is_held_to_what_was_imported_when_its_registry_offers_other_by
 
     assert [(str(refusal.version), refusal.error.code.id) for refusal in report.refusals] == [("1.1.0", "PLN021")]
     assert "PLN021" in run_here(work, "violations").out
-    assert [version for version in work.document(f"v1/mirror/{MIRRORED}/index.json")["versions"]] == ["1.0.0"]
+    assert list(work.document(f"v1/mirror/{MIRRORED}/index.json")["versions"]) == ["1.0.0"]
 
 
 def test_a_version_that_its_publisher_did_not_sign_is_not_taken(work: Workspace, theirs: Theirs) -> None:
@@ -198,7 +198,7 @@ def test_platforms_that_name_different_sums_are_refused(work: Workspace, theirs:
 def test_a_busy_host_is_waited_for_and_a_lying_one_costs_one_version(work: Workspace, theirs: Theirs) -> None:
     leaf = "/v1/providers/acme/widget/1.0.0/download/linux/amd64"
     theirs.leaf("1.1.0", "linux_amd64", os="windows")
-    good = theirs.server._find(leaf)  # noqa: SLF001 - what the fixture made
+    good = theirs.server._find(leaf)
     theirs.server.route(leaf, Reply.busy(retry_after="0"), good)
 
     ran = imported(work, "acme/widget")

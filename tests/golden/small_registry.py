@@ -172,8 +172,8 @@ class _MovedFetcher(Fetcher):
         super().__init__(network, limits)
         self._here = places
 
-    def get(self, url: str, *, limit: int, accept: str = "*/*") -> Fetched:
-        return replace(super().get(self._here(url), limit=limit, accept=accept), url=url)
+    def get(self, url: str, *, limit: int, accept: str = "*/*", empty: bool = False) -> Fetched:
+        return replace(super().get(self._here(url), limit=limit, accept=accept, empty=empty), url=url)
 
     def download(self, url: str, out: BinaryIO, *, limit: int) -> Downloaded:
         return super().download(self._here(url), out, limit=limit)

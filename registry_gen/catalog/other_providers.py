@@ -10,6 +10,7 @@ from registry_gen.catalog.layout import Layout
 from registry_gen.catalog.layout_shapes import refused
 from registry_gen.catalog.new_package import key_file
 from registry_gen.errors import InputError, RegistryError
+from registry_gen.model.address import MirrorAddress
 from registry_gen.model.imported import Compared, ImportedMirror
 from registry_gen.model.version import MAX_CLAUSES, Version
 from registry_gen.paths import zip_name
@@ -17,7 +18,7 @@ from registry_gen.paths import zip_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from registry_gen.model.address import Address, MirrorAddress, Platform
+    from registry_gen.model.address import Address, Platform
     from registry_gen.model.digest import Sha256
     from registry_gen.model.facts import SigningKey
     from registry_gen.model.imported import ImportedPackage
@@ -75,6 +76,18 @@ class Taking:
         keys = {path: self.keys[path] for path in sorted(needed)}
         problems = sorted(self.problems, key=lambda problem: (problem.where, problem.code.id, problem.message))
         return Taken(Layout(packages, keys, tuple(problems)), self.compared)
+
+
+def without_own(layout: Layout, host: str) -> Layout:
+    """The layout less mirrors of ``host``, which is this registry's own: its catalog could not have them."""
+    own = {address for address in layout.packages if isinstance(address, MirrorAddress) and address.hostname == host}
+    if not own:
+        return layout
+    told = [refused(InputError(codes.OWN_MIRROR), str(address)) for address in sorted(own, key=str)]
+    packages = {address: package for address, package in layout.packages.items() if address not in own}
+    needed = {path for package in packages.values() for path in getattr(package, "keys", ())}
+    keys = {path: armor for path, armor in layout.keys.items() if path in needed}
+    return Layout(packages, keys, (*layout.problems, *told))
 
 
 def named(type_: str, version: Version, zips: Mapping[Platform, Sha256]) -> dict[str, Sha256]:

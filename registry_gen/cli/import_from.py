@@ -31,7 +31,7 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.command(
     "registry",
     short_help="Take packages over from a registry, by its protocols.",
-    epilog="Example: registry-gen import registry registry.example.com acme/widget acme/network/aws --dry-run",
+    epilog="Example: registry-gen import registry old.example.com acme/widget acme/network/aws --dry-run",
 )
 @click.argument("host", metavar="HOST")
 @click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)

@@ -11,6 +11,7 @@ import click
 
 from registry_gen import wiring
 from registry_gen.catalog.layout_files import catalog_files, part_of
+from registry_gen.catalog.other_providers import without_own
 from registry_gen.cli.show_import import Import, counts, import_json, import_lines
 from registry_gen.errors import InputError
 from registry_gen.ledger import codes as ledger_codes
@@ -54,6 +55,7 @@ def take(
 
     The exit status is 0, but 1 where a digest is not what its publisher signed.
     """
+    layout = without_own(layout, config.site.host.partition(":")[0])
     files = catalog_files(layout, allow_unpinned=allow_unpinned)
     kept = None
     if dry_run or (into is not None and into.resolve() != config.catalog.resolve()):

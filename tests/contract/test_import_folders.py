@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from tests.support.command_line import run_here
 from tests.support.http_server import HttpServer, Reply
 from tests.support.openpgp_keys import make_key
 from tests.support.releases import make_release, provider_zip
+from tests.support.runbook import ROOT, Shell, read_page
 from tests.support.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from tests.support.releases import Release
     from tests.support.tls import Authority
 
-THEIRS = "registry.example.test"
+THEIRS = "old.example.com"
 MIRRORED = MirrorAddress(THEIRS, "acme", "widget")
 LINUX = Platform("linux", "amd64")
 V1 = Version(1, 0, 0)
@@ -180,6 +182,18 @@ def test_what_is_no_provider_of_a_tree_is_told_and_no_link_is_followed(work: Wor
     assert ran.json["taken"]["zips"] == 1
 
 
+def test_a_mirror_of_this_very_registry_is_not_taken_for_its_catalog_could_not_have_it(
+    work: Workspace, origin: Origin, tmp_path: Path
+) -> None:
+    (origin.tree / THEIRS).rename(origin.tree / "registry.example.com")
+    (tmp_path / "acme.asc").write_text(origin.key.armor)
+
+    ran = imported(work, "mirror-tree", origin.tree, "--offline", "--key", str(tmp_path / "acme.asc"))
+
+    assert refused(ran) == {"registry.example.com/acme/widget": "CAT030"}
+    assert (ran.json["taken"]["keys"], list((work.root / "catalog").iterdir())) == (0, [])
+
+
 def test_the_json_of_a_version_may_be_broken_or_name_what_is_not_there(
     work: Workspace, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,3 +283,20 @@ def test_a_folder_of_another_kind_is_refused(work: Workspace, tmp_path: Path, ki
 
     assert ran.code == 1
     assert "IMP025" in ran.err
+
+
+def test_the_commands_of_the_documentation_work_as_written(
+    work: Workspace, origin: Origin, bucket: Path, tmp_path: Path
+) -> None:
+    page = read_page(ROOT / "docs/migration.md")
+    shutil.copytree(origin.tree, tmp_path / "mirror")
+    shell = Shell(work, tmp_path)
+
+    said = shell.run(page["Another registry"][0])
+    mirror = shell.run(page["A tree of terraform providers mirror"][0])
+    theirs = shell.run(page["A bucket of boring-registry"][0])
+
+    assert "The catalog is good: 1 package." in said
+    assert (tmp_path / "draft/providers/acme/widget.yaml").is_file()
+    assert "Digests: 1 are what the publisher signed, 0 are not, 0 could not be compared." in mirror
+    assert "Taken: 1 module with 1 version, 0 providers with 0 versions, 1 mirror with 1 version and 1 zip" in theirs

@@ -459,3 +459,16 @@ NO_SUMS = Code(
     "The bucket holds no digest of them, so that nothing could be compared, and archives are published by their sums.",
     "In the folder: sha256sum *.tar.gz > SHA256SUMS. What it says of a version is what is published, then and later.",
 )
+ONLY_LISTED = Code(
+    "IMP028",
+    "the listing does not say where it comes from",
+    "A module that was uploaded, and every provider, is only named in it: what it is made of is behind a token.",
+    "Add a module from its repository: registry-gen add module URL. Copy the zips, sums and signatures of a provider's "
+    "releases to a folder: registry-gen add provider FOLDER.",
+)
+PAGES_MISSING = Code(
+    "IMP029",
+    "pages of the listing are missing",
+    "What is on them would be missing here, too, and nobody would be told.",
+    "Save every page, each to a file of its own, and name all of them: page[number]=2 is the second.",
+)

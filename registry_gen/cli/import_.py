@@ -10,7 +10,7 @@ import click
 from registry_gen import wiring
 from registry_gen.catalog.layout import read_layout
 from registry_gen.cli.import_forget import forget
-from registry_gen.cli.import_from import boring_registry, mirror_tree, registry
+from registry_gen.cli.import_from import boring_registry, hcp_listing, mirror_tree, registry
 from registry_gen.cli.import_take import DRY_RUN, INTO, take
 from registry_gen.sources.layout_folder import read_layout_folder
 from registry_gen.verify.openpgp import parse_key
@@ -24,7 +24,7 @@ def command() -> None:
     """Take packages over from another registry."""
 
 
-for _each in (forget, registry, mirror_tree, boring_registry):
+for _each in (forget, registry, mirror_tree, boring_registry, hcp_listing):
     command.add_command(_each)
 
 

@@ -1,4 +1,4 @@
-"""``import registry``, ``mirror-tree`` and ``boring-registry``: what is not in the layout of OpenTofu's registry."""
+"""``import`` of what is not in the layout of OpenTofu's registry: registries, mirror trees, buckets and listings."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from registry_gen.cli.selection import read_parameter
 from registry_gen.model.address import MirrorAddress, ProviderAddress, mirror_address, parse_address
 from registry_gen.model.version import parse_constraints
 from registry_gen.sources.boring_bucket import read_boring_bucket
+from registry_gen.sources.hcp_listing import read_hcp_listing
 from registry_gen.sources.mirror_tree import Origin, read_mirror_tree
 from registry_gen.sources.other_registry import OtherRegistry
 
@@ -115,6 +116,26 @@ def boring_registry(output: Output, folder: Path, into: Path | None, dry_run: bo
     config = wiring.read_settings(output.config)
     taken = read_boring_bucket(folder.resolve(), config.limits, datetime.now(UTC))
     return take(output, config, taken.layout, taken.compared, into=into, dry_run=dry_run)
+
+
+@click.command(
+    "hcp-listing",
+    short_help="Take over modules that HCP Terraform lists.",
+    epilog="Example: registry-gen import hcp-listing registry-modules-1.json registry-modules-2.json --dry-run",
+)
+@click.argument("pages", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@INTO
+@DRY_RUN
+@click.pass_obj
+def hcp_listing(output: Output, pages: tuple[Path, ...], into: Path | None, dry_run: bool) -> int:
+    """Take over the private modules in saved pages of HCP Terraform's (or Terraform Enterprise's) listing.
+
+    A module becomes its git repository, with its folder and prefix of tags. What was uploaded, and providers, are told:
+    no listing says where those come from. Nothing is published.
+    """
+    config = wiring.read_settings(output.config)
+    taken = read_hcp_listing(pages)
+    return take(output, config, taken.layout, into=into, dry_run=dry_run)
 
 
 def _address(text: str, host: str, *, mirror: bool) -> Address:

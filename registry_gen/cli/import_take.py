@@ -11,13 +11,13 @@ import click
 
 from registry_gen import wiring
 from registry_gen.catalog.layout_files import catalog_files, part_of
-from registry_gen.catalog.other_providers import without_own
 from registry_gen.cli.show_import import Import, counts, import_json, import_lines
 from registry_gen.errors import InputError
 from registry_gen.ledger import codes as ledger_codes
 from registry_gen.model.intent import AuditRow
 from registry_gen.sources.identity import identity
 from registry_gen.sources.new_files import write_new_files
+from registry_gen.sources.taking import without_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,14 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from registry_gen.catalog import codes as catalog_codes
 from registry_gen.catalog.layout_shapes import read_shape, refused
 from registry_gen.catalog.location import file_pattern
-from registry_gen.catalog.other_providers import Taken, Taking, mirror_of, named
 from registry_gen.errors import InputError, RegistryError
 from registry_gen.model.address import mirror_address, module_address, provider_address
 from registry_gen.model.imported import Compared, ImportedArchives, ImportedProvider
 from registry_gen.model.version import Version, parse_version
+from registry_gen.sources import codes
 from registry_gen.sources.places import FolderPlace, names
 from registry_gen.sources.releases import SIGNATURE_BYTES, SUMS_BYTES, signature_name, sums_name
 from registry_gen.sources.signed_sums import SignedSums, read_signed, usable_keys
+from registry_gen.sources.taking import Taken, Taking, mirror_of, named
 from registry_gen.sources.zip_folder import Zips, folders, read_zips
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def read_boring_bucket(root: Path, limits: Limits, now: datetime) -> Taken:
     taking = Taking()
     known = [name for name in ("modules", "providers", "mirror") if (root / name).is_dir()]
     if not known:
-        code = catalog_codes.NOT_IN_TREE
+        code = codes.NOT_IN_TREE
         raise InputError(code, "a folder without modules/ and providers/", where=str(root), hint=code.fix)
     reader = _Reader(taking, root, limits, now)
     for namespace in _below(root / "modules"):
@@ -109,7 +110,7 @@ class _Reader:
                 continue
             try:
                 if not ending or not name.startswith(before):
-                    raise InputError(catalog_codes.NOT_IN_TREE, expected=f"{before}VERSION.tar.gz")  # noqa: TRY301
+                    raise InputError(codes.NOT_IN_TREE, expected=f"{before}VERSION.tar.gz")  # noqa: TRY301
                 version = parse_version(name[len(before) : -len(ending)])
                 if version.build:
                     raise InputError(catalog_codes.WITH_BUILD)  # noqa: TRY301 - one way to refuse a file
@@ -125,7 +126,7 @@ class _Reader:
         pattern = file_pattern(f"{before}{{version}}{ending}")
         self._taking.packages[address] = ImportedArchives(address, str(folder), pattern, frozenset(found[ending]))
         if _SUMS not in names(folder):
-            told = refused(InputError(catalog_codes.NO_SUMS), self._shown(folder))
+            told = refused(InputError(codes.NO_SUMS), self._shown(folder))
             self._taking.compared = self._taking.compared.plus(Compared(open=(told,)))
 
     def provider(self, folder: Path) -> None:

@@ -261,3 +261,68 @@ NO_ARCHIVE = Code(
     "An archive is known by its digest: one under the same name, but with other bytes, is another one.",
     "Restore the archive and its line in SHA256SUMS at the source.",
 )
+NOT_FROM_GIT = Code(
+    "IMP020",
+    "the version does not come from a tag or commit of a git repository",
+    "The other registry sends clients to an archive or to a branch: nothing says which sources it was made of.",
+    "Name the module's repository in a file of your own: registry-gen add module URL. Or put its archives beside a "
+    "SHA256SUMS and name that folder as archives.",
+)
+DIGEST_DIFFERS = Code(
+    "IMP021",
+    "a zip has another digest than its publisher signed",
+    "Lock files hold the digest that people installed; what is published from the source would be refused by them.",
+    "Ask the publisher and whoever runs the other registry which is right. The digest is kept as imported: while the "
+    "source says something else, publishing the version is refused (PLN021).",
+)
+NOT_COMPARED = Code(
+    "IMP022",
+    "a digest could not be compared with what the publisher signed",
+    "Without signed sums nobody can say whether the zip is the publisher's. It is held to when it is published.",
+    "See why, and import again with --dry-run when it is mended. It changes nothing about what was taken.",
+)
+NOT_ONE_RELEASE = Code(
+    "IMP023",
+    "platforms of one version name different sums",
+    "A version has one SHA256SUMS, which its publisher signed; with several nobody knows which is right.",
+    "Ask whoever runs the other registry. Where each answer has a URL of its own, made for one download, copy the "
+    "releases to a folder and name that.",
+)
+WIDER = Code(
+    "IMP024",
+    "the mirror takes more versions than were imported",
+    "A constraint has at most 32 comparisons, too few to leave out every version between the first and the last.",
+    "Narrow versions in the mirror's file, or let it mirror the others too: they are checked as all versions are.",
+)
+NOT_IN_TREE = Code(
+    "IMP025",
+    "not a file that such a folder has",
+    "What stands elsewhere, or under another name, belongs to no provider or module that could be named.",
+    "Give the folder itself: of a mirror the one that holds HOST/NAMESPACE/TYPE, of a bucket the one that holds "
+    "modules/ and providers/.",
+)
+NO_MODULES_SERVICE = Code(
+    "IMP026",
+    "the host has no modules",
+    "Its discovery document names no modules.v1, so that no client could ask it for one either.",
+    "See whether the address is that of a module of this host.",
+)
+NO_SUMS = Code(
+    "IMP027",
+    "archives of a module without a SHA256SUMS",
+    "The bucket holds no digest of them, so that nothing could be compared, and archives are published by their sums.",
+    "In the folder: sha256sum *.tar.gz > SHA256SUMS. What it says of a version is what is published, then and later.",
+)
+ONLY_LISTED = Code(
+    "IMP028",
+    "the listing does not say where it comes from",
+    "A module that was uploaded, and every provider, is only named in it: what it is made of is behind a token.",
+    "Add a module from its repository: registry-gen add module URL. Copy the zips, sums and signatures of a provider's "
+    "releases to a folder: registry-gen add provider FOLDER.",
+)
+PAGES_MISSING = Code(
+    "IMP029",
+    "pages of the listing are missing",
+    "What is on them would be missing here, too, and nobody would be told.",
+    "Save every page, each to a file of its own, and name all of them: page[number]=2 is the second.",
+)

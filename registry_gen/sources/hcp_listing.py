@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from registry_gen.catalog import codes as catalog_codes
 from registry_gen.catalog.layout_shapes import MAX_VERSIONS, Text, read_shape
 from registry_gen.catalog.location import SCHEMES, Places, git_url, inner_folder, tag_pattern
-from registry_gen.catalog.other_providers import Taken, Taking
 from registry_gen.errors import InputError, RegistryError
 from registry_gen.model.address import module_address
 from registry_gen.model.imported import ImportedModule
 from registry_gen.model.version import parse_version
+from registry_gen.sources import codes
 from registry_gen.sources.places import FolderPlace
+from registry_gen.sources.taking import Taken, Taking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -98,7 +99,7 @@ def read_hcp_listing(pages: Iterable[Path]) -> Taken:
             _take(taking, listed, path.name)
     for kind, found in sorted(seen.items()):
         if len(found) < total[kind]:
-            code = catalog_codes.PAGES_MISSING
+            code = codes.PAGES_MISSING
             expected = f"{total[kind]} pages"
             raise InputError(code, where=kind, expected=expected, found=str(len(found)), hint=code.fix)
     return taking.taken()
@@ -109,7 +110,7 @@ def _take(taking: Taking, listed: _Listed, page: str) -> None:
     name = "/".join(part for part in (said.namespace, said.name, said.provider) if part)
     try:
         if listed.type != "registry-modules" or said.registry_name == "public" or said.vcs_repo is None:
-            raise InputError(catalog_codes.ONLY_LISTED)
+            raise InputError(codes.ONLY_LISTED)
         module = _module(taking, said, said.vcs_repo, f"{page} {name}")
     except RegistryError as error:
         taking.refuse(error, page, name)

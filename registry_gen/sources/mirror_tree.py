@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from registry_gen.catalog import codes as catalog_codes
 from registry_gen.catalog.layout_shapes import MAX_VERSIONS, Text, read_shape, refused
-from registry_gen.catalog.other_providers import Taken, Taking, mirror_of, named
 from registry_gen.errors import InputError, RegistryError
 from registry_gen.model.address import MirrorAddress, mirror_address, parse_platform
 from registry_gen.model.imported import Compared
 from registry_gen.sources import codes
 from registry_gen.sources.places import FolderPlace
+from registry_gen.sources.taking import Taken, Taking, mirror_of, named
 from registry_gen.sources.zip_folder import Zips, folders, read_zips
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def read_mirror_tree(root: Path, origin: Origin | None, keys: Iterable[SigningKe
                 except RegistryError as error:
                     taking.refuse(error, shown)
     if not seen:
-        code = catalog_codes.NOT_IN_TREE
+        code = codes.NOT_IN_TREE
         raise InputError(code, "a folder without providers", where=str(root), hint=code.fix)
     return taking.taken()
 
@@ -148,7 +148,7 @@ def _compare_with_json(taking: Taking, address: MirrorAddress, folder: Path, ver
             taking.refuse(InputError(catalog_codes.NOTHING_LEFT, "a zip that is not there, or not taken"), where, text)
         elif said and h1 not in said:
             other = InputError(
-                catalog_codes.DIGEST_DIFFERS,
+                codes.DIGEST_DIFFERS,
                 "a zip is not what the tree says of it",
                 expected=said[0][:100],
                 found=h1,

@@ -16,8 +16,6 @@ import orjson
 from registry_gen.catalog import codes as catalog_codes
 from registry_gen.catalog.layout_providers import read_provider
 from registry_gen.catalog.layout_shapes import MAX_VERSIONS
-from registry_gen.catalog.other_modules import read_other_module
-from registry_gen.catalog.other_providers import Taken, Taking, mirror_of, named
 from registry_gen.errors import InputError, Position, RegistryError, SourceError
 from registry_gen.model.address import MirrorAddress, ModuleAddress, ProviderAddress, mirror_address
 from registry_gen.model.digest import Sha256
@@ -26,8 +24,10 @@ from registry_gen.model.facts import Hosting
 from registry_gen.model.version import ANY, Version, parse_version
 from registry_gen.sources import codes
 from registry_gen.sources.guard import shown
+from registry_gen.sources.other_modules import read_other_module
 from registry_gen.sources.releases import SIGNATURE_BYTES, SUMS_BYTES
 from registry_gen.sources.signed_sums import SignedSums, read_signed, usable_keys
+from registry_gen.sources.taking import Taken, Taking, mirror_of, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -96,7 +96,7 @@ class OtherRegistry:
     def _module(
         self, taking: Taking, address: ModuleAddress, wanted: Constraints, hosting: str, threads: ThreadPoolExecutor
     ) -> None:
-        service = self._upstream.service(self._base, "modules.v1", catalog_codes.NO_MODULES_SERVICE)
+        service = self._upstream.service(self._base, "modules.v1", codes.NO_MODULES_SERVICE)
         url = f"{service}{address.namespace}/{address.name}/{address.system}"
         document, _ = self._fetcher.json(f"{url}/versions", _VERSIONS_BYTES)
         found = []
@@ -207,7 +207,7 @@ class OtherRegistry:
         first = offers[0]
         for offer in offers:
             if (offer.sums_url, offer.signature_url) != (first.sums_url, first.signature_url):
-                code = catalog_codes.NOT_ONE_RELEASE
+                code = codes.NOT_ONE_RELEASE
                 expected, found = shown(first.sums_url), shown(offer.sums_url)
                 raise SourceError(code, where=where, expected=expected, found=found, hint=code.fix)
         sums = self._upstream.small(first.sums_url, SUMS_BYTES)

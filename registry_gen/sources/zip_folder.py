@@ -12,6 +12,7 @@ from registry_gen.errors import InputError, RegistryError
 from registry_gen.model.address import Platform, parse_platform
 from registry_gen.model.digest import H1, Sha256
 from registry_gen.model.version import Version, parse_version
+from registry_gen.sources import codes
 from registry_gen.sources.hashing import hashing_beside
 from registry_gen.sources.places import FolderPlace, names
 from registry_gen.verify.zips import check_zip
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from registry_gen.catalog.other_providers import Taking
     from registry_gen.model.config import Limits
+    from registry_gen.sources.taking import Taking
 
 _CHUNK: Final = 1024 * 1024
 _MAX_ENTRIES: Final = 10_000
@@ -71,7 +72,7 @@ def _named(name: str, type_: str) -> tuple[Version, Platform]:
     matched = _ZIP.fullmatch(name)
     if matched is None or matched[1] != type_:
         expected = f"terraform-provider-{type_}_VERSION_OS_ARCH.zip"
-        raise InputError(catalog_codes.NOT_IN_TREE, expected=expected)
+        raise InputError(codes.NOT_IN_TREE, expected=expected)
     version = parse_version(matched[2])
     if version.build:
         raise InputError(catalog_codes.WITH_BUILD)

@@ -29,7 +29,7 @@ PREFIXES: Final = {
     "render": {"DOC"},
     "plan": {"PLN"},
     "log": {"LOG"},
-    "sources": {"GIT", "NET", "SRC"},
+    "sources": {"GIT", "IMP", "NET", "SRC"},
     "ledger": {"LED"},
     "storage": {"STO"},
     "signing": {"KEY"},

@@ -7,14 +7,14 @@ import pytest
 from registry_gen.catalog.format import format_file
 from registry_gen.catalog.key_order import ORDERS
 from registry_gen.catalog.layout_files import catalog_files
-from registry_gen.catalog.other_modules import GitPlace, read_location, read_other_module
-from registry_gen.catalog.other_providers import Taking, just_these, mirror_of, named
 from registry_gen.errors import InputError
 from registry_gen.model.address import MirrorAddress, Platform, module_address, provider_address
 from registry_gen.model.digest import Commit, Sha256
 from registry_gen.model.facts import SigningKey
 from registry_gen.model.imported import ImportedArchives, ImportedModule, ImportedProvider
 from registry_gen.model.version import Version, parse_constraints, parse_version
+from registry_gen.sources.other_modules import GitPlace, read_location, read_other_module
+from registry_gen.sources.taking import Taking, just_these, mirror_of, named
 from tests.support.entries import LINUX
 
 MIRRORED = MirrorAddress("registry.example.com", "acme", "widget")

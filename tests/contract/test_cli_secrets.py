@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 PASSWORD = "pa55w0rd-of-the-ledger"
 TOKEN = "ghp_0123456789abcdefABCDEF"
 USER = "deploy-user:deploy-pa55w0rd"

@@ -14,6 +14,8 @@ from tests.support.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 ESCAPE = "\x1b"
 PHASES = ("Looking at sources", "Fetching and verifying")
 

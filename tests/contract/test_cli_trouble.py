@@ -28,6 +28,8 @@ from tests.support.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.long
+
 STEM = "terraform-provider-widget_1.0.0"
 SUMS = f"/widget/{STEM}_SHA256SUMS"
 ZIP = f"/widget/{STEM}_linux_amd64.zip"

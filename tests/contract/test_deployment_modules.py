@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tests.support.planned import Plan
 
+pytestmark = pytest.mark.long
+
 MODULES = sorted(VARIABLES)
 SECRETS = re.compile(r"access_key$|service_account_key|_sas$|_secret|password|tls_private_key|user_login")
 

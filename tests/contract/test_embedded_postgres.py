@@ -28,6 +28,8 @@ from tests.support.postgres import FAST
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.long
+
 ROOT: Final = Path(__file__).parents[2]
 
 # A user without rights may not be able to read Python's own files, so everything is imported first.

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from registry_gen.storage import Storage
     from tests.support.postgres import Postgres
 
+pytestmark = pytest.mark.long
+
 OFTEN = Sizes(changes=4, kept=2)
 
 

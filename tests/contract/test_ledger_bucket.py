@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from registry_gen.ledger.bucket import BucketLedger
     from tests.support.postgres import Postgres
 
+pytestmark = pytest.mark.long
+
 LOG = "registry.example.com/log"
 ROW = AuditRow("ada", "test", "", {}, {}, None, None, NOW)
 SMALL = Sizes(changes=4, bytes=1 << 20, kept=2)

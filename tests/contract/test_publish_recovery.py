@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from registry_gen.storage import Stored
     from tests.support.postgres import Postgres
 
+pytestmark = pytest.mark.long
+
 MAIN = {"main.tf": 'variable "name" {}\n'}
 MORE = {**MAIN, "outputs.tf": ""}
 LATER = NOW + timedelta(days=1)

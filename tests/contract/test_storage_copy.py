@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from registry_gen.publish.registry import Registry
     from registry_gen.storage import Storage
 
+pytestmark = pytest.mark.long
+
 __all__ = ["storage"]
 
 LISTING = f"v1/modules/{NETWORK}/versions"

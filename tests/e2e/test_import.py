@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.support.releases import Release
     from tests.support.terraform import Terraform
 
+pytestmark = pytest.mark.long
+
 LAYOUT = ROOT / "tests/fixtures/opentofu-registry"
 STEM = "terraform-provider-widget_1.0.0"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.e2e.conftest import required_provider
 from tests.support.command_line import run_here
 from tests.support.http_server import Reply
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import ServedRegistry
     from tests.support.terraform import Terraform
+
+pytestmark = pytest.mark.long
 
 STEM = "terraform-provider-widget_1.0.0"
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tests.support.openpgp_keys import TestKey
     from tests.support.tls import Authority
 
+pytestmark = pytest.mark.long
+
 NETWORK: Final = "acme/network/aws"
 WIDGET: Final = "acme/widget"
 SPROCKET: Final = "registry.example.net/acme/sprocket"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import ServedRegistry
     from tests.support.terraform import Terraform
 
+pytestmark = pytest.mark.long
+
 FILES = {
     "README.md": "# Platform\n",
     "modules/network/main.tf": 'module "subnet" {\n  source = "./subnet"\n}\n',

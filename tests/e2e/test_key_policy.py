@@ -21,6 +21,8 @@ from tests.support.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 SUMS = (ROOT / "docs/key-policy.md").read_text().partition("## The registry's OpenPGP key\n")[2].partition("\n## ")[0]
 _, ROTATE, LOST, LEAKED = re.split(

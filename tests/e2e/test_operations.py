@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 
 PAGE: Final = read_page(ROOT / "docs/operations.md")
 MODULE: Final = "acme/network/aws"

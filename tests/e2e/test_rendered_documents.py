@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from tests.support.releases import Release
     from tests.support.terraform import Terraform
 
+pytestmark = pytest.mark.long
+
 
 class _Registry:
     """A public folder and the site that serves it."""

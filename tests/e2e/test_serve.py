@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from tests.support.terraform import Terraform
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 MAIN = {"main.tf": 'output "found" {\n  value = "me"\n}\n'}
 

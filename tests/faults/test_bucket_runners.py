@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from tests.support.faults import Trouble
     from tests.support.postgres import Postgres
 
+pytestmark = pytest.mark.long
+
 EVERYTHING: Final = os.environ.get("FAULTS") == "all"
 SHARE: Final = 30
 """One operation in so many is tried each day."""

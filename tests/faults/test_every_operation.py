@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 
 EVERYTHING: Final = os.environ.get("FAULTS") == "all"
 DRAW: Final = int(os.environ.get("FAULTS_DRAW") or 0)
-SHARE: Final = 12
-STATEMENTS_SHARE: Final = 24
+MORE: Final = os.environ.get("FAULTS") == "more"
+SHARE: Final = 12 if MORE else 30
+STATEMENTS_SHARE: Final = 24 if MORE else 60
 """One operation, and one statement, in so many is tried each day: most statements are like the one before."""
 
 NAMES: Final = [step.name for step in STEPS]

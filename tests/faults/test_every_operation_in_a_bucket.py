@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.faults.in_a_bucket import BucketStage
     from tests.support.faults import Trouble
 
+pytestmark = pytest.mark.long
+
 FAILING: Final[Sequence[Trouble]] = (fails, loses_answer)
 KILLING: Final[Sequence[Trouble]] = (killed_after, killed_before)
 

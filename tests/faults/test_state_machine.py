@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from tests.support.postgres import Postgres
 
     Edits = Sequence[tuple[str, str]]
+
+pytestmark = pytest.mark.long
 
 RUNS: Final = int(os.environ.get("MACHINE_RUNS", "0"))
 FEW: Final = 20

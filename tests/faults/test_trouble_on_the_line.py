@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tests.faults.scenarios import Ended, Scene
     from tests.support.seaweedfs import SeaweedFS
 
+pytestmark = pytest.mark.long
+
 SLOW_DOWN: Final = Fault.says(503, "SlowDown")
 BROKEN: Final = Fault.says(500, "InternalError")
 METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE")

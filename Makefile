@@ -39,7 +39,7 @@ suite: .venv/dev .cache/terraform-1.11/bin/terraform .cache/terraform-1.15/bin/t
 	.venv/bin/coverage run -m pytest -n $(WORKERS) --dist worksteal
 
 # What takes long, or asks again on another interpreter what was asked on one.
-long: .venv/dev .cache/terraform-1.11/bin/terraform .cache/terraform-1.15/bin/terraform .cache/azurite/ready ## The long tests, a larger share of the faults, ledger, sources and storage on the newest interpreter
+long: .venv/dev .cache/terraform-1.11/bin/terraform .cache/terraform-1.15/bin/terraform .cache/azurite/ready ## What takes long: CI runs it after make test
 	.venv/bin/python -m pytest -n $(WORKERS) --dist worksteal -m long
 	FAULTS=more .venv/bin/python -m pytest -n $(WORKERS) --dist worksteal tests/faults/test_every_operation.py
 	@$(MAKE) --no-print-directory suite-others OUTSIDE=1

@@ -58,7 +58,7 @@ def command(output: Output, chosen: str | None, target: Path | None, since: str 
     except ProblemsError as error:
         problems, entries, part = error.problems, 0, False
     except RegistryError as error:
-        if not output.as_json:  # which whoever shows the error obeys
+        if target or how.format is not Format.JSON:  # which whoever shows the error writes to stdout
             report(how, [error], output.config, os.environ)
         raise
     output.problems(problems)

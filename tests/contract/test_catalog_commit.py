@@ -16,8 +16,6 @@ from tests.support.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.command_line import Ran
-
 FILE = "catalog/modules/acme/network/aws.yaml"
 NOTE = f"{FILE} is not as committed: what is done now is recorded without a commit of the catalog.\n"
 
@@ -59,28 +57,23 @@ def recorded(work: Workspace) -> dict[str, str | None]:
     return {"row": row, "run": run, "entry": said.get("catalog_commit"), "record": record["catalog_commit"]}
 
 
-def _told(ran: Ran) -> str:
-    """What stands on stderr, but for the private keys that a first publish makes."""
-    return "".join(line for line in ran.err.splitlines(keepends=True) if "private keys" not in line)
-
-
 def test_what_no_commit_says_is_recorded_without_one_and_that_is_told(work: Workspace, repo: GitRepo) -> None:
     untracked = run_here(work, "publish")
-    assert (untracked.code, _told(untracked)) == (0, NOTE)
+    assert (untracked.code, untracked.told) == (0, NOTE.strip())
     assert recorded(work) == dict.fromkeys(("row", "run", "entry", "record"))
 
     commit(work, "catalog")
     work.write(FILE, (work.root / FILE).read_text() + "hosting: copy\n")
     repo.tag("v1.1.0", repo.commit({"main.tf": 'variable "size" {}\n'}))
     changed = run_here(work, "publish")
-    assert (changed.code, _told(changed)) == (0, NOTE)
+    assert (changed.code, changed.told) == (0, NOTE.strip())
     assert recorded(work) == dict.fromkeys(("row", "run", "entry", "record"))
 
 
 def test_what_a_commit_says_is_recorded_with_it(work: Workspace) -> None:
     head = commit(work, "catalog")
     ran = run_here(work, "publish")
-    assert (ran.code, _told(ran)) == (0, "")
+    assert (ran.code, ran.told) == (0, "")
     assert recorded(work) == dict.fromkeys(("row", "run", "entry", "record"), head)
 
 
@@ -105,5 +98,5 @@ def test_outside_of_git_there_is_nothing_to_say(tmp_path: Path, database: str, r
     work = Workspace(tmp_path / "plain", database)
     work.module("acme/network/aws", repo.url)
     ran = run_here(work, "publish")
-    assert (ran.code, _told(ran)) == (0, "")
+    assert (ran.code, ran.told) == (0, "")
     assert recorded(work) == dict.fromkeys(("row", "run", "entry", "record"))

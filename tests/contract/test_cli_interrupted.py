@@ -69,7 +69,7 @@ def test_a_download_that_hangs_is_left_at_once(
         until(lambda: server.asked(f"/widget/{zip_name}") > 0, "the zip was asked for")
         ran = running.stop(number, SECONDS)
     assert (ran.code, ran.out) == (130, "")
-    assert ran.err.strip() == STOPPED
+    assert ran.told == STOPPED
     check_reachable(work.public)
     assert run_here(work, "publish").code == 0
     assert check_reachable(work.public) == 2
@@ -91,7 +91,7 @@ def test_a_git_that_hangs_is_ended_with_it(work: Workspace, tmp_path: Path) -> N
     with Running(work, "publish", env={"PATH": f"{fake.parent}:{os.environ['PATH']}"}) as running:
         until(pids.exists, "git was asked to fetch")
         ran = running.stop(signal.SIGINT, SECONDS)
-    assert (ran.code, ran.err.strip()) == (130, STOPPED)
+    assert (ran.code, ran.told) == (130, STOPPED)
     for pid in map(int, pids.read_text().split()):
         until(lambda pid=pid: not runs(pid), f"process {pid} ended")  # type: ignore[misc]
     assert run_here(work, "publish").code == 0
@@ -110,7 +110,7 @@ def test_waiting_for_another_publisher_can_be_given_up(work: Workspace) -> None:
     with work.registry() as registry, registry.ledger.publication(0), Running(work, "publish") as running:
         until(lambda: _waits(registry.ledger._dsn), "it waits for the lock")  # type: ignore[attr-defined]
         ran = running.stop(signal.SIGINT, SECONDS)
-    assert (ran.code, ran.out, ran.err.strip()) == (130, "", STOPPED)
+    assert (ran.code, ran.out, ran.told) == (130, "", STOPPED)
     assert run_here(work, "publish").code == 0
 
 

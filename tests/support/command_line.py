@@ -41,6 +41,11 @@ class Ran:
     err: str
 
     @property
+    def told(self) -> str:
+        """What stands on stderr, but for the private keys that a first publish makes."""
+        return "".join(line for line in self.err.splitlines(keepends=True) if "private keys" not in line).strip()
+
+    @property
     def json(self) -> Any:
         return json.loads(self.out)
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+_FIRST_YEAR: Final = 1970
+_NO_YEAR: Final = 9000
+"""Years of times that are believed: days can be added to each, or taken away, without leaving the calendar."""
+
 _PINNING: Final = frozenset({"published", "platform-added", "relisted", "hosting-changed"})
 _TYPES: Final = _PINNING | {"withdrawn", "deprecated", "undeprecated", "key-changed", "audit-head"}
 _KINDS: Final = frozenset({"module", "provider", "mirror"})
@@ -226,6 +230,8 @@ def read_pinned(members: Members, kind: str) -> Pinned:
         _require_marked(members, hosting, found, tag, commit)
         return Pinned(hosting, record, found, tag=tag, commit=commit)
     zips = {_platform(name): _zip(digests.inside(name)) for name in digests.names()}
+    if not zips:
+        raise NotSoError("digests: expected a platform")
     sums = members.inside("sums")
     signed = LoggedSums(
         sums.parsed("sha256", parse_sha256), sums.parsed("signature", parse_sha256), sums.text("signer")
@@ -251,9 +257,9 @@ def _require_marked(
 
 
 def parse_time(text: str) -> datetime:
-    """A point in time as we write it: RFC 3339, in UTC. Raises ValueError."""
+    """A point in time as we write it: RFC 3339, in UTC, not at the ends of the calendar. Raises ValueError."""
     at = datetime.fromisoformat(text)
-    if at.tzinfo is None or at.astimezone(UTC).isoformat().replace("+00:00", "Z") != text:
+    if not text.endswith("Z") or at.isoformat().replace("+00:00", "Z") != text or not _FIRST_YEAR <= at.year < _NO_YEAR:
         raise ValueError("not a time in UTC")
     return at.astimezone(UTC)
 

@@ -116,8 +116,9 @@ def _moved(
 
 def _other_actions(shown: PackageShape, made: PackagePlan, refusals: list[Refusal]) -> Iterator[str]:
     now = [_shape(action) for action in made.actions]
+    there, known = set(map(_said_whole, now)), set(map(_said_whole, shown.actions))
     for before in shown.actions:
-        if before in now:
+        if _said_whole(before) in there:
             continue
         why = [each for each in refusals if str(each.version) == before.version or each.version is None]
         found = next((each for each in now if each.version == before.version and each.action == before.action), None)
@@ -126,7 +127,7 @@ def _other_actions(shown: PackageShape, made: PackagePlan, refusals: list[Refusa
         else:
             yield f"{_said(before)} was shown, and now it would be {_said(found) if found else 'left alone'}"
     for action, shape in zip(made.actions, now, strict=True):
-        if shape not in shown.actions and not _can_wait(action):
+        if _said_whole(shape) not in known and not _can_wait(action):
             yield f"{_said(shape)} would be done too, and was not shown"
 
 
@@ -136,13 +137,19 @@ def _can_wait(action: Action) -> bool:
 
 
 def _held(shown: PackageShape, made: PackagePlan) -> PackagePlan:
-    kept = tuple(action for action in made.actions if _shape(action) in shown.actions)
+    known = set(map(_said_whole, shown.actions))
+    kept = tuple(action for action in made.actions if _said_whole(_shape(action)) in known)
     # With something left for later, the next run must look again.
     return replace(made, actions=kept, inputs=made.inputs if len(kept) == len(made.actions) else None)
 
 
 def _shape(action: Action) -> ActionShape:
     return ActionShape.model_validate(action_json(action))
+
+
+def _said_whole(action: ActionShape) -> str:
+    """All that it says, to be looked for: thousands of actions that are compared one by one take minutes."""
+    return action.model_dump_json()
 
 
 def _said(action: ActionShape) -> str:

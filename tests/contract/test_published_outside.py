@@ -13,6 +13,7 @@ from registry_gen.inspect.budget import Budget
 from registry_gen.inspect.published import open_outside, read_heads, read_packages
 from registry_gen.inspect.reader import open_reader
 from registry_gen.model.address import parse_address
+from registry_gen.model.digest import sha256
 from registry_gen.model.facts import Deprecation, SigningKey, WithdrawalStage
 from registry_gen.model.version import parse_constraints, parse_version
 from tests.support import entries
@@ -174,6 +175,25 @@ def test_a_document_that_names_another_version_or_package_is_not_believed_withou
 ) -> None:
     made.put(DOCUMENT, made.get("modules/acme/network/aws/1.1.0/index.json"))
     assert refused(outside(made), NETWORK) == "INS024"
+
+
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
+)
+def test_a_time_at_the_ends_of_the_calendar_is_refused_before_anything_is_reckoned_with_it(
+    made: MadeRegistry, at: str
+) -> None:
+    made.edit(DOCUMENT, lambda it: it.update(recorded_at=at))
+    assert refused(outside(made), NETWORK) == "INS025"
+
+
+def test_a_provider_without_any_platform_is_refused(made: MadeRegistry) -> None:
+    document = "providers/acme/widget/1.0.0/index.json"
+    record = json.loads(made.get(f"records/{json.loads(made.get(document))['record']}"))
+    data = json.dumps({**record, "packages": []}).encode()
+    made.put(f"records/{sha256(data)}", data)
+    made.edit(document, lambda it: it.update(record=sha256(data), digests={}))
+    assert refused(outside(made), WIDGET) == "INS025"
 
 
 def test_a_record_with_other_bytes_is_not_believed(made: MadeRegistry) -> None:

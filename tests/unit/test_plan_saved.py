@@ -18,6 +18,7 @@ from registry_gen.plan.as_json import plan_json
 from registry_gen.plan.decide import state_of
 from registry_gen.plan.review import review
 from registry_gen.plan.saved import Saved, hold, part_of, read_saved
+from registry_gen.plan.shapes import ActionShape
 from tests.support.entries import (
     CONTEXT,
     DARWIN,
@@ -171,6 +172,24 @@ def test_a_forged_plan_can_only_take_away() -> None:
     )
     with pytest.raises(RefusalError, match=r"publish 6\.6\.6"):
         hold(read_saved(orjson.dumps(value), "plan.json"), planned(entries, OLD, tag("v1.1.0")), entries)
+
+
+def test_thousands_of_actions_are_looked_up_and_not_compared_each_with_all_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    many = [tag(f"v1.{minor}.0") for minor in range(1, 60)]
+    entries = catalog(module())
+    made = planned(entries, OLD, *many)
+    shown = saved(made, entries)
+    compared: list[object] = []
+
+    def equal(one: object, other: object) -> bool:
+        compared.append(one)
+        return one is other
+
+    monkeypatch.setattr(ActionShape, "__eq__", equal)
+    assert hold(shown, made, entries) == made
+    assert len(compared) <= len(many)
 
 
 def test_a_plan_of_another_registry_is_refused() -> None:

@@ -167,6 +167,13 @@ STALE_CODEOWNERS = Code(
     "The forge would ask other people for a review than those who may approve.",
     "Run registry-gen codeowners --forge FORGE and commit the file.",
 )
+SHADOWED_CODEOWNERS = Code(
+    "CAT080",
+    "the forge reads another CODEOWNERS",
+    "GitLab uses the first it finds of CODEOWNERS, docs/CODEOWNERS and .gitlab/CODEOWNERS: those who may approve would "
+    "not be asked for a review.",
+    "Remove the file that is named. What else it says belongs into a repository of its own.",
+)
 ODD_FOLDER = Code(
     "CAT065",
     "CODEOWNERS cannot name this folder",

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry_gen.catalog.codes import STALE_CODEOWNERS
+from registry_gen.catalog.codes import SHADOWED_CODEOWNERS, STALE_CODEOWNERS
 from registry_gen.errors import InputError, Position
-from registry_gen.policy.codeowners import FORGES, codeowners
+from registry_gen.policy.codeowners import FORGES, READ_INSTEAD, codeowners
 from registry_gen.sources.new_files import write_new_files
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def codeowners_of(workspace: Workspace, path: Path, forge: Forge) -> tuple[Path,
 
 
 def stale_codeowners(workspace: Workspace, path: Path) -> list[RegistryError]:
-    """CAT064 for each CODEOWNERS of ours that is not what the catalog says, or that a policy misses.
+    """CAT064 for each CODEOWNERS of ours that is not what the catalog says, or that a policy misses; CAT080 for each
+    file that the forge reads in its place.
 
     A catalog with problems says nothing yet, so nothing is compared.
     """
@@ -46,9 +47,16 @@ def _stale(workspace: Workspace, path: Path, forge: Forge, wanted: Position | No
         found = write_new_files(root, [made], dry_run=True)
     except InputError as error:
         return [error] if wanted else []
-    if found.unchanged or not (wanted or found.updated):
+    if not (wanted or found.updated or found.unchanged):
         return []
+    others = [_shadowing(path) for path in READ_INSTEAD[forge] if os.path.lexists(root / path)]
+    if found.unchanged:
+        return others
     what = "is missing" if found.written else "is not what the catalog says"
     hint = f"Run registry-gen codeowners --forge {forge} and commit the file."
     position = wanted or Position(made.path)
-    return [InputError(STALE_CODEOWNERS, f"{made.path} {what}", hint=hint, position=position)]
+    return [*others, InputError(STALE_CODEOWNERS, f"{made.path} {what}", hint=hint, position=position)]
+
+
+def _shadowing(path: str) -> RegistryError:
+    return InputError(SHADOWED_CODEOWNERS, hint=SHADOWED_CODEOWNERS.fix, position=Position(path))

@@ -28,6 +28,21 @@ if TYPE_CHECKING:
 FORGES: Final[tuple[Forge, ...]] = get_args(Forge)
 PATHS: Final[Mapping[Forge, str]] = {forge: f".{forge}/CODEOWNERS" for forge in FORGES}
 """Where each forge looks, from the root of the repository."""
+READ_INSTEAD: Final[Mapping[Forge, tuple[str, ...]]] = {
+    "github": (),
+    # "The first CODEOWNERS file found is used": the root, docs, .gitlab (ee/lib/gitlab/code_owners.rb, FILE_PATHS).
+    "gitlab": ("CODEOWNERS", "docs/CODEOWNERS"),
+    "bitbucket": (),
+}
+"""Files for which a forge passes over the one in ``PATHS``."""
+_PIPELINE: Final[Mapping[Forge, tuple[str, ...]]] = {
+    "github": (".github/",),
+    "gitlab": (".gitlab-ci.yml", ".gitlab/"),
+    "bitbucket": ("bitbucket-pipelines.yml", ".bitbucket/"),
+}
+"""What the forge runs: whoever changes it could say who approved."""
+_INSTALLED: Final = "requirements.txt"
+"""Beside registry.yaml, where ``init`` puts it: what a pipeline runs, too."""
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9._/-]+")
 
@@ -68,7 +83,9 @@ def _owned(catalog: Catalog, forge: Forge, folder: str, registry: str) -> Iterat
     """Paths and who may approve what changes there, from what is about everything to what is about one thing."""
     rules = rules_of(catalog)
     everything = _may(rules, Risk.POLICY_CHANGE, None)
-    yield f"/{registry}", everything
+    beside = registry.rpartition("/")[0]
+    for path in (*_PIPELINE[forge], *READ_INSTEAD[forge], f"{beside}/{_INSTALLED}" if beside else _INSTALLED, registry):
+        yield f"/{path}", everything
     yield f"/{PATHS[forge]}", everything
     yield f"/{folder}/", everything
     yield f"/{folder}/keys/", _may(rules, Risk.KEY_CHANGE, None)

@@ -50,6 +50,21 @@ def test_a_policy_that_names_a_forge_demands_its_file(work: Workspace) -> None:
     assert run_here(work, "validate").code == 0
 
 
+@pytest.mark.parametrize("other", ["CODEOWNERS", "docs/CODEOWNERS"])
+def test_a_file_that_gitlab_would_read_instead_is_a_problem(work: Workspace, other: str) -> None:
+    """Whoever adds it would choose who is asked for reviews."""
+    file = work.root.parent / other
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("* @mallory\n")
+    assert run_here(work, "validate").code == 0, "nobody has a file of ours"
+    assert run_here(work, "codeowners", "--forge", "github").code == 0
+    assert run_here(work, "validate").code == 0, "GitHub reads .github/CODEOWNERS first"
+    assert run_here(work, "codeowners", "--forge", "gitlab").code == 0
+    ran = run_here(work, "validate")
+    assert ran.code == 1
+    assert f"{other}:1:1: CAT080" in ran.err
+
+
 @pytest.mark.parametrize("link", [False, True])
 def test_a_file_of_somebody_else_stays(work: Workspace, tmp_path: Path, link: bool) -> None:
     file = work.root.parent / ".github/CODEOWNERS"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING, Final
 
+from registry_gen.catalog.codes import LINK_IN_CATALOG
 from registry_gen.catalog.scaffold import demo_scaffold
 from registry_gen.cli import codes
 from registry_gen.cli.packaged import packaged, packaged_folder
 from registry_gen.demo.sources import make_demo_sources
-from registry_gen.errors import SourceError, StorageError
+from registry_gen.errors import InputError, SourceError, StorageError
 from registry_gen.sources import codes as source_codes
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _SAMPLES: Final = (
 )
 """Of the sample catalog, what needs no publisher's key and no other registry."""
 _SOURCES: Final = ".demo/sources"
+_INSIDE: Final = ("releases", "releases/gadget", "network.git", "monorepo.git")
 
 
 def demo_files() -> dict[str, bytes]:
@@ -36,9 +38,13 @@ def demo_files() -> dict[str, bytes]:
 def make_sources(folder: Path) -> list[str]:
     """Make what is missing of the sources, below ``folder``; their paths.
 
-    Raises SourceError GIT012 and GIT005 where git is missing or fails, StorageError CLI003 where the disk does.
+    Raises InputError CAT012 for a link on the way, SourceError GIT012 and GIT005 where git is missing or fails,
+    StorageError CLI003 where the disk does.
     """
     target = folder / _SOURCES
+    for path in (target.parent, target, *(target / name for name in _INSIDE)):
+        if path.is_symlink():
+            raise InputError(LINK_IN_CATALOG, where=str(path), hint=LINK_IN_CATALOG.fix)
     try:
         made = make_demo_sources(target, packaged_folder("deployments/demo/repositories"))
     except subprocess.CalledProcessError as error:

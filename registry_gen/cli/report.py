@@ -39,10 +39,11 @@ _FILES: Final = {Format.JSON, Format.GITLAB, Format.SARIF, Format.JUNIT}
 
 @dataclass(frozen=True, slots=True)
 class Reporting:
-    """A format, and the file to write it to; None is stdout."""
+    """A format, and the file to write it to; None is stdout. ``unasked`` says that nobody named the file."""
 
     format: Format
     target: Path | None
+    unasked: bool = False
 
     @property
     def alone(self) -> bool:
@@ -74,7 +75,9 @@ def reporting(chosen: str | None, target: Path | None, environ: Mapping[str, str
     if as_json or chosen:
         return Reporting(Format(chosen or Format.JSON), target)
     own = _OWN.get(where) if (where := forge(environ)) else None
-    return Reporting(own.format, target or own.target) if own else Reporting(Format.TEXT, target)
+    if own and target is None:
+        return Reporting(own.format, own.target, unasked=True)
+    return Reporting(own.format if own else Format.TEXT, target)
 
 
 def report(how: Reporting, problems: Sequence[RegistryError], config: Path, environ: Mapping[str, str]) -> None:
@@ -86,6 +89,8 @@ def report(how: Reporting, problems: Sequence[RegistryError], config: Path, envi
         return
     text = _text(how.format, problems, config, environ)
     if how.target is not None:
+        if how.unasked:
+            _require_no_link(how.target)
         write_report(how.target, f"{text}\n" if text else "")
     elif text:
         click.echo(text)
@@ -113,6 +118,13 @@ def _text(form: Format, problems: Sequence[RegistryError], config: Path, environ
 def checkout(environ: Mapping[str, str]) -> Path:
     """The folder that forges take paths from: the pipeline's checkout, else where this runs."""
     return next((Path(environ[name]) for name in _ROOTS if environ.get(name)), Path.cwd())
+
+
+def _require_no_link(target: Path) -> None:
+    """Where nobody named the file, its name is known to whoever proposes a change: a link there could lead anywhere."""
+    for path in (target, *target.parents):
+        if path.is_symlink():
+            raise StorageError(codes.CANNOT_REPORT, where=str(path), found="a link")
 
 
 def write_report(target: Path, text: str) -> None:

@@ -95,6 +95,18 @@ def test_a_link_is_not_followed_out_of_the_folder(work: Workspace, tmp_path_fact
     assert (work.root / "registry.yaml").is_file()
 
 
+@pytest.mark.parametrize("link", [".demo", ".demo/sources", ".demo/sources/releases"])
+def test_a_demo_makes_its_sources_through_no_link(
+    work: Workspace, tmp_path_factory: pytest.TempPathFactory, link: str
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (work.root / link).parent.mkdir(parents=True, exist_ok=True)
+    (work.root / link).symlink_to(outside)
+    ran = run_here(work, "init", "--demo")
+    assert (ran.code, "CAT012" in ran.err) == (1, True)
+    assert not any(outside.iterdir())
+
+
 def test_a_host_that_clients_cannot_use_is_refused_before_anything_is_made(work: Workspace) -> None:
     assert init(work, "--host", "localhost").code == 64
     assert not tree(work)

@@ -63,6 +63,26 @@ def test_gitlab_and_bitbucket_find_a_report_where_they_look_for_it(
     assert parsed((work.root / "test-results/registry-gen.xml").read_text()).get("failures") == "1"
 
 
+@pytest.mark.parametrize("link", ["gl-code-quality-report.json", "test-results"])
+def test_a_report_that_nobody_named_goes_through_no_link(
+    work: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, link: str
+) -> None:
+    """Whoever proposes a change can commit one to any file of the runner."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    victim = elsewhere / "registry-gen.xml"
+    victim.write_text("mine")
+    (work.root / link).symlink_to(elsewhere if link == "test-results" else victim)
+    monkeypatch.setenv(*(("BITBUCKET_BUILD_NUMBER", "7") if link == "test-results" else ("GITLAB_CI", "true")))
+    ran = run_here(work, "validate")
+    assert (ran.code != 0, "CLI910" in ran.err, victim.read_text()) == (True, True, "mine")
+    assert "CAT006" in ran.err, "what was found is told all the same"
+    asked = run_here(
+        work, "validate", "--format", "gitlab", "--output", link + ("/x" if link == "test-results" else "")
+    )
+    assert "CLI910" not in asked.err, "whoever names a file knows where it leads"
+
+
 def test_paths_begin_where_the_forge_checked_out(work: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_WORKSPACE", str(work.root.parent))

@@ -145,7 +145,8 @@ class PublishModule:
 
     ``rehost`` says that the version is published, and is to be hosted as the catalog says now. ``named`` is the tag
     that an import named: nothing is fetched then. Without ``tag`` nobody saw its commit, and the version is published
-    unpinned; with it, one that was published so is pinned.
+    unpinned; with it, one that was published so is pinned. ``other_archives`` says that of the archives published so
+    far none lies any more under the names that the catalog gives: these may be another module's.
     """
 
     address: ModuleAddress
@@ -154,6 +155,7 @@ class PublishModule:
     archive: ArchiveSeen | None
     rehost: bool = False
     named: str | None = None
+    other_archives: bool = False
 
 
 @dataclass(frozen=True, slots=True)

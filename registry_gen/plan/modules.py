@@ -193,6 +193,8 @@ def _from_archives(
 ) -> Outcome:
     actions: list[PublishModule] = []
     refusals: list[Refusal] = []
+    published = {facts.evidence for facts in known.values() if facts.evidence}
+    others = bool(published) and published.isdisjoint(seen.sha256 for seen in archives)
     for seen in sorted(archives):
         facts = known.get(seen.version)
         where = f"{entry.address} {seen.version}"
@@ -213,7 +215,7 @@ def _from_archives(
             error = RefusalError(codes.BUILD_METADATA, where=where, found=str(seen.version))
             refusals.append(Refusal(entry.address, seen.version, error))
         else:
-            actions.append(PublishModule(entry.address, seen.version, None, seen))
+            actions.append(PublishModule(entry.address, seen.version, None, seen, other_archives=others))
     offered = {seen.version for seen in archives}
     notes = tuple(
         Note(entry.address, f"the archive of published version {version} is gone from the source")

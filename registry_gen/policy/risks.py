@@ -60,7 +60,9 @@ def _publishing(action: Published, entry: Entry, published: Sequence[VersionFact
 
 def _same_source(action: Published, entry: Entry, facts: VersionFacts) -> bool:
     if isinstance(facts, ModuleVersion):
-        return isinstance(entry, ModuleEntry) and (facts.source, facts.path) == _module_source(entry.source)
+        others = isinstance(action, PublishModule) and action.other_archives
+        same = isinstance(entry, ModuleEntry) and (facts.source, facts.path) == _module_source(entry.source)
+        return same and not others
     match entry:
         case ProviderEntry():
             return isinstance(action, PublishProvider) and _same_place(action, entry, facts)

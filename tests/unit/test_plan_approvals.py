@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_gen.model.config import Site
-from registry_gen.model.entries import GitSource, Retention, WithdrawalRule
+from registry_gen.model.digest import sha256
+from registry_gen.model.entries import ArchiveSource, GitSource, Retention, WithdrawalRule
 from registry_gen.model.facts import Hosting, SigningKey, Withdrawal, WithdrawalStage
 from registry_gen.model.intent import Run
-from registry_gen.model.plan import MirrorProvider, MirrorSighting, ModuleSighting, ProviderSighting, Staged
+from registry_gen.model.plan import (
+    ArchiveSeen,
+    MirrorProvider,
+    MirrorSighting,
+    ModuleSighting,
+    ProviderSighting,
+    Staged,
+)
 from registry_gen.model.rules import Risk, Role
 from registry_gen.model.version import parse_constraints, parse_version
 from registry_gen.plan import Judge, plan, settle, stale
@@ -88,6 +96,14 @@ ELSEWHERE = replace(module(), source=GitSource("https://git.example.com/fork.git
 INSIDE = replace(
     module(), source=GitSource("https://git.example.com/network.git", "inside", ("v{version}", "{version}"), {})
 )
+ARCHIVES = module(archives=True)
+BUILT = replace(module_facts("1.0.0", evidence=sha256(b"network 1.0.0")), source="https://builds.example.com/network/")
+
+
+def built(name: str, version: str) -> ArchiveSeen:
+    return ArchiveSeen(parse_version(version), f"{name}-{version}.tar.gz", sha256(f"{name} {version}".encode()))
+
+
 BACK = replace(module(), withdrawn=(WithdrawalRule(parse_constraints("1.0.0"), "bad"),))
 SHORT = replace(module(), retention=Retention(latest=1))
 
@@ -100,6 +116,18 @@ SHORT = replace(module(), retention=Retention(latest=1))
         (ELSEWHERE, TAGS, NETWORK_BEFORE, [(Risk.NEW_UPSTREAM, "1.1.0")]),
         (INSIDE, TAGS, NETWORK_BEFORE, [(Risk.NEW_UPSTREAM, "1.1.0")]),
         (replace(module(), hosting=Hosting.LINK), TAGS, NETWORK_BEFORE, []),
+        (
+            ARCHIVES,
+            ModuleSighting(NETWORK, (), (built("network", "1.0.0"), built("network", "1.1.0"))),
+            published(ARCHIVES, BUILT),
+            [],
+        ),
+        (
+            replace(ARCHIVES, source=ArchiveSource("https://builds.example.com/network/", "other-{version}.tar.gz")),
+            ModuleSighting(NETWORK, (), (built("other", "1.1.0"),)),
+            published(ARCHIVES, BUILT),
+            [(Risk.NEW_UPSTREAM, "1.1.0")],
+        ),
         (module(deprecated="old"), ModuleSighting(NETWORK, (tag("v1.0.0"),)), NETWORK_BEFORE, []),
         (BACK, ModuleSighting(NETWORK, (tag("v1.0.0"),)), NETWORK_BEFORE, [(Risk.WITHDRAWAL, "1.0.0")]),
         (

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from registry_gen.errors import Position, RefusalError
+from registry_gen.inspect import codes
 from registry_gen.inspect.asked import Checks, Subject
+from registry_gen.inspect.budget import Budget
 from registry_gen.inspect.level import Finding, Level
 from registry_gen.inspect.offered import Offered
+from registry_gen.model.config import MEGABYTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
     from registry_gen.inspect.discovered import Registry
     from registry_gen.model.address import Platform
     from registry_gen.publish.progress import Progress
+
+
+MAX_READ: Final = 200 * MEGABYTE
+MAX_SECONDS: Final = 1_800.0
+"""For everything that one audit reads: the code that is looked at may choose a registry that never ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +42,10 @@ class Audit:
 def audit(consumer: Consumer, registry: Registry, platforms: Sequence[Platform], progress: Progress) -> Audit:
     """Look at everything. ``platforms`` must have locked hashes; without any, all that a version has should have them.
 
-    Raises SourceError where the registry cannot be asked, InputError INS070.
+    Raises SourceError where the registry cannot be asked, InputError INS070, RefusalError INS080.
     """
-    work = _Work(Checks(Offered(registry.reader), registry.host, tuple(platforms)))
+    reader = Budget(registry.reader, size=MAX_READ, seconds=MAX_SECONDS, code=codes.TOO_MUCH_OFFERED)
+    work = _Work(Checks(Offered(reader), registry.host, tuple(platforms)))
     progress.begin("Folders", len(consumer.folders))
     for path, folder in consumer.folders.items():
         progress.step("Folders", path)
@@ -77,6 +86,8 @@ class _Work:
         try:
             self.findings.extend(found)  # what came before an error is kept
         except RefusalError as error:
+            if error.code is codes.TOO_MUCH_OFFERED:
+                raise
             detail = f"{error.detail or error.code.title}: {error.where}"
             problem = RefusalError(
                 error.code, detail, expected=error.expected, found=error.found, position=subject.position

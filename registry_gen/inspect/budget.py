@@ -12,6 +12,7 @@ from registry_gen.model.config import MEGABYTE
 from registry_gen.render.document import revision_of
 
 if TYPE_CHECKING:
+    from registry_gen.errors import Code
     from registry_gen.inspect.reader import Reader
     from registry_gen.model.config import Network
     from registry_gen.sources.http import Downloaded
@@ -22,7 +23,10 @@ MAX_SECONDS: Final = 1_800.0
 
 
 class Budget:
-    """A ``Reader`` with an end. ``requests`` counts what was asked for; safe to use from several threads."""
+    """A ``Reader`` with an end. ``requests`` counts what was asked for; safe to use from several threads.
+
+    ``code`` is what too much is refused with.
+    """
 
     def __init__(
         self,
@@ -31,12 +35,14 @@ class Budget:
         requests: int = MAX_REQUESTS,
         size: int = MAX_BYTES,
         seconds: float = MAX_SECONDS,
+        code: Code = codes.TOO_MUCH,
     ) -> None:
         self._reader = reader
         self._lock = threading.Lock()
         self._most = (requests, size)
         self._until = time.monotonic() + seconds
         self._seconds = seconds
+        self._code = code
         self._revisions: dict[str, int] = {}
         self._size = 0
         self.requests = 0
@@ -57,7 +63,7 @@ class Budget:
         return self._reader.name
 
     def read(self, key: str, limit: int) -> bytes:
-        """See ``Reader``; raises RefusalError INS050 where everything together is too much."""
+        """See ``Reader``; raises RefusalError, INS050 if not otherwise said, where everything together is too much."""
         self._ask()
         data = self._reader.read(key, limit)
         revision = revision_of(key, data)
@@ -68,7 +74,7 @@ class Budget:
         return data
 
     def copy(self, key: str, out: BinaryIO, limit: int) -> Downloaded:
-        """See ``Reader``; raises RefusalError INS050 where everything together is too much."""
+        """See ``Reader``; raises RefusalError, INS050 if not otherwise said, where everything together is too much."""
         self._ask()
         done = self._reader.copy(key, out, limit)
         with self._lock:
@@ -91,4 +97,4 @@ class Budget:
                 raise self._too_much(f"at most {self._seconds:.0f} seconds")
 
     def _too_much(self, expected: str) -> RefusalError:
-        return RefusalError(codes.TOO_MUCH, where=self.name, expected=expected, hint=codes.TOO_MUCH.fix)
+        return RefusalError(self._code, where=self.name, expected=expected, hint=self._code.fix)

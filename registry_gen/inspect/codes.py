@@ -278,3 +278,9 @@ TOO_MUCH_CODE = Code(
     "A folder without an end would keep whoever looks at it busy for ever.",
     "Name the folder of one configuration instead of one that holds many.",
 )
+TOO_MUCH_OFFERED = Code(
+    "INS080",
+    "the registry says more than an audit reads",
+    "The code that is looked at names the registry, where --url or --host does not: an audit ends whatever answers it.",
+    "Name the registry with --url. Where it is the right one, audit fewer folders at once.",
+)

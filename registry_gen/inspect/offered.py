@@ -27,6 +27,7 @@ MAX_ASKED: Final = 10_000
 """Documents for one audit: code may name more packages than anybody uses."""
 
 _MAX_SAID: Final = 500
+_MAX_WARNINGS: Final = 20
 
 
 class _Shape(BaseModel):
@@ -89,7 +90,7 @@ class Offered:
             warnings = _Warnings.model_validate_json(data)
         except ValidationError:
             raise RefusalError(codes.BAD_DOCUMENT, where=key, found="warnings of another form") from None
-        return Known(document.pinned, document.withdrawn, tuple(map(_sentence, warnings.deprecated)))
+        return Known(document.pinned, document.withdrawn, tuple(map(_sentence, warnings.deprecated[:_MAX_WARNINGS])))
 
     def _count(self) -> None:
         if len(self._listings) + len(self._known) >= MAX_ASKED:

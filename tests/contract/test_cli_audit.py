@@ -319,6 +319,23 @@ def test_what_a_registry_says_of_itself_gets_into_no_lock_file(
     assert run(["lock", WIDGET, "1.0.0", "--url", str(consumer.made.folder), "--host", HOST]) == 0
 
 
+@pytest.mark.parametrize(("name", "limit"), [("MAX_READ", 100), ("MAX_SECONDS", -1.0)])
+def test_a_registry_without_an_end_is_not_read_to_the_end(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, name: str, limit: float
+) -> None:
+    consumer.write(module(f"{HOST}/{NETWORK}", "1.0.0") + module(f"{HOST}/{NETWORK}", "1.1.0", "n"))
+    monkeypatch.setattr(f"registry_gen.inspect.audit.{name}", limit)
+    ran = consumer.audit()
+    assert (ran.code, "INS080" in ran.err) == (1, True)
+
+
+def test_a_version_with_a_million_warnings_is_told_in_a_few(consumer: Consumer) -> None:
+    warnings = [{"message": f"Warning {number}."} for number in range(1_000)]
+    consumer.made.edit("modules/acme/network/aws/1.1.0/index.json", lambda it: it.update(deprecated=warnings))
+    consumer.write(module(f"{HOST}/{NETWORK}", "1.1.0"))
+    assert len(consumer.found()) == 20
+
+
 def test_code_without_an_end_is_not_read_to_the_end(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
     consumer.write("module m {}\n" * 30)
     for name, limit in (("MAX_ASKED", 29), ("MAX_CODE", 100), ("MAX_ENTRIES", 0)):

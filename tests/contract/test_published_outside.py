@@ -234,7 +234,7 @@ def test_a_listing_that_never_ends_is_not_followed(made: MadeRegistry) -> None:
     assert here.reader.requests < 80
 
 
-@pytest.mark.parametrize(("limits", "said"), [({"requests": 3}, "3 documents"), ({"size": 300}, "300 bytes")])
+@pytest.mark.parametrize(("limits", "said"), [({"requests": 3}, "3 documents"), ({"size": 100}, "100 bytes")])
 def test_what_is_read_has_an_end_in_number_and_size(made: MadeRegistry, limits: dict[str, Any], said: str) -> None:
     with pytest.raises(RegistryError) as caught:
         read(outside(made, **limits), NETWORK)

@@ -30,12 +30,15 @@ def read_approvals(approved_by: tuple[str, ...], author: str | None) -> Approval
     """
     if len(approved_by) > MOST:
         raise click.BadParameter(f"at most {MOST} times.", param_hint="--approved-by")
+    if author is not None and author.strip().startswith("@"):
+        # Else whoever approved their own change would be another person than its author.
+        raise click.BadParameter("a person's name has no @ in front, as in --approved-by.", param_hint="--author")
     people = tuple(_approver(text) for text in approved_by)
     return Approvals(people, None if author is None else _name(author, "--author"))
 
 
 def _approver(text: str) -> Approver:
-    name, colon, team = text.partition(":@")
+    name, colon, team = text.strip().partition(":@")
     if name.startswith("@"):
         raise click.BadParameter(
             "a team is many people: say who of them approved, such as alice:@acme/platform.",

@@ -96,6 +96,12 @@ def test_without_policies_nothing_needs_an_approval_and_no_rules_are_kept(work: 
     assert [row for row in audit(work, "publish") if "approvals" in row] == []
 
 
+def test_names_with_a_sign_in_front_are_no_other_people(work: Workspace) -> None:
+    """An author who does not count must not count for being written in another way."""
+    assert run_here(work, "publish", *BOTH, "--author", "@ann").code == 64
+    assert run_here(work, "publish", "--approved-by", " @ann", "--approved-by", "bob").code == 64
+
+
 def test_plan_shows_who_must_approve_what_and_refuses_nothing(work: Workspace) -> None:
     ran = run_here(work, "plan")
     assert ran.code == 0

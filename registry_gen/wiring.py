@@ -65,8 +65,8 @@ class Workspace:
     """A folder with registry.yaml and a catalog, as read; ``problems`` are those of the catalog.
 
     ``changed`` are the packages that differ from an earlier revision; None where all may. ``rules_changed`` says so of
-    organizations and policies. ``uncommitted`` is the first
-    file that is not as in the commit that is checked out, "" where all are, or the catalog is in no git repository.
+    organizations and policies. ``reviewed`` are those of ``changed`` whose own file differs. ``uncommitted`` is the
+    first file that is not as in the commit that is checked out, "" where all are, or where there is no git repository.
     """
 
     config: Config
@@ -75,6 +75,7 @@ class Workspace:
     changed: frozenset[Address] | None = None
     uncommitted: str = ""
     rules_changed: bool = True
+    reviewed: frozenset[Address] | None = None
 
 
 def read_settings(path: Path) -> Config:
@@ -94,10 +95,10 @@ def read_workspace(path: Path, since: str | None = None, *, keep: bool = False) 
     files = read_catalog(config)
     found = checked_out(config, git, files)
     loaded = _load(config, files, found.commit, keep=keep)
-    changed, others = (None, True) if since is None else _changed(path, since, config, files, loaded)
+    changes = (None, True, None) if since is None else _changed(path, since, config, files, loaded)
     uncommitted = shown_path(shown_folder(config), found.differs) if found.differs else ""
     problems = loaded.problems or in_order(unmeetable(loaded.catalog))
-    return Workspace(config, loaded.catalog, problems, changed, uncommitted, others)
+    return Workspace(config, loaded.catalog, problems, changes[0], uncommitted, *changes[1:])
 
 
 def _load(config: Config, files: Sequence[CatalogFile], commit: str | None, *, keep: bool) -> Loaded:
@@ -114,20 +115,21 @@ def _load(config: Config, files: Sequence[CatalogFile], commit: str | None, *, k
 
 def _changed(
     path: Path, since: str, config: Config, files: Sequence[CatalogFile], loaded: Loaded
-) -> tuple[frozenset[Address] | None, bool]:
-    from registry_gen.catalog.changes import changed_packages, rules_changed
+) -> tuple[frozenset[Address] | None, bool, frozenset[Address] | None]:
+    from registry_gen.catalog.changes import changed_packages, reviewed_packages, rules_changed
 
     git = GitCommand((), config.limits.git_seconds)
     former = read_former_catalog(config, git, since, (path.name, read_registry_file(path)), files)
+    rules = rules_changed(former.files, files)
     if not former.same_registry:
-        return None, True
+        return None, rules, None
     changed = changed_packages(
         former.files,
         files,
         loaded.catalog,
         lambda before: load_catalog(before, config, parse_key, None, loaded.rows),
     )
-    return changed, rules_changed(former.files, files)
+    return changed, rules, reviewed_packages(former.files, files)
 
 
 @contextmanager

@@ -38,6 +38,13 @@ def changed_packages(
     return frozenset(own | (_differing(catalog, load(before.items()).catalog) if shared else set()))
 
 
+def reviewed_packages(former: Files, now: Files) -> frozenset[Address]:
+    """The packages whose own file is not what it was: what else waits of a package, no review of this change saw."""
+    before, after = dict(former), dict(now)
+    paths = (path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    return frozenset(found for found in map(_identity, paths) if found and not isinstance(found, Shared))
+
+
 def rules_changed(former: Files, now: Files) -> bool:
     """Whether any file about organizations or policies is not what it was."""
     before, after = dict(former), dict(now)

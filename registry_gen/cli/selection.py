@@ -47,7 +47,7 @@ def selected(workspace: Workspace, only: tuple[str, ...]) -> Catalog:
     if workspace.changed is not None:
         gone = frozenset() if only else workspace.changed - catalog.entries.keys()
         catalog = replace(_part(catalog, workspace.changed), gone=gone)
-    return replace(catalog, rules_reviewed=not only and workspace.rules_changed)
+    return replace(catalog, rules_reviewed=not only and workspace.rules_changed, reviewed=workspace.reviewed)
 
 
 def say_uncommitted(output: Output, workspace: Workspace) -> None:

@@ -198,7 +198,8 @@ class Catalog:
     An entry's ``digest`` covers its file and every shared file it depends on (namespace, organization, keys,
     registry.yaml's relevant part), so that equal digests mean an equal entry. ``whole`` is False where a run was
     limited to some packages, so that the others being absent says nothing, but for those that are ``gone`` since.
-    ``rules_reviewed`` says that whoever approves what the run is about has seen its organizations and policies, too.
+    ``rules_reviewed`` says that whoever approves what the run is about has seen its organizations and policies, too;
+    ``reviewed`` are the packages whose files they have seen, None for all.
     """
 
     entries: Mapping[Address, Entry]
@@ -208,6 +209,7 @@ class Catalog:
     organizations: tuple[Organization, ...] = ()
     policy: Policy = NO_POLICY
     rules_reviewed: bool = True
+    reviewed: frozenset[Address] | None = None
 
     @property
     def limited(self) -> tuple[str, ...]:

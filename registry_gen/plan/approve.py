@@ -43,10 +43,15 @@ _BY_VERSION: Final = frozenset({Risk.WITHDRAWAL, Risk.RETENTION})
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """The rules of a run, and who approved; ``approvals`` None only shows what would be asked for."""
+    """The rules of a run, and who approved; ``approvals`` None only shows what would be asked for.
+
+    ``reviewed`` are the packages whose files those who approved have seen, None for all: of others they approve no more
+    than other keys, which shared files bring.
+    """
 
     rules: Rules
     approvals: Approvals | None
+    reviewed: frozenset[Address] | None = None
 
     def judge(self, plan: Plan, catalog: Catalog, packages: Mapping[Address, Package]) -> Plan:
         """The plan with what its packages need; where approvals were given, without what lacks one (PLN030).
@@ -95,7 +100,8 @@ class Judge:
         return replace(planned, needs=tuple(asked))
 
     def _needs(self, risk: Risk, address: Address, versions: Sequence[Version]) -> Iterator[Need]:
-        given = self.approvals or NOBODY
+        seen = self.reviewed is None or address in self.reviewed or risk is Risk.KEY_CHANGE
+        given = self.approvals if self.approvals and seen else NOBODY
         organization = organization_of(self.rules, address)
         return needs(self.rules, risk, organization, given, WORDS[risk], address, versions)
 

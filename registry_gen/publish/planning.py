@@ -89,7 +89,7 @@ def make_plan(
     stands = standing(former_rules(registry.ledger), rules_of(catalog), seen)
     rules = stands.incoming if approvals is None else stands.in_force
     catalog = replace(catalog, organizations=rules.organizations)
-    judge = Judge(stands.judging, approvals)
+    judge = Judge(stands.judging, approvals, catalog.reviewed)
     due = due_mirrors(catalog, heads, now)
     under_urls = may_be_remembered(catalog)
     remembered = registry.ledger.remembered(under_urls) if under_urls else {}

@@ -198,6 +198,28 @@ def test_a_part_of_the_catalog_is_judged_by_the_same_rules(work: Workspace, repo
     assert run_here(work, "publish", *limit, "--approved-by", "pat").code == 0
 
 
+def test_who_approves_a_shared_file_approves_no_package_that_waits_from_another(work: Workspace, repo: GitRepo) -> None:
+    begin(work)
+    work.module("acme/other/aws", repo.url)
+    committed(work)
+    assert run_here(work, "publish").code == 1, "nobody approved it"
+    work.write("catalog/namespaces/acme.yaml", "# For everybody.\nvisibility: public\n")
+    ran = run_here(work, "--json", "publish", "--changed-since", "HEAD", "--approved-by", "pat")
+    assert (ran.code, codes(ran)) == (1, ["PLN030"])
+    work.module("acme/other/aws", repo.url, "# Seen.\n")
+    assert run_here(work, "publish", "--changed-since", "HEAD", "--approved-by", "pat").code == 0
+
+
+def test_who_approves_other_settings_approves_no_rules_that_wait_from_another(work: Workspace) -> None:
+    begin(work)
+    work.write("catalog/organizations/platform.yaml", PLATFORM.replace("bob", "bob, eve"))
+    committed(work)
+    registry = work.root / "registry.yaml"
+    registry.write_text(registry.read_text() + "# A word.\n")
+    ran = run_here(work, "--json", "publish", "--changed-since", "HEAD", *BOTH)
+    assert (ran.code, codes(ran, "refused_rules")) == (1, ["PLN031"])
+
+
 def test_who_approves_one_change_approves_no_rules_that_wait_from_another(work: Workspace, repo: GitRepo) -> None:
     begin(work)
     committed(work)

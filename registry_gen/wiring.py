@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     from registry_gen.storage import Storage
 
 
-MADE_HERE: Final = ".made-here"
-"""An empty folder in a state folder that ``prepare_state`` made."""
+MADE_HERE: Final = ".made-here/.git"
+"""An empty folder in a state folder that ``prepare_state`` made. A submodule is one after a checkout, but not in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def prepare_state(state: Path) -> None:
     """Make the state folder where it is missing; raise InputError CFG011 for one that somebody else may have filled.
 
     It holds private keys, databases and caches, and often lies in the catalog's repository, where a change under
-    review may have brought it along. Git cannot carry an empty folder: one of a name of ours tells what was made here.
+    review may have brought it along. Git carries nothing called .git: such an empty folder tells what was made here.
     """
     mark = state / MADE_HERE
     with suppress(OSError):  # whoever needs the folder next says why it cannot be written
@@ -173,7 +173,7 @@ def prepare_state(state: Path) -> None:
         if not state.is_symlink() and {entry.name for entry in state.iterdir()} <= {"lost+found"}:
             if state.stat().st_uid == os.geteuid():
                 state.chmod(0o700)
-            mark.mkdir(exist_ok=True)
+            mark.mkdir(parents=True, exist_ok=True)
         _require_own(state, mark)
         ignore = state / ".gitignore"
         if not ignore.exists():
@@ -205,7 +205,7 @@ def _is_own(state: Path) -> bool:
 
 
 def _is_empty_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+    return path.is_dir() and not (path.is_symlink() or path.parent.is_symlink()) and not any(path.iterdir())
 
 
 def _dsn(reference: str) -> str:

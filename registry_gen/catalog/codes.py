@@ -319,7 +319,7 @@ FOREIGN_STATE = Code(
     "the state folder was not made by registry-gen, or others may write to it",
     "It holds private keys and programs' settings: a folder that came with a repository could bring an attacker's own.",
     "Remove the folder, or name another as state: it is made where it is missing. If you put the files there yourself, "
-    "make the empty folder '.made-here' in it (git cannot bring one), and let nobody else write to it: chmod 700.",
+    "make the empty folder '.made-here/.git' in it (git cannot bring one); let nobody else write to it: chmod 700.",
 )
 CATALOG_OUTSIDE = Code(
     "CFG012",

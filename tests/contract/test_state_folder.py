@@ -55,18 +55,38 @@ def test_a_state_folder_that_came_with_a_repository_is_refused(tmp_path: Path) -
     assert MADE_HERE in refused(pulled / ".registry")
 
 
-@pytest.mark.parametrize("planted", ["file", "full folder", "link"])
+def test_an_empty_folder_that_a_submodule_leaves_does_not_count(tmp_path: Path) -> None:
+    pushed, pulled = tmp_path / "pushed", tmp_path / "pulled"
+    (pushed / ".registry" / "git").mkdir(parents=True)
+    (pushed / ".registry" / "git" / "config").write_text("an attacker's")
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.test")
+    link = ("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},.registry/.made-here")
+    for arguments in (("init", "-q"), ("add", "-A", "-f"), link, (*who, "commit", "-q", "-m", "x")):
+        subprocess.run(["git", *arguments], cwd=pushed, check=True)
+    subprocess.run(["git", "clone", "-q", str(pushed), str(pulled)], check=True)
+    (pulled / ".registry").chmod(0o700)
+    assert list((pulled / ".registry" / ".made-here").iterdir()) == []
+    assert MADE_HERE in refused(pulled / ".registry")
+
+
+@pytest.mark.parametrize("planted", ["file", "full folder", "link", "link above"])
 def test_a_mark_that_git_could_have_brought_does_not_count(tmp_path: Path, planted: str) -> None:
     state, mark = tmp_path / "state", tmp_path / "state" / MADE_HERE
     state.mkdir(mode=0o700)
-    (tmp_path / "empty").mkdir()
-    if planted == "file":
+    (tmp_path / "empty" / ".git").mkdir(parents=True)
+    if planted == "link above":
+        mark.parent.symlink_to(tmp_path / "empty")
+    else:
+        mark.parent.mkdir()
+    if planted == "link above":
+        assert mark.is_dir()
+    elif planted == "file":
         mark.touch()
     elif planted == "full folder":
         mark.mkdir()
         (mark / ".gitkeep").touch()
     else:
-        mark.symlink_to(tmp_path / "empty")
+        mark.symlink_to(tmp_path / "empty" / ".git")
     refused(state)
 
 

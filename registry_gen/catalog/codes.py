@@ -257,7 +257,8 @@ NOT_REGISTRY = Code(
     "CFG001",
     "there is no registry.yaml",
     "It says where the catalog is and where to publish.",
-    "Run the command in the folder of registry.yaml, or name it: registry-gen --config PATH.",
+    "Run the command in the folder of registry.yaml, or name it: registry-gen --config PATH. "
+    "'registry-gen init FOLDER' makes a new one.",
 )
 BAD_SITE = Code(
     "CFG002",

@@ -32,7 +32,7 @@ def scaffold(host: str, version: str, ci: Ci | None) -> dict[str, bytes]:
     """Every file by its path, but for those of CI; ``host`` is the site's, ``version`` that of registry-gen."""
     texts = {
         "registry.yaml": _REGISTRY.replace("HOST", host),
-        "README.md": _README.replace("HOST", host),
+        "README.md": _README.replace("SITE", host),
         ".gitignore": _IGNORED,
         ".pre-commit-config.yaml": _PRE_COMMIT,
         "requirements.txt": f"registry-gen=={version}\n",
@@ -198,14 +198,14 @@ visibility: public
 # Who owns which namespaces; it may be left out.
 namespaces: [acme]
 # quota: {size: 10 GB, versions: 1000}
-# registry: true # the roles of its members hold for the whole registry
 # members: # who may approve what; nobody must where no policy asks for it
 #   admin: [ann, bob]
 #   publisher: ["@acme/platform"]
+# registry: true # the roles of its members hold for the whole registry
 """,
     "catalog/policies/.example.yaml": """\
 # Copy to catalog/policies/approvals.yaml.
-# Who must approve what is risky; without it nobody must. What is left out has a default (docs/approvals.md).
+# Who must approve what is risky; without it nobody must. What is left out has a default.
 approvals:
   key_change: {role: admin, people: 2}
 # codeowners: github # validate demands the file that 'registry-gen codeowners' makes
@@ -214,7 +214,7 @@ approvals:
 """Examples by path: the first line of each says where it would mean something."""
 
 _README: Final = """\
-# The catalog of HOST
+# The catalog of SITE
 
 What this registry offers to Terraform and OpenTofu. A pull request changes it, `registry-gen` checks it and publishes
 what was merged.

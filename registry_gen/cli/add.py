@@ -23,7 +23,7 @@ from registry_gen.cli.add_write import namespace_has_keys, require_new, with_kno
 from registry_gen.cli.confirm import require_somebody
 from registry_gen.cli.outside import open_sources
 from registry_gen.cli.selection import read_parameter
-from registry_gen.model.address import MirrorAddress, parse_address, parse_platform
+from registry_gen.model.address import MirrorAddress, ModuleAddress, ProviderAddress, parse_address, parse_platform
 from registry_gen.model.version import parse_constraints, parse_version
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def add_module(
     """
     asked = Asked(
         source,
-        _address(address),
+        _address(address, ModuleAddress, "a module's address is NAMESPACE/NAME/SYSTEM."),
         folder=read_parameter(inner_folder, folder, "--path"),
         tags=tuple(read_parameter(tag_pattern, each, "--tags") for each in tags),
         versions=_versions(versions),
@@ -113,6 +113,7 @@ def add_module(
 
 @command.command(
     "provider",
+    short_help="From releases: a folder, a URL, or a repository's page.",
     epilog="Example: registry-gen add provider https://github.com/acme/terraform-provider-widget --key a.asc",
 )
 @click.argument("source", metavar="SOURCE")
@@ -144,7 +145,7 @@ def add_provider(
     adding = _begin(output, yes=yes, dry_run=dry_run)
     asked = Asked(
         source,
-        _address(address),
+        _address(address, ProviderAddress, "a provider's address is NAMESPACE/TYPE."),
         listed=tuple(sorted({read_parameter(parse_version, each, "--version") for each in listed})),
         versions=_versions(versions),
         hosting=hosting,
@@ -224,8 +225,11 @@ def _begin(output: Output, *, yes: bool, dry_run: bool) -> _Adding:
     return _Adding(output, wiring.read_settings(output.config), yes, dry_run)
 
 
-def _address(text: str | None) -> Address | None:
-    return None if text is None else read_parameter(parse_address, text, "ADDRESS")
+def _address(text: str | None, kind: type[Address], form: str) -> Address | None:
+    address = None if text is None else read_parameter(parse_address, text, "ADDRESS")
+    if address is not None and not isinstance(address, kind):
+        raise click.BadParameter(form, param_hint="ADDRESS")
+    return address
 
 
 def _versions(text: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -28,7 +29,7 @@ def command(output: Output, forge: Forge, show: bool) -> None:
     """Write the forge's CODEOWNERS: who may approve a change is who is asked to review it.
 
     The file goes where the forge looks, at the root of the git repository that registry.yaml is in. One that somebody
-    wrote by hand stays as it is.
+    wrote by hand stays as it is, unless it holds comments alone.
     """
     workspace = wiring.read_workspace(output.config)
     if workspace.problems:
@@ -38,7 +39,7 @@ def command(output: Output, forge: Forge, show: bool) -> None:
         output.json({"path": made.path, "text": made.data.decode()})
         output.result(made.data.decode().rstrip("\n"))
         return
-    written = write_new_files(root, [made])
+    written = write_new_files(root, [replace(made, over_comments=True)])
     for problem in written.problems:
         if problem.code is OTHER_FILE:
             path = str(root / made.path)

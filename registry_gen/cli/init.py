@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from registry_gen import __version__
+from registry_gen import __version__, wiring
 from registry_gen.catalog import codes as catalog_codes
 from registry_gen.catalog.layout_files import NewFile
 from registry_gen.catalog.registry_shapes import site_host
@@ -16,7 +16,7 @@ from registry_gen.cli.init_demo import demo_files, make_sources
 from registry_gen.cli.output import counted
 from registry_gen.cli.packaged import packaged
 from registry_gen.cli.selection import read_parameter
-from registry_gen.errors import printable
+from registry_gen.errors import RegistryError, printable
 from registry_gen.sources.new_files import write_new_files
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from registry_gen.catalog.scaffold import Ci
     from registry_gen.cli.output import Output
-    from registry_gen.errors import RegistryError
     from registry_gen.sources.new_files import Written
 
 _CI_FOLDER: Final[Mapping[Ci, str]] = {"github": ".github/workflows/", "gitlab": "", "azure": "", "bitbucket": ""}
@@ -37,7 +36,7 @@ _HOST: Final = "registry.example.com"
 @click.command("init", epilog="Example: registry-gen init my-registry --ci github --host registry.example.com")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.option("--ci", type=click.Choice(CIS), help="Write pipelines for this CI, too.")
-@click.option("--host", help=f"What people write in sources; {_HOST} if not given.")
+@click.option("--host", help=f"What people write in sources; if not given that of registry.yaml, or {_HOST}.")
 @click.option("--demo", is_flag=True, help="A small registry to try on this machine, with its sources.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be written.")
 @click.pass_obj
@@ -48,16 +47,24 @@ def command(output: Output, folder: Path, ci: Ci | None, host: str | None, demo:
     """
     if demo and (ci or host):
         raise click.UsageError("--demo is for this machine: it takes neither --ci nor --host.")
-    files = demo_files() if demo else _files(host, ci)
     root = folder.resolve()
+    files = demo_files() if demo else _files(host or _own_host(root), ci)
     written = write_new_files(root, [NewFile(path, data) for path, data in files.items()], dry_run=dry_run)
     made = make_sources(root) if demo and not dry_run else []
     _show(output, written, sorted(files.keys() - written.there), made, dry_run=dry_run)
     return 1 if _links(written) else 0
 
 
-def _files(host: str | None, ci: Ci | None) -> dict[str, bytes]:
-    site = read_parameter(site_host, host or _HOST, "--host")
+def _own_host(root: Path) -> str:
+    """The host of a registry that is there already, else one that says that it is to be replaced."""
+    try:
+        return wiring.read_settings(root / "registry.yaml").site.host
+    except RegistryError:
+        return _HOST
+
+
+def _files(host: str, ci: Ci | None) -> dict[str, bytes]:
+    site = read_parameter(site_host, host, "--host")
     files = scaffold(site, __version__, ci)
     if ci:
         pipelines = packaged(f"workflows/{ci}")
@@ -93,5 +100,7 @@ def _show(output: Output, written: Written, differs: list[str], made: list[str],
         output.say("'registry-gen init FOLDER' with the same options writes all of it into another folder, to compare.")
     if made:
         output.say("Go there and run 'registry-gen plan', 'registry-gen publish' and 'registry-gen serve'.")
-    elif written.written and not dry_run:
+    elif "registry.yaml" in written.written and not dry_run:
         output.say("Read README.md, write your host and storage into registry.yaml, and commit.")
+    elif written.written and not dry_run:
+        output.say("Look at what is new, and commit it.")

@@ -44,20 +44,26 @@ _PIPELINE: Final[Mapping[Forge, tuple[str, ...]]] = {
 _INSTALLED: Final = "requirements.txt"
 """Beside registry.yaml, where ``init`` puts it: what a pipeline runs, too."""
 
+MOST_COMMENTS: Final = 4096
+"""Bytes of a file that names no owner and may be replaced."""
 _SAFE: Final = re.compile(r"[A-Za-z0-9._/-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Codeowners:
-    """The file as it has to be: ``path`` is from the root of the repository."""
+    """The file as it has to be: ``path`` is from the root of the repository.
+
+    ``over_comments`` lets it take the place of a file that names no owner, such as the one that ``init`` writes.
+    """
 
     forge: Forge
     path: str
     data: bytes
+    over_comments: bool = False
 
     def follows(self, found: bytes) -> bool:
         """Whether what was found is an earlier one of these, and no one wrote it by hand."""
-        return found.startswith(_header(self.forge).encode())
+        return found.startswith(_header(self.forge).encode()) or (self.over_comments and _names_nobody(found))
 
 
 def codeowners(catalog: Catalog, forge: Forge, folder: str, registry: str) -> Codeowners:
@@ -72,6 +78,12 @@ def codeowners(catalog: Catalog, forge: Forge, folder: str, registry: str) -> Co
     owned = _owned(catalog, forge, folder, registry)
     lines = [f"{path} {' '.join(map(_owner, names))}" for path, names in owned if names]
     return Codeowners(forge, PATHS[forge], "\n".join([_header(forge), *lines, ""]).encode())
+
+
+def _names_nobody(found: bytes) -> bool:
+    """Whether there are comments alone; of a longer file the end may not have been read."""
+    lines = found.splitlines()
+    return len(found) <= MOST_COMMENTS and all(not line.strip() or line.startswith(b"#") for line in lines)
 
 
 def _header(forge: Forge) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ_AT_LEAST: Final = 8192
 
 
 class NewFile(Protocol):
@@ -39,7 +40,7 @@ class NewFile(Protocol):
         """What it holds."""
 
     def follows(self, found: bytes) -> bool:
-        """Whether it may take the place of what was found: at most one byte more than its own is read."""
+        """Whether it may take the place of what was found: 8 KiB are read, or one byte more than its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def write_new_files(root: Path, files: Iterable[NewFile], *, dry_run: bool = Fal
 def _look(root: Path, file: NewFile) -> _Ended:
     try:
         with _open_folder(root, file, make=False) as (folder, name):
-            found, _ = _there(folder, name, len(file.data) + 1)
+            found, _ = _there(folder, name, _limit(file))
     except FileNotFoundError:
         return _Ended.WRITTEN
     return _compare(file, found)
@@ -112,7 +113,7 @@ def _write(root: Path, file: NewFile) -> _Ended:
     with _open_folder(root, file, make=True) as (folder, name):
         fcntl.flock(folder, fcntl.LOCK_EX)  # as the commands that edit the catalog do
         try:
-            found, status = _there(folder, name, len(file.data) + 1)
+            found, status = _there(folder, name, _limit(file))
         except FileNotFoundError:
             _put(folder, name, file.data)
             return _Ended.WRITTEN
@@ -120,6 +121,10 @@ def _write(root: Path, file: NewFile) -> _Ended:
         if ended is _Ended.UPDATED:
             put_in_place(folder, name, file.data, status)
         return ended
+
+
+def _limit(file: NewFile) -> int:
+    return max(len(file.data) + 1, _READ_AT_LEAST)
 
 
 def _compare(file: NewFile, found: bytes) -> _Ended:

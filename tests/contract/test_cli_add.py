@@ -89,7 +89,8 @@ def test_in_a_repository_of_many_modules_the_folder_says_which_tags_are_meant(wo
     ("arguments", "code"),
     [
         (("module", "./network.git", "--yes"), "CLI942"),
-        (("module", "./network.git", "acme/widget", "--yes"), "CLI942"),
+        (("module", "./network.git", "acme/widget", "--yes"), "a module's address is NAMESPACE/NAME/SYSTEM"),
+        (("provider", "./network.git", "acme/network/aws", "--yes"), "a provider's address is NAMESPACE/TYPE"),
         (("module", "./empty.git", "acme/network/aws", "--yes"), "CLI943"),
         (("module", "ext::sh -c id", "acme/network/aws", "--yes"), "CAT020"),
         (("module", "https://user:secret@h.x/y.git", "acme/network/aws", "--yes"), "CAT021"),

@@ -82,6 +82,27 @@ def test_a_file_of_somebody_else_stays(work: Workspace, tmp_path: Path, link: bo
     assert printed.out.startswith("# Made by: registry-gen codeowners --forge github\n")
 
 
+def test_a_file_of_comments_alone_names_nobody_and_is_replaced_once_somebody_asks(work: Workspace) -> None:
+    assert run_here(work, "init", str(work.root.parent), "--ci", "github").code == 0
+    file = work.root.parent / ".github/CODEOWNERS"
+    assert run_here(work, "validate").code == 0, "nobody asked for another one"
+
+    work.write("catalog/policies/all.yaml", "codeowners: github\n")
+    assert "CAT064" in run_here(work, "validate").err
+    assert run_here(work, "codeowners", "--forge", "github").code == 0
+    assert file.read_text().startswith("# Made by: registry-gen codeowners")
+    assert run_here(work, "validate").code == 0
+
+
+@pytest.mark.parametrize("mine", ["# ours\n * @mallory\n", "#\n" * 3000 + "* @mallory\n", "#\n" * 9000])
+def test_comments_with_an_owner_below_or_too_many_of_them_stay(work: Workspace, mine: str) -> None:
+    file = work.root.parent / ".github/CODEOWNERS"
+    file.parent.mkdir()
+    file.write_text(mine)
+    ran = run_here(work, "codeowners", "--forge", "github")
+    assert (ran.code, "CLI970" in ran.err, file.read_text()) == (1, True, mine)
+
+
 def test_a_catalog_with_problems_has_no_owners_yet(work: Workspace) -> None:
     work.write("catalog/organizations/platform.yaml", PLATFORM.replace("bob", '"bob\\n* @mallory"'))
     ran = run_here(work, "codeowners", "--forge", "github")

@@ -77,6 +77,15 @@ def test_what_somebody_wrote_is_kept_and_named_and_what_is_missing_is_made(work:
     assert "differs from what would be written: registry.yaml" in run_here(work, "init").out
 
 
+def test_a_second_run_takes_the_host_that_is_written_there(work: Workspace) -> None:
+    init(work, "--host", "registry.acme.example")
+    (work.root / ".gitignore").unlink()
+    again = run_here(work, "init")
+
+    assert "differs" not in again.out
+    assert again.err == "Look at what is new, and commit it.\n"
+
+
 def test_a_dry_run_tells_the_same_and_makes_nothing(work: Workspace) -> None:
     told = init(work, "new", "--dry-run").json["written"]
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from registry_gen.catalog.format import format_file
+from registry_gen.catalog.identity import identify
+from registry_gen.catalog.key_order import ORDERS
 from registry_gen.errors import Position
 from registry_gen.model.entries import Quota
 from registry_gen.model.rules import NOBODY, Risk, Role
@@ -63,6 +66,14 @@ def test_the_defaults_are_those_of_the_documentation(risk: Risk) -> None:
     assert row[1] == (f"{people} x `{role}`" if role else "nobody")
     assert met(RULES, risk, "acme") is (role is None)
     assert met(RULES, risk, "acme", "amy", "ann")
+
+
+def test_the_examples_of_the_documentation_have_their_form() -> None:
+    page = (ROOT / "docs/approvals.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```yaml\n# catalog/(\S+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert len(examples) == 3
+    for path, text in examples:
+        assert format_file(text.encode(), path, ORDERS[identify(path).kind]).decode() == text
 
 
 def test_nothing_needs_an_approval_where_no_policy_asks_for_any() -> None:

@@ -49,6 +49,12 @@ def test_there_is_an_example_of_every_kind_of_file() -> None:
     assert {identify(target(FILES[path])).kind for path in EXAMPLES} == ORDERS.keys()
 
 
+def test_the_readme_names_the_host_once_and_leaves_other_registries_open() -> None:
+    readme = FILES["README.md"].decode()
+    assert readme.startswith("# The catalog of registry.example.com\n")
+    assert "`catalog/mirrors/HOST/NAMESPACE/TYPE.yaml`" in readme
+
+
 def test_an_editor_finds_the_schema_of_every_example_where_it_is_copied_to() -> None:
     for path in EXAMPLES:
         up, _, schema = FILES[path].decode().splitlines()[0].partition("$schema=")[2].rpartition("../")

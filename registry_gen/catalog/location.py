@@ -152,7 +152,8 @@ def without_secrets(text: str) -> str:
 
 def _folder(text: str, places: Places) -> str:
     if "file" not in places.schemes:
-        raise _bad(text, f"a URL on {_listed(places.schemes)}", hint="Add file to network.schemes in registry.yaml: folders need it.")
+        hint = "Add file to network.schemes in registry.yaml: folders need it."
+        raise _bad(text, f"a URL on {_listed(places.schemes)}", hint=hint)
     return folder(text, places.root)
 
 

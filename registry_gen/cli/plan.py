@@ -98,7 +98,9 @@ def command(
             raise click.UsageError("--as-of shows the past: of the other options only --only goes with it.")
         return _show_past(output, read_parameter(parse_moment, as_of, "--as-of"), only)
     if against is not None and (fetch or allow_mass_withdrawal):
-        raise click.UsageError("--against has no keys to stage with and no whole registry to count: no --fetch there.")
+        raise click.UsageError(
+            "--against plans from public documents: neither --fetch nor --allow-mass-withdrawal there."
+        )
     if keys and against is None:
         raise click.UsageError("--key is about the log at --against URL.")
     workspace = wiring.read_workspace(output.config, changed_since, keep=True)
@@ -125,7 +127,8 @@ def command(
 def _shown(judged: Review, made: Made, shown: str | None, forge: str | None, *, diff: bool, out: Path | None) -> str:
     if shown == "markdown":
         name = forge or forge_of(os.environ) or "github"
-        return plan_markdown(judged, FORGES[name], saved=out.name if out else "").rstrip("\n")
+        saved = out.name if out else ""
+        return plan_markdown(judged, FORGES[name], saved, made.differences, made.unknown).rstrip("\n")
     text = plan_text(judged)
     return f"{text}\n\n{differences_text(made.differences, made.unknown)}" if diff else text
 

@@ -24,7 +24,7 @@ from registry_gen.model.plan import (
     Withdraw,
 )
 from registry_gen.plan.review import count
-from registry_gen.plan.words import fetch_said
+from registry_gen.plan.words import counts_said, fetch_said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -112,14 +112,7 @@ def _plan_lines(review: Review) -> Iterator[str]:
     if fetched:
         yield f"To fetch: {fetched}."
     counts = count(plan.packages)
-    versions = counts.published + counts.changed + counts.relisted
-    said = [counted(versions, "version")] if versions else []
-    said += [f"{counted(counts.withdrawn, 'version')} to withdraw"] if counts.withdrawn else []
-    packages = counted(counts.packages, "package")
-    if said:
-        head = f"Plan: {' and '.join(said)} in {packages}."
-    else:
-        head = f"Plan: new documents for {packages}." if counts.packages else "No changes."
+    head = f"Plan: {counts_said(counts)}." if counts.packages else "No changes."
     yield _summary(head, review.refusals, plan.unchanged)
 
 

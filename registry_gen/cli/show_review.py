@@ -52,9 +52,13 @@ def differences_text(differences: Sequence[Difference], unknown: Sequence[Addres
     lines = [line for each in differences[:SHOWN_DOCUMENTS] for line in _difference(each)]
     if len(differences) > SHOWN_DOCUMENTS:
         lines += [f"{len(differences) - SHOWN_DOCUMENTS} more documents; --json has all", ""]
-    lines += [f"  {address}: its documents are known only once it was fetched: --fetch" for address in unknown]
-    count = counted(len(differences), "protocol document")
-    return "\n".join([*lines, click.style(f"{count} would change.", bold=True)])
+    lines += [
+        f"  {address}: its documents are known only once it is fetched, which --against does not do"
+        for address in unknown
+    ]
+    said = f"{counted(len(differences), 'protocol document')} would change"
+    rest = f", those of {counted(len(unknown), 'package')} not counted" if unknown else ""
+    return "\n".join([*lines, click.style(f"{said}{rest}.", bold=True)])
 
 
 def _difference(difference: Difference) -> Iterator[str]:

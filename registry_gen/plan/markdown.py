@@ -10,19 +10,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from html import escape
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.errors import printable
 from registry_gen.model.plan import ChangeState
 from registry_gen.model.words import counted
+from registry_gen.plan.differences import difference_lines
 from registry_gen.plan.review import count
 from registry_gen.plan.words import action_said, counts_said, effects_said, fetch_said, mark, need_said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from registry_gen.model.address import Address
     from registry_gen.model.facts import Deprecation
     from registry_gen.model.plan import Action, Refusal
+    from registry_gen.plan.differences import Difference
     from registry_gen.plan.review import Review, Reviewed
     from registry_gen.plan.words import Said
 
@@ -57,18 +61,29 @@ _BETWEEN: Final = 2
 """Bytes between two blocks."""
 _SHOWN_ACTIONS: Final = 20
 _SHOWN_TEXT: Final = 500
+_SHOWN_LINES: Final = 20
 _TICKS = re.compile("`+")
 _COMMAND = re.compile(r"##(?=(?:vso)?\[)", re.IGNORECASE)
 _MARKUP = re.compile(r"[\\`*_\[\]<>#!|~]")
 
 
-def plan_markdown(review: Review, forge: Forge, saved: str = "") -> str:
+def plan_markdown(
+    review: Review,
+    forge: Forge,
+    saved: str = "",
+    documents: Sequence[Difference] = (),
+    unknown: Sequence[Address] = (),
+) -> str:
     """The comment, no longer than the forge takes. ``saved`` is the name of the file that has the whole plan.
+
+    ``documents`` are the protocol documents that change, ``unknown`` packages whose documents nobody fetched.
 
     What matters most to a reviewer comes first, and is the last to be left out.
     """
     head = "\n\n".join(_head(review))
-    sections = [section for section in _sections(review, forge) if section.items]
+    changed = _Section("Protocol documents", [_document(each, forge) for each in documents])
+    unseen = _Section("Not compared", [f"- {code(str(each))}: nothing of it was fetched" for each in unknown])
+    sections = [section for section in (*_sections(review, forge), changed, unseen) if section.items]
     whole = f"{code(saved or 'registry-gen plan --json')} has all"
     frame = sum(_size(_section(each, [], whole)) + _BETWEEN for each in sections)
     left = forge.limit - _size(head) - _BETWEEN - frame
@@ -192,6 +207,21 @@ def _package(package: Reviewed, forge: Forge) -> str:
         return "\n".join([f"- {address.kind} {code(str(address))}: {new}{what}", *(f"  {line}" for line in lines)])
     summary = f"{address.kind} <code>{escape(_plain(str(address)))}</code>: {new}{what}"
     return "\n".join([f"<details><summary>{summary}</summary>", "", *shown, "", "</details>", ""])
+
+
+def _document(difference: Difference, forge: Forge) -> str:
+    """A document with the first lines that change, folded; only its key where the forge cannot fold."""
+    if not forge.folds:
+        return f"- {difference.change} {code(difference.key)}"
+    lines = list(islice(difference_lines(difference), _SHOWN_LINES + 1))
+    shown = [_plain(line) for line in lines[:_SHOWN_LINES]]
+    shown += ["…"] if len(lines) > _SHOWN_LINES else []
+    # A fence ends at one that is as long (CommonMark 0.31, section 4.5).
+    fence = "`" * max(3, *(len(run) + 1 for line in shown for run in _TICKS.findall(line)), 3)
+    summary = f"{difference.change} <code>{escape(_plain(difference.key))}</code>"
+    return "\n".join(
+        [f"<details><summary>{summary}</summary>", "", f"{fence}diff", *shown, fence, "", "</details>", ""]
+    )
 
 
 def _action(action: Action) -> str:

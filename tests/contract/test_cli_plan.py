@@ -156,7 +156,7 @@ def test_a_saved_plan_without_changes_publishes_nothing(work: Workspace, other: 
         (("publish", "registry.yaml", "--only", "acme/network/aws"), "neither --only nor --changed-since"),
         (("plan", "--json", "--format", "markdown"), "only one of both"),
         (("plan", "--key", "x"), "--against"),
-        (("plan", "--against", "public", "--fetch"), "no --fetch there"),
+        (("plan", "--against", "public", "--fetch"), "neither --fetch"),
         (("plan", "--as-of", "1", "--diff"), "only --only goes with it"),
         (("plan", "--against", "http://192.0.2.1/"), "INS005"),
         (("plan", "--against", "public", "--key", "x"), "LOG007"),

@@ -57,7 +57,7 @@ provider acme/widget
   + 1.0.0  darwin_arm64, linux_amd64
 
 To fetch: {sum(each.stat().st_size for each in zips)} bytes in 2 files and 1 source of unknown size.
-Plan: 2 versions in 2 packages.
+Plan: 2 versions to publish in 2 packages.
 """,
         "",
     )
@@ -76,7 +76,7 @@ def test_plan_aligns_versions_and_shortens_a_long_history(work: Workspace, repo:
     ran = run_here(work, "plan", "--only", "acme/network/aws")
     assert "  + 3 earlier versions\n  + 1.3.0   tag v1.3.0 at " in ran.out
     assert "\n  + 1.14.0  tag v1.14.0 at " in ran.out
-    assert ran.out.endswith("Plan: 15 versions in 1 package.\n")
+    assert ran.out.endswith("Plan: 15 versions to publish in 1 package.\n")
 
 
 def test_plan_as_json(work: Workspace, repo: GitRepo) -> None:
@@ -102,7 +102,7 @@ def test_plan_of_one_package_leaves_the_others_alone(work: Workspace, broken: Pa
     ran = run_here(work, "plan", "--only", "acme/widget")
     assert (ran.code, "acme/network/aws" in ran.out, "acme/lost/aws" in ran.out) == (0, False, False)
     both = run_here(work, "plan", "--only", "acme/widget", "--only", "acme/network/aws")
-    assert both.out.endswith("Plan: 2 versions in 2 packages.\n")
+    assert both.out.endswith("Plan: 2 versions to publish in 2 packages.\n")
 
 
 def test_only_takes_addresses_of_the_catalog(work: Workspace) -> None:

@@ -156,8 +156,8 @@ def test_documents_that_need_no_fetching_are_compared(served: Served) -> None:
     ran = served.plan("--only", "acme/network/aws", "--only", "acme/newer/aws", "--diff")
     assert "changed v1/modules/acme/network/aws/versions\n" in ran.out
     assert '-          "version": "1.0.0"\n' in ran.out
-    assert "acme/newer/aws: its documents are known only once it was fetched: --fetch" in ran.out
-    assert "1 protocol document would change." in ran.out
+    assert "acme/newer/aws: its documents are known only once it is fetched, which --against does not do" in ran.out
+    assert "1 protocol document would change, those of 1 package not counted." in ran.out
 
 
 def test_a_redirect_into_a_private_network_is_not_followed(made: Fork, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from registry_gen.model.address import ModuleAddress
 from registry_gen.model.facts import PackageState
 from registry_gen.model.plan import Note, PackagePlan, Plan, PublishModule, Refusal, Relist
 from registry_gen.model.version import parse_version
+from registry_gen.plan.differences import Difference
 from registry_gen.plan.markdown import FORGES, MARKER, Forge, code, plan_markdown
 from registry_gen.plan.review import Basis, Review, review
 from registry_gen.verify import codes as verify_codes
@@ -160,3 +161,17 @@ def test_a_plan_against_what_is_public_says_whether_that_was_verified() -> None:
     assert "**not verified: no key was given**" in plan_markdown(
         judged(basis=replace(known, verified=False)), FORGES["github"]
     )
+
+
+def test_documents_that_change_show_their_first_lines_in_a_fence_that_none_of_them_ends() -> None:
+    before = b"".join(b"line %d\n" % number for number in range(60))
+    page = Difference(NETWORK, "v1/`x`<b>.html", before, b"</details> ````\n@mallory ##[error]\n" + before[:7])
+    shown = plan_markdown(judged(), FORGES["github"], documents=[page], unknown=[NETWORK])
+
+    assert (
+        "#### Protocol documents (1)\n\n<details><summary>changed <code>v1/`x`&lt;b&gt;.html</code></summary>" in shown
+    )
+    fenced = shown.partition("\n\n`````diff\n")[2].partition("\n`````\n")[0].splitlines()
+    assert ("+</details> ````" in fenced, "##[error]" in shown, len(fenced), fenced[-1]) == (True, False, 21, "…")
+    assert "#### Not compared (1)\n\n- `acme/network/aws`: nothing of it was fetched" in shown
+    assert "changed ``v1/`x`<b>.html``" in plan_markdown(judged(), FORGES["bitbucket"], documents=[page])

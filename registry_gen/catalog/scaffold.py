@@ -31,7 +31,7 @@ _OWNERS_PATH: Final[Mapping[Ci | None, str]] = {
 def scaffold(host: str, version: str, ci: Ci | None) -> dict[str, bytes]:
     """Every file by its path, but for those of CI; ``host`` is the site's, ``version`` that of registry-gen."""
     texts = {
-        "registry.yaml": _REGISTRY.replace("HOST", host),
+        "registry.yaml": _registry(host),
         "README.md": _README.replace("SITE", host),
         ".gitignore": _IGNORED,
         ".pre-commit-config.yaml": _PRE_COMMIT,
@@ -49,10 +49,17 @@ def scaffold(host: str, version: str, ci: Ci | None) -> dict[str, bytes]:
 
 def demo_scaffold() -> dict[str, bytes]:
     """The files around the sample packages of a demo on this machine, whose sources are folders below .demo/."""
-    registry = _REGISTRY.replace("HOST", DEMO_HOST).replace(
+    return _encoded({"registry.yaml": _registry(DEMO_HOST), ".gitignore": f"{_IGNORED}/.demo/\n"}) | _schemas()
+
+
+def _registry(host: str) -> str:
+    """Its configuration: where nobody but this machine is served, sources may be folders of it."""
+    text = _REGISTRY.replace("HOST", host)
+    if not host.startswith("127."):
+        return text
+    return text.replace(
         "[https, ssh] # add file for sources in folders of this machine", "[https, ssh, file] # sources may be folders"
     )
-    return _encoded({"registry.yaml": registry, ".gitignore": f"{_IGNORED}/.demo/\n"}) | _schemas()
 
 
 def _encoded(texts: Mapping[str, str]) -> dict[str, bytes]:

@@ -28,17 +28,18 @@ def command(
 ) -> int:
     """Print the block of .terraform.lock.hcl for a provider: what 'terraform providers lock' writes, for all platforms.
 
-    ADDRESS is acme/widget, or HOST/hashicorp/random for a mirrored one. Nothing but the registry's public documents is
-    read, and nothing is proved: 'registry-gen verify URL .terraform.lock.hcl' does that.
+    ADDRESS is acme/widget or the whole source, or HOST/hashicorp/random for a mirrored one. Nothing but the registry's
+    public documents is read, and nothing is proved: 'registry-gen verify URL .terraform.lock.hcl' does that.
     """
-    asked = read_parameter(parse_address, address, "ADDRESS")
     number = read_parameter(parse_version, version, "VERSION")
     wanted = read_parameter(parse_constraints, constraints, "--constraints") if constraints else None
-    if isinstance(asked, ModuleAddress):
-        raise click.UsageError("Lock files pin providers; modules have none.")
     if url is None and host is None:
         raise click.UsageError("Name the registry with --url or --host.")
-    block = lock_block(find_registry(url, host, None), asked, number, wanted)
+    registry = find_registry(url, host, None)
+    asked = read_parameter(parse_address, address.removeprefix(f"{registry.host}/"), "ADDRESS")
+    if isinstance(asked, ModuleAddress):
+        raise click.UsageError("Lock files pin providers; modules have none.")
+    block = lock_block(registry, asked, number, wanted)
     output.json(
         {
             "source": block.source,

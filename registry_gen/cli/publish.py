@@ -129,6 +129,7 @@ def _as_json(report: Report) -> Mapping[str, object]:
         ],
         "refusals": [refusal_json(refusal) for refusal in report.refusals],
         "refused_rules": [error.as_json() for error in report.refused_rules],
+        "rules_changed": report.rules_changed,
         "notes": [{"address": str(note.address), "text": note.text} for note in report.notes],
         "unchanged": report.plan.unchanged,
         "altered": list(report.altered),

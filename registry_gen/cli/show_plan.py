@@ -142,6 +142,9 @@ def _report_lines(report: Report) -> Iterator[str]:
         yield f"  {click.style('✓', fg='green')} {kind}  {done}"
     if changed:
         yield ""
+    if report.rules_changed:
+        yield f"  {click.style('✓', fg='green')} who may approve: the catalog's rules are in force from now on"
+        yield ""
     for key in report.altered:
         yield f"  {click.style('alarm', fg='red', bold=True)} {key}: someone had changed it in the bucket; replaced"
     if report.altered:
@@ -162,7 +165,8 @@ def _report_lines(report: Report) -> Iterator[str]:
     if counts:
         head = f"{' and '.join(counts)} in {counted(len(changed), 'package')} with {counted(report.puts, 'put')}."
     else:
-        head = "Nothing was published." if report.refusals or report.refused_rules else "No changes."
+        unchanged = "No package changed." if report.rules_changed else "No changes."
+        head = "Nothing was published." if report.refusals or report.refused_rules else unchanged
     yield _summary(head, (*report.refusals, *report.refused_rules), report.plan.unchanged)
 
 

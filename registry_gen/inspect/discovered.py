@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin
 
 from registry_gen import paths
-from registry_gen.errors import InputError, RegistryError
+from registry_gen.errors import InputError, RegistryError, SourceError
 from registry_gen.extract.configuration import resolved
 from registry_gen.extract.module_source import (
     PUBLIC_HOSTS,
@@ -21,6 +21,7 @@ from registry_gen.inspect.reader import host_of, http_reader, network_of, open_r
 from registry_gen.log.note import MAX_NOTE_BYTES, stated
 from registry_gen.model.config import Limits, Network
 from registry_gen.render.shapes import Discovery
+from registry_gen.sources.codes import FORBIDDEN_ADDRESS
 from registry_gen.sources.guard import shown, system_resolver
 from registry_gen.sources.http import Fetcher
 
@@ -64,7 +65,12 @@ def find_registry(
     if len(hosts) != 1:
         found = ", ".join(hosts[:_MAX_NAMED]) or "none but the public registries"
         raise InputError(codes.WHICH_REGISTRY, expected="one host in sources and lock files", found=found)
-    return _discovered(hosts[0], _PUBLIC, resolve)
+    try:
+        return _discovered(hosts[0], _PUBLIC, resolve)
+    except SourceError as error:
+        if error.code is FORBIDDEN_ADDRESS:
+            error.hint = f"If this registry is meant, name it: --url https://{hosts[0]}/."
+        raise
 
 
 def _named(text: str | None) -> str:

@@ -73,7 +73,8 @@ class Report:
 
     ``altered`` are keys of documents that someone else had changed in the bucket, and that were replaced.
     ``log_key_changed`` says that the log stands under another key since this run. ``purge`` is what the CDN was told.
-    ``refused_rules`` say why the catalog's change of who may approve what was left out.
+    ``refused_rules`` say why the catalog's change of who may approve what was left out, ``rules_changed`` that it is in
+    force.
     """
 
     plan: Plan
@@ -86,6 +87,7 @@ class Report:
     log_key_changed: bool = False
     purge: Told | None = None
     refused_rules: tuple[RegistryError, ...] = ()
+    rules_changed: bool = False
 
 
 def publish(
@@ -144,6 +146,7 @@ def publish(
             elif planned.standing.changed and planned.standing.approved:
                 with registry.ledger.publication(registry.lock_seconds) as publication:
                     settle_rules(publication, planned.standing, who)
+                total.rules_changed = True
             staged = stage_plan(registry, keys, rest, planned, now, progress)
             for batch in _batches(staged, planned.packages, total):
                 with registry.ledger.publication(registry.lock_seconds) as publication:
@@ -167,6 +170,7 @@ class _Total:
         self.releases: Mapping[Address, AskedReleases] = {}
         self.log_key_changed = log_key_changed
         self.refused_rules: tuple[RegistryError, ...] = ()
+        self.rules_changed = False
         self.refusals = [*recovered.refusals]
         self.notes: list[Note] = []
         self.recovered = tuple(changed(item.intent) for item in recovered.finished)
@@ -198,6 +202,7 @@ class _Total:
             puts=self.puts,
             log_key_changed=self.log_key_changed,
             refused_rules=self.refused_rules,
+            rules_changed=self.rules_changed,
         )
 
 

@@ -284,6 +284,7 @@ def test_a_private_host_that_only_code_names_is_not_asked(consumer: Consumer) ->
     with contextlib.redirect_stderr(err):
         assert run(["audit", "."]) == 1
     assert "NET003" in err.getvalue()
+    assert "If this registry is meant, name it: --url https://127.0.0.1:8443/." in err.getvalue()
 
 
 def test_a_host_that_a_person_names_may_be_private_and_is_asked_where_its_registry_is(

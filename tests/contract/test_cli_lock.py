@@ -68,6 +68,11 @@ def test_a_mirrored_provider_has_the_zips_that_the_publisher_signed_for_too(made
     assert [each.text[:3] for each in block.hashes] == ["h1:", "zh:", "zh:"], "windows is signed for and not held here"
 
 
+def test_the_whole_source_may_be_given_as_a_lock_file_has_it(made: MadeRegistry) -> None:
+    whole = lock(made, f"{made.site.host}/{WIDGET}", "1.0.0")
+    assert (whole.code, whole.out) == (0, lock(made, WIDGET, "1.0.0").out)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

@@ -54,11 +54,15 @@ def test_publish_refuses_what_nobody_approved_and_publishes_what_the_right_peopl
         "--author",
         "pat",
     )
-    run("publish", *approved)
+    assert "who may approve: the catalog's rules are in force from now on\n" in run("publish", *approved).stdout
     assert [each["version"] for each in work.document(LISTING)["modules"][0]["versions"]] == ["1.0.0"]
     rows = json.loads(run("--json", "ledger", "audit", "list").stdout)["rows"]
     told = {row["action"]: row["after"]["approvals"] for row in rows}
     assert [each["approved_by"] for each in told["publish"]] == [["ann", "bob", "eve"]]
     assert told["change-rules"][0]["approved_by"] == ["ann", "bob"]
     run("ledger", "audit", "verify")
-    assert "No changes." in run("publish").stdout
+    unchanged = run("publish").stdout
+    assert unchanged.startswith("No changes.")
+
+    work.write("catalog/organizations/acme.yaml", "namespaces: [acme]\nmembers:\n  publisher: [pat]\n")
+    assert run("publish", *approved).stdout.endswith("No package changed. 1 package unchanged.\n")

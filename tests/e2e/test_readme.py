@@ -32,7 +32,7 @@ def test_the_commands_of_the_readme_work_in_order(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Published 1 version in 1 package" in done.stdout
     assert done.stdout.strip().endswith("No changes. 1 package unchanged.")
-    assert (tmp_path / "my-registry/public/v1/modules/acme/network/aws/1.0.0/module.tar.gz").is_file()
+    assert (tmp_path / "try/my-registry/public/v1/modules/acme/network/aws/1.0.0/module.tar.gz").is_file()
 
 
 def test_every_command_that_the_readme_lists_exists_and_no_other() -> None:

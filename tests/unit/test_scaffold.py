@@ -55,6 +55,12 @@ def test_the_readme_names_the_host_once_and_leaves_other_registries_open() -> No
     assert "`catalog/mirrors/HOST/NAMESPACE/TYPE.yaml`" in readme
 
 
+@pytest.mark.parametrize(("host", "folders"), [("127.0.0.1:8443", True), ("registry.example.com", False)])
+def test_sources_may_be_folders_where_nobody_but_this_machine_is_served(host: str, folders: bool) -> None:
+    made = config(scaffold(host, "1.2.3", None)["registry.yaml"].decode())
+    assert ("file" in made.network.schemes) is folders
+
+
 def test_an_editor_finds_the_schema_of_every_example_where_it_is_copied_to() -> None:
     for path in EXAMPLES:
         up, _, schema = FILES[path].decode().splitlines()[0].partition("$schema=")[2].rpartition("../")

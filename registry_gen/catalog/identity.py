@@ -33,13 +33,20 @@ _PACKAGES: Final[dict[str, Callable[..., Address]]] = {
 }
 PACKAGE_FOLDERS: Final = frozenset(_PACKAGES)
 """The folders whose files are one package each; what is in the others, packages share."""
-_DEPTHS: Final = {"mirrors": 3, "modules": 3, "providers": 2, "namespaces": 1, "organizations": 1, "policies": 1}
+_FORMS: Final = {
+    "mirrors": "HOST/NAMESPACE/TYPE",
+    "modules": "NAMESPACE/NAME/SYSTEM",
+    "providers": "NAMESPACE/TYPE",
+    "namespaces": "NAMESPACE",
+    "organizations": "NAME",
+    "policies": "NAME",
+}
 _SHARED: Final[dict[str, SharedKind]] = {
     "namespaces": "namespace",
     "organizations": "organization",
     "policies": "policy",
 }
-_FOLDERS: Final = (*_DEPTHS, "keys")
+_FOLDERS: Final = (*_FORMS, "keys")
 _HIDDEN = re.compile(r"(?:^|/)\.")
 _MAX_PATH: Final = 400
 
@@ -89,9 +96,10 @@ def _yaml(folder: str, rest: list[str], path: str) -> Address | Shared:
         hint = f"Rename it to {name}.yaml" if ending == "yml" else ""
         raise InputError(codes.STRAY_FILE, found=shorten(path), hint=hint or codes.STRAY_FILE.fix)
     parts = [*rest[:-1], name]
-    if len(parts) != _DEPTHS[folder]:
-        expected = f"{_DEPTHS[folder]} names below {folder}/"
-        raise InputError(codes.STRAY_FILE, expected=expected, found=str(len(parts)), hint=codes.STRAY_FILE.fix)
+    depth = _FORMS[folder].count("/") + 1
+    if len(parts) != depth:
+        hint = f"Move it to {folder}/{_FORMS[folder]}.yaml"
+        raise InputError(codes.STRAY_FILE, expected=f"{depth} names below {folder}/", found=str(len(parts)), hint=hint)
     if folder in _SHARED:
         return Shared(_SHARED[folder], fields.name(name))
     return _PACKAGES[folder](*parts)

@@ -127,7 +127,7 @@ def _provider(provider: NewProvider) -> Iterator[str]:
 def _mirror(mirror: NewMirror) -> Iterator[str]:
     yield "trust:"
     yield f"  keys: {_list(map(_quoted, mirror.keys))} # of the publisher; compare before you commit"
-    yield f"versions: {_quoted(mirror.versions)} # each version is stored with all of its platforms"
+    yield f"versions: {_quoted(mirror.versions)} # every version that this allows is stored"
     yield from _hosting(mirror.hosting)
     yield from _platforms(mirror.platforms, mirror.offered)
 

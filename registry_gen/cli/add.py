@@ -42,6 +42,8 @@ _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 _PAGE: Final = re.compile(r"https://([a-z0-9.-]+)/providers?/([^/]+)/([^/]+)(?:/.*)?")
 """The page of a provider at a registry, as people copy it from their browser."""
+_REGISTRY_OF_PAGES: Final = {"search.opentofu.org": "registry.opentofu.org"}
+"""OpenTofu's pages are at another host than its registry."""
 _KEY_FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -187,8 +189,7 @@ def add_mirror(
     The registry is asked for versions, platforms and keys. The key that signed the newest version is shown for you to
     compare with what its publisher says, and written into catalog/keys.
     """
-    page = _PAGE.fullmatch(address)
-    package = read_parameter(parse_address, "/".join(page.groups()) if page else address, "ADDRESS")
+    package = read_parameter(parse_address, _address_of_page(address), "ADDRESS")
     if not isinstance(package, MirrorAddress):
         raise click.BadParameter("a mirror's address is HOST/NAMESPACE/TYPE.", param_hint="ADDRESS")
     adding = _begin(output, yes=yes, dry_run=dry_run)
@@ -223,6 +224,11 @@ def _begin(output: Output, *, yes: bool, dry_run: bool) -> _Adding:
     if not dry_run:
         require_somebody(output, yes=yes, otherwise=" or --dry-run")
     return _Adding(output, wiring.read_settings(output.config), yes, dry_run)
+
+
+def _address_of_page(text: str) -> str:
+    page = _PAGE.fullmatch(text)
+    return "/".join([_REGISTRY_OF_PAGES.get(page[1], page[1]), page[2], page[3]]) if page else text
 
 
 def _address(text: str | None, kind: type[Address], form: str) -> Address | None:

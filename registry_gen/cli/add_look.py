@@ -17,6 +17,7 @@ from registry_gen.model.digest import Sha256
 from registry_gen.model.entries import MirrorEntry, ProviderEntry, ReleaseSource
 from registry_gen.model.facts import Hosting
 from registry_gen.model.version import ANY
+from registry_gen.model.words import counted
 from registry_gen.plan.modules import match_tags
 from registry_gen.plan.propose import (
     USUAL,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _LOOKED_AT: Final = 5
 """Releases under a URL that are looked at where nobody says which: each takes some requests."""
 _TOLD: Final = 10
+_UNTAGGED: Final = "Tag what is to be published, such as v1.0.0; or say with --tags which tags are versions."
 _RELEASE_PAGES: Final = "/releases/download/v{version}"
 """Where GitHub, Gitea and Forgejo have the files of a release, below the repository's URL."""
 
@@ -97,7 +99,7 @@ def look_at_module(config: Config, sources: Sources, asked: Asked, address: Modu
     matched, _ = match_tags(address, chosen, tags)
     seen = sorted(version for version in matched if not version.build)
     if not seen:
-        raise _nothing(asked.source, f"{len(tags)} tags, none of them a version")
+        raise _nothing(asked.source, f"{counted(len(tags), 'tag')}, none of them a version", _UNTAGGED)
     written = () if set(chosen) <= set(USUAL) else chosen
     versions = asked.versions or range_of(seen)
     return Found(NewModule(address, asked.source, asked.folder, written, versions, asked.hosting, seen))
@@ -126,7 +128,7 @@ def look_at_provider(config: Config, sources: Sources, asked: Asked, address: Pr
     listed = () if is_folder(location) else asked.listed or _tagged(config, sources, asked, releases)
     found = sources.releases.sight(_provider_entry(address, ReleaseSource(location, listed)))
     if not found.releases:
-        raise next(iter(found.problems), _nothing(asked.source, "no release"))
+        raise next(iter(found.problems), _nothing(asked.source, f"no terraform-provider-{address.type}_…_SHA256SUMS"))
     seen = [release.version for release in found.releases]
     latest = max(found.releases, key=lambda release: release.version == newest(seen))
     offered = _platforms(latest, address)
@@ -252,5 +254,5 @@ def _mirror_entry(config: Config, address: MirrorAddress) -> MirrorEntry:
     return MirrorEntry(address, Position(""), Sha256(""), upstream, ANY, Hosting.COPY, (), ())
 
 
-def _nothing(where: str, found: str) -> InputError:
-    return InputError(codes.NOTHING_TO_ADD, where=where, found=found, hint=codes.NOTHING_TO_ADD.fix)
+def _nothing(where: str, found: str, hint: str = codes.NOTHING_TO_ADD.fix) -> InputError:
+    return InputError(codes.NOTHING_TO_ADD, where=where, found=found, hint=hint)

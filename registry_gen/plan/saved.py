@@ -46,7 +46,7 @@ def read_saved(data: bytes, where: str) -> Saved:
         shape = PlanShape.model_validate_json(data)
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_input=False)[0]
-        found = f"{'.'.join(map(str, first['loc'])) or 'no JSON'}: {first['msg']}"
+        found = ": ".join([*([".".join(map(str, first["loc"]))] if first["loc"] else []), first["msg"]])
         raise InputError(codes.NO_PLAN, where=where, found=found[:200], hint=codes.NO_PLAN.fix) from None
     packages: dict[Address, PackageShape] = {}
     for package in shape.packages:

@@ -112,7 +112,7 @@ NO_REPOSITORY = Code(
     "GIT002",
     "the repository was not found or may not be read",
     "Hosts do not tell a private repository from one that does not exist.",
-    "Check the URL; a private repository needs ssh with a key that git finds without asking.",
+    "Check the URL or the folder; a private repository needs ssh with a key that git finds without asking.",
 )
 GIT_UNREACHABLE = Code(
     "GIT003",

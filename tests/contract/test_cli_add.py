@@ -94,6 +94,8 @@ def test_in_a_repository_of_many_modules_the_folder_says_which_tags_are_meant(wo
         (("module", "./empty.git", "acme/network/aws", "--yes"), "CLI943"),
         (("module", "ext::sh -c id", "acme/network/aws", "--yes"), "CAT020"),
         (("module", "https://user:secret@h.x/y.git", "acme/network/aws", "--yes"), "CAT021"),
+        (("module", "./empty.git", "acme/network/aws", "--yes"), "hint      Tag what is to be published"),
+        (("provider", "./empty.git", "acme/gizmo", "--yes"), "no terraform-provider-gizmo_…_SHA256SUMS"),
         (("provider", "https://h.x/releases", "acme/widget", "--yes"), "CLI943"),
     ],
 )
@@ -168,6 +170,13 @@ def test_a_mirror_gets_versions_platforms_and_the_key_that_its_registry_gives(up
     assert 'versions: "~> 2.1"' in text
     assert "platforms: [darwin_arm64, linux_amd64, linux_arm64]" in text
     assert run_here(upstream, "validate").code == 0
+
+
+def test_the_page_of_a_provider_at_opentofu_means_its_registry(work: Workspace) -> None:
+    work.write("catalog/mirrors/registry.opentofu.org/hashicorp/random.yaml", "")
+    ran = run_here(work, "add", "mirror", "https://search.opentofu.org/provider/hashicorp/random/latest", "--yes")
+
+    assert (ran.code, "CLI941" in ran.err) == (1, True), "it is there already"
 
 
 def test_a_provider_can_take_its_key_from_a_registry_that_knows_it(upstream: Workspace) -> None:

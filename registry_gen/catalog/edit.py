@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Literal
 from registry_gen.catalog import codes
 from registry_gen.catalog.check import check
 from registry_gen.catalog.fields import message
+from registry_gen.catalog.format import format_file
 from registry_gen.catalog.problems import ProblemsError
 from registry_gen.catalog.rule_shapes import RulesAlone
 from registry_gen.catalog.rules import deprecations, say_versions, withdrawals
 from registry_gen.catalog.yaml_edit import open_page, with_item, without_item
 from registry_gen.catalog.yaml_reader import read_yaml
-from registry_gen.errors import InputError, Position
+from registry_gen.errors import InputError, Position, RegistryError
 from registry_gen.model.entries import WithdrawalRule
 from registry_gen.model.facts import Deprecation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from registry_gen.catalog.key_order import Order
     from registry_gen.catalog.yaml_reader import Data, Node
     from registry_gen.model.version import Constraints
 
@@ -82,6 +84,16 @@ def exchange_edit(data: bytes, path: str, undo: Iterable[_Rule], rules: Iterable
     for rule in rules:
         edited = _add(edited, path, _key(rule), rule)
     return compare(data, edited)
+
+
+def in_form(data: bytes, edit: Edit, path: str, order: Order) -> Edit:
+    """The edit of a file, in the form that ``fmt`` gives where the file had it before: no check fails for it."""
+    try:
+        if format_file(data, path, order) != data:
+            return edit
+        return compare(data, format_file(edit.data, path, order))
+    except RegistryError:
+        return edit
 
 
 def _key(rule: _Rule) -> _Key:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
+from registry_gen.catalog.edit import in_form
 from registry_gen.catalog.identity import Shared, identify, package_path
+from registry_gen.catalog.key_order import ORDERS
 from registry_gen.catalog.load import load_catalog, shown_folder, shown_path
 from registry_gen.catalog.problems import ProblemsError
 from registry_gen.cli.selection import not_in_catalog
@@ -58,9 +60,10 @@ def edit_catalog(config: Config, edits: Mapping[Address, MakeEdit], *, write: bo
         made[path] = data, Edited(address, shown, make(data, shown))
     changed: list[CatalogFile] = [(path, made[path][1].edit.data if path in made else data) for path, data in files]
     require_good(load_catalog(changed, config, parse_key, None).problems, {each.file for _, each in made.values()})
-    for path, (before, edited) in made.items() if write else ():
+    formed = {path: (before, _formed(before, edited)) for path, (before, edited) in made.items()}
+    for path, (before, edited) in formed.items() if write else ():
         replace_file(config, path, before, edited.edit.data)
-    return tuple(edited for _, edited in made.values())
+    return tuple(edited for _, edited in formed.values())
 
 
 def show_edits(output: Output, edited: Iterable[Edited]) -> None:
@@ -69,6 +72,10 @@ def show_edits(output: Output, edited: Iterable[Edited]) -> None:
     output.json({"changed": [edited_json(each) for each in edited]})
     output.result("\n".join(edited_text(each) for each in edited))
     output.say("Nothing is published yet. Commit the change, see what 'registry-gen plan' says, then publish.")
+
+
+def _formed(before: bytes, edited: Edited) -> Edited:
+    return replace(edited, edit=in_form(before, edited.edit, edited.file, ORDERS[edited.address.kind]))
 
 
 def _bytes(address: Address, path: str, files: Mapping[str, bytes | RegistryError]) -> bytes:

@@ -107,6 +107,15 @@ def test_deprecate_makes_a_list_of_a_message_that_is_there(work: Workspace) -> N
     assert "deprecated" not in text(work, file)
 
 
+def test_a_file_that_had_its_form_keeps_it_and_no_line_of_it_changes(work: Workspace) -> None:
+    text = 'source:\n  releases: ./r\nversions: ">= 1"\nsignature: registry # nobody else does\n'
+    file = work.write("catalog/providers/acme/formed.yaml", text)
+    assert run_here(work, "deprecate", "acme/formed", "--message", "Old.").code == 0
+    assert file.read_text() == text.replace("signature", "deprecated:\n  - message: Old.\nsignature")
+    assert run_here(work, "withdraw", "acme/formed", "1.0.0", "--reason", "Bad.").code == 0
+    assert run_here(work, "fmt", "--check", "catalog/providers/acme/formed.yaml").code == 0
+
+
 def test_a_replacement_that_the_catalog_does_not_have_is_noted(work: Workspace) -> None:
     words = ("--message", "Use another.", "--replacement")
     unknown = run_here(work, "deprecate", "acme/network/aws", *words, "acme/netwrok/aws", "--versions", "< 1.0.0")

@@ -98,6 +98,10 @@ _IGNORED: Final = """\
 /public/
 /private/
 /.registry/
+# What CI makes: saved plans and reports.
+/plan.json
+/gl-code-quality-report.json
+/test-results/
 """
 
 _PRE_COMMIT: Final = """\

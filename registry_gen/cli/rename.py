@@ -25,5 +25,5 @@ def command(old: str, new: str) -> None:
 def _instead(kind: str, old: str, new: str) -> str:
     if kind == "mirror":
         return f"Add {new}: registry-gen add mirror {new}. Withdraw {old} once nobody uses it."
-    warn = f"registry-gen deprecate {old} --message 'Use {new}.' --replacement {new}"
+    warn = f"registry-gen deprecate {old} --message 'It has moved.' --replacement {new}"
     return f"Add {new} and publish it. Then warn the users of {old}: {warn}"

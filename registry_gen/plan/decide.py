@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from registry_gen.model.entries import Catalog, Entry, MirrorEntry, ModuleEntry, ProviderEntry
-from registry_gen.model.facts import MirrorVersion, Package, PackageHead, PackageState
+from registry_gen.model.facts import MirrorVersion, Package, PackageHead, PackageState, ProviderVersion
 from registry_gen.model.imported import NOT_IMPORTED, Imported
 from registry_gen.model.plan import (
     Acknowledged,
@@ -178,7 +178,7 @@ def _add(
     total.refusals.extend(outcome.refusals)
     actions: list[Action] = [*outcome.actions, *life]
     if published and package and package.head.state != state:
-        actions.append(_changed(entry.address, package.head.state, state))
+        actions.append(_changed(entry.address, package.head.state, state, listed))
     if not seen and not actions:
         return
     offers_nothing = not (published or actions or outcome.refusals)
@@ -305,10 +305,13 @@ def state_of(
             return PackageState(rendering=context.rendering)
 
 
-def _changed(address: Address, before: PackageState, after: PackageState) -> ChangeState:
+def _changed(
+    address: Address, before: PackageState, after: PackageState, listed: Sequence[VersionFacts]
+) -> ChangeState:
     changed = []
     if before.signing_keys != after.signing_keys:
-        changed.append("signing keys")
+        leaves = sum(len(facts.packages) for facts in listed if isinstance(facts, ProviderVersion))
+        changed.append(f"signing keys in {leaves} document{'' if leaves == 1 else 's'}")
     if before.deprecated != after.deprecated:
         changed.append("deprecation notice")
     if before.rendering != after.rendering:

@@ -455,10 +455,10 @@ def _fields(state: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("before", "why", "warnings"),
     [
-        ({"signing_keys": (REGISTRY_KEY,)}, "signing keys", None),
+        ({"signing_keys": (REGISTRY_KEY,)}, "signing keys in 1 document", None),
         ({"deprecated": "use other"}, "deprecation notice", ()),
         ({"rendering": "0 https://old.example.com/"}, "site URL or renderer", None),
-        ({"deprecated": "x", "signing_keys": ()}, "signing keys and deprecation notice", ()),
+        ({"deprecated": "x", "signing_keys": ()}, "signing keys in 1 document and deprecation notice", ()),
     ],
 )
 def test_a_change_of_keys_notice_or_renderer_changes_documents_only(
@@ -510,7 +510,7 @@ def test_a_former_key_of_the_registry_is_given_beside_the_new_one_while_a_listed
     known = had(OURS, (REGISTRY_KEY,), signed_by(REGISTRY_KEY, "1.0.0"), signed_by(REGISTRY_KEY, "1.1.0"))
     planned = plan_with(OURS, OFFERED, known, ROTATED)
     assert (codes(planned), given(planned)) == ([], (NEW_KEY, REGISTRY_KEY))
-    assert planned.packages[0].actions == (ChangeState(WIDGET, "signing keys"),)
+    assert planned.packages[0].actions == (ChangeState(WIDGET, "signing keys in 2 documents"),)
     (note,) = planned.notes
     assert note.text == f"clients still get the former key {REGISTRY_KEY.fingerprint}: it signed 1.0.0, 1.1.0"
 

@@ -66,6 +66,13 @@ resource "aws_iam_role_policy" "publisher" {
           Action   = "s3:ListBucket"
           Resource = aws_s3_bucket.this["private"].arn
         },
+        # To tell the CDN what changed: "purge" in registry.yaml.
+        {
+          Sid      = "Purge"
+          Effect   = "Allow"
+          Action   = "cloudfront:CreateInvalidation"
+          Resource = aws_cloudfront_distribution.this.arn
+        },
       ],
       var.kms_key_arn == null ? [] : [
         {

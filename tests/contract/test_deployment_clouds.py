@@ -234,6 +234,7 @@ def test_the_publisher_may_do_on_aws_what_the_storage_asks_for_and_no_more(aws: 
     assert actions == {
         *("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"),
         *("kms:Decrypt", "kms:GenerateDataKey"),
+        "cloudfront:CreateInvalidation",
     }
     assert {resource for s in statements for resource in _list(s["Resource"])} == {
         "{aws_s3_bucket.arn:acme-registry-public}/registry/*",
@@ -241,6 +242,7 @@ def test_the_publisher_may_do_on_aws_what_the_storage_asks_for_and_no_more(aws: 
         "{aws_s3_bucket.arn:acme-registry-public}",
         "{aws_s3_bucket.arn:acme-registry-private}",
         "arn:aws:kms:eu-central-1:123456789012:key/0f0f",
+        aws.one("aws_cloudfront_distribution")["arn"],
     }
     assert all(s["Effect"] == "Allow" for s in statements)
 

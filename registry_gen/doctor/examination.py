@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -110,6 +110,7 @@ def _examine_url(patient: Patient, url: str, *, with_private: bool) -> Iterator[
         return platform_of_server(asker.last)
 
     with ExitStack() as stack:
+        stack.enter_context(closing(asker))
         folder = stack.enter_context(scratch(patient.setup.public()))
         outside = _outside(patient, url, asker, folder)
         checks = [*url_checks(outside), *client_checks(outside)]

@@ -110,6 +110,10 @@ class Asker:
         self.last: Mapping[str, str] = {}
         """The headers of the newest answer: who it is from."""
 
+    def close(self) -> None:
+        """End the connections that were kept for the next request."""
+        self._client.connections.close()
+
     def ask(self, url: str, *, limit: int, method: str = "GET", encoding: str = PACKED) -> Answer:
         """Status, headers and at most the first ``limit`` bytes of the body; ``encoding`` is the Accept-Encoding.
 

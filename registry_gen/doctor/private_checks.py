@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -61,8 +61,8 @@ def answers_nobody(private: Private) -> Verdict:
         return NotApplicable("a folder has no address of its own")
     key, body = _put(private)
     try:
-        asker = open_asker(base, private.network)
-        answer = asker.ask(base + key, limit=_LOOKED_AT, encoding=PLAIN)
+        with closing(open_asker(base, private.network)) as asker:
+            answer = asker.ask(base + key, limit=_LOOKED_AT, encoding=PLAIN)
     except (SourceError, InputError) as error:
         return NotApplicable(f"{shown(base)} cannot be asked: {error.code} {error.message}")
     if body in answer.unpacked:

@@ -61,6 +61,10 @@ class Connections:
         self._pools = urllib3.PoolManager(num_pools=_HOSTS, maxsize=per_host, ssl_context=tls_context(ca_file))
         self._pools.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
 
+    def close(self) -> None:
+        """End the connections that nobody uses."""
+        self._pools.clear()
+
     def get(
         self, target: Target, address: str, headers: Mapping[str, str], seconds: float, method: str = "GET"
     ) -> BaseHTTPResponse:

@@ -108,7 +108,7 @@ def test_without_access_nothing_else_is_tried(tmp_path: Path) -> None:
 
     assert results["DIA010"].outcome is Outcome.FAILED
     assert "STO006" in results["DIA010"].found
-    assert results["DIA010"].fix.endswith("Allow it."), "what the storage itself advises comes too"
+    assert results["DIA010"].fix.startswith("Allow it. "), "what the storage itself advises comes first"
     assert results["DIA012"].found == "not tried: DIA010 above comes first"
     assert {result.outcome for code, result in results.items() if code not in ("DIA010", "DIA022")} == {
         Outcome.NOT_APPLICABLE

@@ -41,7 +41,6 @@ suite: .venv/dev .cache/terraform-1.11/bin/terraform .cache/terraform-1.15/bin/t
 # What takes long, or asks again on another interpreter what was asked on one.
 long: .venv/dev .cache/terraform-1.11/bin/terraform .cache/terraform-1.15/bin/terraform .cache/azurite/ready ## What takes long: CI runs it after make test
 	.venv/bin/python -m pytest -n $(WORKERS) --dist worksteal -m long
-	FAULTS=more .venv/bin/python -m pytest -n $(WORKERS) --dist worksteal tests/faults/test_every_operation.py
 	@$(MAKE) --no-print-directory suite-others OUTSIDE=1
 
 # On the newest interpreter the rooms that talk to the outside are tried too: there a library behaves otherwise first.
@@ -64,7 +63,7 @@ coverage: ## The gates: 95% of the pure rooms, 85% of everything, branches count
 	.venv/bin/coverage report --fail-under=85
 
 faults: .venv/dev ## Every operation of every step through every fault, kill and lost session: some twenty minutes
-	FAULTS=all .venv/bin/python -m pytest -n $(WORKERS) -o faulthandler_timeout=7200 tests/faults/test_every_operation.py
+	FAULTS=all .venv/bin/python -m pytest -n $(WORKERS) -m long -o faulthandler_timeout=7200 tests/faults/test_every_operation.py
 
 faults-bucket: .venv/dev ## The same in a bucket of a server that speaks S3, and its own troubles: some hours
 	FAULTS=all .venv/bin/python -m pytest -n $(WORKERS) -m long -o faulthandler_timeout=36000 \

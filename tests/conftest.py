@@ -29,7 +29,15 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, prin
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
-@pytest.fixture(params=VERSIONS, ids=[f"terraform-{version}" for version in VERSIONS])
+OLDEST, NEWEST = VERSIONS
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(OLDEST, id=f"terraform-{OLDEST}", marks=pytest.mark.long),
+        pytest.param(NEWEST, id=f"terraform-{NEWEST}"),
+    ]
+)
 def terraform(request: pytest.FixtureRequest, tmp_path: Path) -> Terraform:
     """Each Terraform in turn, with a home folder of its own."""
     return Terraform(request.param, tmp_path / "terraform-home")

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from registry_gen.ledger.programs import Name
 
+pytestmark = pytest.mark.long
+
 MAIN = {"main.tf": 'variable "name" {}\n'}
 LISTING = "v1/modules/acme/network/aws/versions"
 SECRET = "s3cr3t pa:ss/word'"

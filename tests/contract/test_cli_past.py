@@ -20,6 +20,8 @@ from tests.support.workspace import NOW, Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
+
 MAIN = {"main.tf": 'variable "name" {}\n'}
 DAY = timedelta(days=1)
 KEY = make_key("acme")

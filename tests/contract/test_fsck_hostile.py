@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.support.kinds import Kinds
     from tests.support.workspace import Workspace
 
+pytestmark = pytest.mark.long
+
 WITHDRAWN = 'withdrawn:\n  - versions: "1.0.0"\n    reason: Old.\n'
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tests.support.postgres import Postgres
     from tests.support.workspace import Workspace
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def work(kinds: Kinds) -> Workspace:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.support.kinds import Kinds
     from tests.support.workspace import Workspace
 
+pytestmark = pytest.mark.long
+
 WITHDRAWN: Final = """
 UPDATE module_versions SET withdrawn = jsonb_build_object(
     'reason', 'x', 'by', 'x', 'at', now(), 'stage', 'collected', 'since', now())

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from tests.support.kinds import Kinds
     from tests.support.postgres import Postgres
 
+pytestmark = pytest.mark.long
+
 HOUR = timedelta(hours=1)
 KEY, OTHER_KEY = make_key("tool"), make_key("tool 2")
 WITHDRAWN = 'withdrawn:\n  - versions: "{}"\n    reason: It leaks.\n'

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from registry_gen.ledger import LogHead
     from tests.support.faults import Trouble
 
+pytestmark = pytest.mark.long
+
 ORIGIN = f"{HOST}/log"
 MAIN = {"main.tf": 'variable "name" {}\n'}
 MORE = {**MAIN, "outputs.tf": ""}

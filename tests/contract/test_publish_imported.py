@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from registry_gen.publish.run import Report
     from tests.support.faults import Trouble
 
+pytestmark = pytest.mark.long
+
 ADDRESS = module_address("acme", "network", "aws")
 ROOT = f"v1/modules/{ADDRESS}"
 LINK = "hosting: link\nallow_unpinned: true\n"

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from registry_gen.publish.registry import Registry
     from tests.support.git_repo import File
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 SPROCKET = "registry.example.net/acme/sprocket"
 NETWORK = ModuleAddress("acme", "network", "aws")

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from registry_gen.publish.run import Report
 
+pytestmark = pytest.mark.long
+
 KEY = make_key("acme")
 HOUR = timedelta(hours=1)
 LATER, TOMORROW = NOW + HOUR, NOW + timedelta(days=1)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from registry_gen.sources.git import Git
     from registry_gen.sources.releases import Releases
 
+pytestmark = pytest.mark.long
+
 FIRST = NOW + timedelta(hours=1)
 """When prereleases are published."""
 END = FIRST + timedelta(days=30)

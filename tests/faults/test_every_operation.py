@@ -40,11 +40,12 @@ if TYPE_CHECKING:
     from tests.faults.scenarios import Stage
     from tests.support.faults import Trouble
 
+pytestmark = pytest.mark.long
+
 EVERYTHING: Final = os.environ.get("FAULTS") == "all"
 DRAW: Final = int(os.environ.get("FAULTS_DRAW") or 0)
-MORE: Final = os.environ.get("FAULTS") == "more"
-SHARE: Final = 12 if MORE else 30
-STATEMENTS_SHARE: Final = 24 if MORE else 60
+SHARE: Final = 12
+STATEMENTS_SHARE: Final = 24
 """One operation, and one statement, in so many is tried each day: most statements are like the one before."""
 
 NAMES: Final = [step.name for step in STEPS]

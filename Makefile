@@ -41,18 +41,19 @@ suite: .venv/dev .cache/terraform-1.11/bin/terraform .cache/terraform-1.15/bin/t
 # What takes long, or asks again on another interpreter what was asked on one.
 long: .venv/dev .cache/terraform-1.11/bin/terraform .cache/terraform-1.15/bin/terraform .cache/azurite/ready ## What takes long: CI runs it after make test
 	.venv/bin/python -m pytest -n $(WORKERS) --dist worksteal -m long
-	@$(MAKE) --no-print-directory suite-others OUTSIDE=1
+	@$(MAKE) --no-print-directory suite-others LONG=1
 
-# On the newest interpreter the rooms that talk to the outside are tried too: there a library behaves otherwise first.
+# On the newest interpreter a library behaves otherwise first; with LONG the rooms that talk to the outside are tried there,
+# and the others of the machine get what the newest got before.
 outside := $(foreach room,ledger publish signing sources storage,tests/contract/test_$(room)*.py)
 
-suite-others: .venv/dev .cache/azurite/ready ## The tests that need no servers, on every other interpreter
+suite-others: .venv/dev .cache/azurite/ready ## The tests that need no servers, on the newest interpreter
 	@newest=$$(.ci/pythons $(PYTHON) | tail -n +2 | sort -V | tail -n 1); \
 	.ci/pythons $(PYTHON) | tail -n +2 | while read -r minor python; do \
+	  tests="tests/unit tests/properties tests/golden"; \
+	  if [ "$$minor $$python" = "$$newest" ]; then tests="$(if $(LONG),$(wildcard $(outside)),$$tests)"; else $(if $(LONG),:,continue); fi; \
 	  $(MAKE) --no-print-directory PYTHON="$$python" .venv-$$minor/dev </dev/null && \
 	  echo "CPython $$minor:" && \
-	  tests="tests/unit tests/properties tests/golden" && if [ -n "$(OUTSIDE)" ]; then \
-	    if [ "$$minor $$python" = "$$newest" ]; then tests="$(wildcard $(outside))"; else continue; fi; fi && \
 	  .venv-$$minor/bin/python -m pytest -n $(WORKERS) $$tests \
 	    -o cache_dir=.pytest_cache/$$minor </dev/null || exit 1; \
 	done

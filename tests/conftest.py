@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# The workers are measured; what they start is run here by other tests too, and measuring each of those costs minutes.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
 # Who publishes is in the audit log, and so in the log: it is the same on every machine and in every pipeline.
 for forge in ("GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "BITBUCKET_BUILD_NUMBER"):
     os.environ.pop(forge, None)

@@ -109,6 +109,7 @@ def _proposals(text: str, root: Node, order: Order) -> Iterator[str]:
         yield _joined(_arranged(lines, 0, root, _NO_ORDER, 0))
         yield _joined(lines)
     yield text.lstrip("\n").rstrip(" \n") + "\n" if text.strip() else ""
+    yield text  # a folded text at the very end says something else with a line break behind it
 
 
 def _joined(lines: Sequence[Line]) -> str:

@@ -102,3 +102,7 @@ def test_every_kind_of_file_of_the_catalog_has_a_form() -> None:
     kinds = {name.removesuffix(".schema.json") for name in json_schemas()}
 
     assert ORDERS.keys() == kinds - {"registry"}
+
+
+def test_a_folded_text_at_the_very_end_keeps_its_value_and_gets_line_breaks_of_one_kind() -> None:
+    assert fmt("versions: '1.0.0'\r\ndeprecated: >\r\n Use: this") == "versions: '1.0.0'\ndeprecated: >\n Use: this"

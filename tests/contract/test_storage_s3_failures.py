@@ -203,7 +203,7 @@ def test_an_answer_that_makes_no_sense_is_an_error_of_the_storage(
         with pytest.raises(StorageError) as refused:
             calls[name]()
         assert refused.value.code.id == "STO008", name
-    del refused
+        del refused
     gc.collect()  # botocore hands out no answer that it cannot read, so nobody can close that connection: it ends here
 
 
